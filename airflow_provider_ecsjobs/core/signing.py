@@ -1,0 +1,123 @@
+"""AK/SK request signing, ``SDK-HMAC-SHA256``, as Huawei Cloud's API gateway verifies it.
+
+The rules are those of Huawei's *API Request Signing Guide*; the tests hold every byte against the official
+SDK's signer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+ALGORITHM = "SDK-HMAC-SHA256"
+DATE_HEADER = "X-Sdk-Date"
+DATE_FORMAT = "%Y%m%dT%H%M%SZ"
+CONTENT_HASH_HEADER = "X-Sdk-Content-Sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """An access key, with the session token where the key is a temporary one.
+
+    :param access_key: the AK; names the key in messages, it is no secret.
+    :param secret_key: the SK.
+    :param security_token: the token that belongs to temporary keys, else empty.
+    """
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
+
+
+def sign(
+    credentials: Credentials,
+    *,
+    method: str,
+    host: str,
+    path: str,
+    query: Iterable[tuple[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    when: datetime,
+) -> dict[str, str]:
+    """Sign a request.
+
+    :param credentials: the key to sign with.
+    :param method: the HTTP method.
+    :param host: the ``Host`` header as it will be sent, with the port unless it is the scheme's own.
+    :param path: the path, quoted or not: both sign alike.
+    :param query: the decoded query parameters; a repeated key stands once for each value.
+    :param headers: further headers to send; all are signed except those whose name holds ``_``.
+    :param body: the body as it will be sent.
+    :param when: the time of signing (UTC); the gateway accepts a skew of 15 minutes. A ``X-Sdk-Date`` among
+        the headers goes before it.
+    :return: all headers to send: those given, ``Host``, ``X-Sdk-Date`` and ``Authorization``.
+    """
+    signed = dict(headers or {})
+    present = {name.lower(): value for name, value in signed.items()}
+    content_type = present.get("content-type", "")
+    if content_type and not content_type.startswith(("application/json", "application/bson")):
+        signed[CONTENT_HASH_HEADER] = "UNSIGNED-PAYLOAD"
+    if DATE_HEADER.lower() not in present:
+        signed[DATE_HEADER] = when.strftime(DATE_FORMAT)
+    if "host" not in present:
+        signed["Host"] = host
+    names, signature = signature_of(
+        credentials.secret_key, method=method, path=path, query=query, headers=signed, body=body
+    )
+    signed["Authorization"] = (
+        f"{ALGORITHM} Access={credentials.access_key}, SignedHeaders={names}, Signature={signature}"
+    )
+    return signed
+
+
+def signature_of(
+    secret_key: str,
+    *,
+    method: str,
+    path: str,
+    query: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
+    body: bytes,
+) -> tuple[str, str]:
+    """Compute the signature over exactly these headers, as the gateway does to verify one.
+
+    :return: the signed header names, joined with ``;``, and the signature in hexadecimal.
+    """
+    lowered = {name.lower(): str(value).strip() for name, value in headers.items() if "_" not in name}
+    names = ";".join(sorted(lowered))
+    canonical = "\n".join(
+        (
+            method.upper(),
+            _canonical_path(path),
+            "&".join(f"{_quote(key)}={_quote(value)}" for key, value in sorted(query)),
+            *(f"{name}:{lowered[name]}" for name in sorted(lowered)),
+            "",
+            names,
+            _payload_hash(lowered, body),
+        )
+    )
+    to_sign = f"{ALGORITHM}\n{lowered[DATE_HEADER.lower()]}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    signature = hmac.new(secret_key.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    return names, signature
+
+
+def _canonical_path(path: str) -> str:
+    quoted = "/".join(_quote(segment) for segment in unquote(path).split("/"))
+    return quoted if quoted.endswith("/") else quoted + "/"
+
+
+def _payload_hash(lowered: Mapping[str, str], body: bytes) -> str:
+    given = lowered.get(CONTENT_HASH_HEADER.lower()) if body else None
+    return given or hashlib.sha256(body).hexdigest()
+
+
+def _quote(text: str) -> str:
+    return quote(text, safe="~")
