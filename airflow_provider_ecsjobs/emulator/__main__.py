@@ -1,0 +1,79 @@
+"""``python -m airflow_provider_ecsjobs.emulator``: serve until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import shlex
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.emulator.server import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the emulator.
+
+    :param argv: the arguments, those of the process by default.
+    :return: the exit code.
+    """
+    options = _parser().parse_args(argv)
+    # Blocked before the server's thread starts, which inherits it: only sigwait below takes them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    emulator = Emulator(**vars(options))
+    try:
+        emulator.start()
+    except OSError as error:
+        print(f"cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
+    name, value = emulator.connection_env()
+    print(f"ECS emulator on {emulator.url}")
+    print(f"export {name}={shlex.quote(value)}", flush=True)
+    signal.sigwait(_STOP_SIGNALS)
+    emulator.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = {name: parameter.default for name, parameter in inspect.signature(Emulator).parameters.items()}
+    defaults["port"] = 8899
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_ecsjobs.emulator",
+        description="A local, in-memory emulator of the Huawei Cloud ECS API.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--host", help="address to listen on")
+    add("--port", type=_port, help="port to listen on; 0 for a free one")
+    add("--init-seconds", type=_seconds, help="how long a job stays in INIT")
+    add("--run-seconds", type=_seconds, help="how long a job is RUNNING after that")
+    add("--access-key", help="the one access key that exists")
+    add("--secret-key", help="its secret key")
+    add("--region", help="the region named in the connection")
+    add("--project-id", help="the one project that exists")
+    parser.set_defaults(**{name: value for name, value in defaults.items() if name != "clock"})
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is between 0 and 65535, not {port}")
+    return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"not a number of seconds: {text}")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""Verification of request signatures, as the API gateway does it."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.core.signing import ALGORITHM, DATE_FORMAT, DATE_HEADER, signature_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_SKEW_SECONDS = 15 * 60
+"""How far the time of signing may be from the gateway's."""
+
+_AUTHORIZATION = re.compile(
+    rf"{ALGORITHM} Access=(?P<access_key>[^,\s]+),\s*SignedHeaders=(?P<names>[^,\s]+),\s*Signature=(?P<signature>\S+)"
+)
+
+
+class UnauthorizedError(Exception):
+    """The signature is missing or not accepted; the text is the gateway's reason."""
+
+
+def verify(
+    *,
+    access_key: str,
+    secret_key: str,
+    now: float,
+    method: str,
+    path: str,
+    query: Iterable[tuple[str, str]],
+    headers: Mapping[str, str],
+    body: bytes,
+) -> None:
+    """Verify the signature of a request over exactly the headers it says are signed.
+
+    :param access_key: the one key that exists.
+    :param secret_key: its secret.
+    :param now: the gateway's time, seconds since the epoch.
+    :param path: the path as received, without the query.
+    :param query: the decoded query parameters.
+    :param headers: the headers as received; names may have any case.
+    :raises UnauthorizedError: if the request is not to be accepted.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    authorization = lowered.get("authorization")
+    if not authorization:
+        raise UnauthorizedError("authorization header not found")
+    given = _AUTHORIZATION.fullmatch(authorization.strip())
+    if given is None:
+        raise UnauthorizedError("authorization header format is incorrect")
+    if given["access_key"] != access_key:
+        raise UnauthorizedError(f"Get secretKey failed,ak:{given['access_key']},err:ak not exist")
+    _check_date(lowered.get(DATE_HEADER.lower()), now)
+    signed = {name: lowered[name] for name in given["names"].split(";") if name in lowered}
+    if "host" not in signed or DATE_HEADER.lower() not in signed:
+        raise UnauthorizedError("verify aksk signature fail, SignedHeaders lacks host or x-sdk-date")
+    names, signature = signature_of(secret_key, method=method, path=path, query=query, headers=signed, body=body)
+    # Names differ when a header was announced as signed and did not come, or came unsorted.
+    if names != given["names"] or not hmac.compare_digest(signature.encode(), given["signature"].encode()):
+        raise UnauthorizedError(
+            f"verify aksk signature fail, canonicalRequest:{method}|{path}|...|{names}, signature does not match"
+        )
+
+
+def _check_date(date: str | None, now: float) -> None:
+    if date is None:
+        raise UnauthorizedError("x-sdk-date header not found")
+    try:
+        signed_at = datetime.strptime(date, DATE_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise UnauthorizedError(f"x-sdk-date format is incorrect, time:{date}") from None
+    if abs(now - signed_at.timestamp()) > MAX_SKEW_SECONDS:
+        raise UnauthorizedError(f"verify aksk signature fail, timestamp expired, time:{date}")

@@ -1,0 +1,70 @@
+"""The error answers of each family: ECS itself, the API gateway before it, OpenStack below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """An error answer.
+
+    :param status: the HTTP status code.
+    :param body: the JSON body.
+    """
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+
+
+def ecs_error(status: int, code: str, message: str) -> ApiError:
+    """Make an error of the ECS service."""
+    return ApiError(status, {"error": {"code": code, "message": message}})
+
+
+def gateway_error(status: int, code: str, message: str, request_id: str) -> ApiError:
+    """Make an error of the API gateway, which answers before the service sees the request."""
+    return ApiError(status, {"error_code": code, "error_msg": message, "request_id": request_id})
+
+
+def openstack_bad_request(message: str) -> ApiError:
+    """Make OpenStack's answer to a request that it cannot read."""
+    return ApiError(400, {"badRequest": {"code": 400, "message": message}})
+
+
+def unauthorized(reason: str, request_id: str) -> ApiError:
+    """Make the gateway's answer to a request whose signature it does not accept."""
+    message = f"Incorrect IAM authentication information: {reason}"
+    return gateway_error(401, "APIGW.0301", message, request_id)
+
+
+def unknown_api(request_id: str) -> ApiError:
+    """Make the gateway's answer to a path and method that no API has."""
+    message = "The API does not exist or has not been published in the environment"
+    return gateway_error(404, "APIGW.0101", message, request_id)
+
+
+def body_too_large(request_id: str) -> ApiError:
+    """Make the gateway's answer to a body over its limit of 12 MB."""
+    return gateway_error(413, "APIGW.0201", "Request entity too large", request_id)
+
+
+def wrong_project() -> ApiError:
+    """Make the answer to a path that names another project than the key's."""
+    return ecs_error(400, "Common.0018", "The project ID in the URL does not match that of the credentials.")
+
+
+def unknown_job() -> ApiError:
+    """Make the answer to a query for an unknown, purged or malformed job id."""
+    return ecs_error(400, "Common.0011", "Failed to query system tasks.")
+
+
+def unknown_server(server_id: str) -> ApiError:
+    """Make the answer to a request that names a server that does not exist."""
+    return ecs_error(404, "Ecs.0114", f"The instance {server_id} could not be found.")
+
+
+def invalid_parameter(reason: str) -> ApiError:
+    """Make the answer to a request body that lacks a key or holds a wrong value."""
+    return ecs_error(400, "Ecs.0005", f"Invalid request parameter: {reason}")

@@ -1,0 +1,148 @@
+"""Faults on request: what a network, a proxy or an overloaded service does to an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import struct
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from airflow_provider_ecsjobs.emulator.errors import ecs_error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_RESETS = (None, "before", "during", "after")
+_CODES = {202: "Common.0024", 429: "Common.1503", 503: "Common.1503"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A fault that befalls the next requests whose path matches.
+
+    :param path: regular expression, searched in the path.
+    :param times: how many requests it befalls.
+    :param status: answer with this HTTP status instead of the real answer (with a body and no status: 200).
+    :param headers: headers of that answer; alone, they are added to the real one.
+    :param body: body of that answer; a dict is sent as JSON. A status without a body gets an ECS error body.
+    :param delay: seconds to wait before anything else.
+    :param reset: ``"before"`` resets the TCP connection unhandled, ``"during"`` cuts it in the middle of the
+        answer's body, ``"after"`` resets it once the request has had its effect.
+    :param truncate: send half the body as a complete answer.
+    :raises ValueError: if a value is not one of these.
+    """
+
+    path: str = r".*"
+    times: int = 1
+    status: int | None = None
+    headers: dict[str, str] | None = None
+    body: str | bytes | dict[str, Any] | None = None
+    delay: float = 0.0
+    reset: str | None = None
+    truncate: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.path)
+        except (re.error, TypeError) as error:
+            raise ValueError(f"path is not a regular expression: {error}") from None
+        if not isinstance(self.times, int) or self.times < 1:
+            raise ValueError(f"times must be a positive integer, not {self.times!r}")
+        if self.status is not None and (not isinstance(self.status, int) or not 200 <= self.status <= 599):
+            raise ValueError(f"status must be an HTTP status from 200 to 599, not {self.status!r}")
+        if not isinstance(self.delay, int | float) or self.delay < 0:
+            raise ValueError(f"delay must be seconds, not {self.delay!r}")
+        if self.reset not in _RESETS:
+            raise ValueError(f"reset must be one of before, during, after, not {self.reset!r}")
+        if not all(isinstance(text, str) for pair in (self.headers or {}).items() for text in pair):
+            raise ValueError(f"headers must be names and values, not {self.headers!r}")
+        if self.body is not None and not isinstance(self.body, str | bytes | dict):
+            raise ValueError(f"body must be text or an object, not {self.body!r}")
+
+    async def befall(self, request: web.Request, handle: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
+        """Answer the request with this fault in the way.
+
+        :param handle: handles the request as if there were no fault.
+        """
+        await asyncio.sleep(self.delay)
+        if self.reset == "before":
+            return _reset(request)
+        response = await handle() if self.reset == "after" else self._invented() or await handle()
+        if self.reset == "after":
+            return _reset(request)
+        response.headers.update(self.headers or {})
+        body = response.body
+        assert isinstance(body, bytes)
+        if self.reset == "during":
+            return await _cut(request, response, body)
+        if self.truncate:
+            response.body = body[: len(body) // 2]
+        return response
+
+    def _invented(self) -> web.Response | None:
+        """Make the answer that stands in for the real one, if there is one."""
+        if self.status is None and self.body is None:
+            return None
+        status, body = self.status or 200, self.body
+        if body is None:
+            body = ecs_error(status, _CODES.get(status, "Common.0001"), "Injected fault.").body
+        if isinstance(body, dict):
+            return web.json_response(body, status=status)
+        content = body if isinstance(body, bytes) else body.encode()
+        kind = "text/html" if content.lstrip()[:1] == b"<" else "application/json"
+        headers = {} if "content-type" in map(str.lower, self.headers or {}) else {"Content-Type": kind}
+        return web.Response(body=content, status=status, headers=headers)
+
+
+class FaultPlan:
+    """The faults that are still to happen, first come first served. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: list[tuple[Fault, int]] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let a fault befall the next requests that match it."""
+        with self._lock:
+            self._pending.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """Forget the faults that have not happened yet."""
+        with self._lock:
+            self._pending.clear()
+
+    def take(self, path: str) -> Fault | None:
+        """Take the fault that befalls a request with this path."""
+        with self._lock:
+            for index, (fault, left) in enumerate(self._pending):
+                if re.search(fault.path, path):
+                    self._pending[index : index + 1] = [(fault, left - 1)] if left > 1 else []
+                    return fault
+        return None
+
+
+def _reset(request: web.Request) -> web.Response:
+    transport = request.transport
+    if transport is not None:
+        connection = transport.get_extra_info("socket")
+        # Lingering for 0 seconds makes the close a RST instead of an orderly FIN.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response()
+
+
+async def _cut(request: web.Request, response: web.Response, body: bytes) -> web.StreamResponse:
+    cut = web.StreamResponse(status=response.status, headers=response.headers)
+    cut.content_length = len(body)
+    transport = request.transport
+    await cut.prepare(request)
+    await cut.write(body[: len(body) // 2])
+    # No RST here: it would make the client's kernel throw away what has arrived already.
+    if transport is not None:
+        transport.abort()
+    return cut

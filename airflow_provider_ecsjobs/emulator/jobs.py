@@ -1,0 +1,160 @@
+"""What a job looks like at a moment: pure data and arithmetic, in the shape of the API's job query."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    JobBody = dict[str, Any] | str | bytes
+
+SUB_JOB_TYPES = {
+    "createServer": "createSingleServer",
+    "deleteVMs": "deleteSingleServer",
+    "startVMs": "startSingleServer",
+    "stopVMs": "stopSingleServer",
+    "rebootVMs": "rebootSingleServer",
+}
+"""The sub-job type of each batch job. Only ``createServer``, ``createSingleServer`` and ``deleteVMs`` are
+documented; the others are named after them."""
+
+RETENTION_SECONDS = 24 * 3600.0
+"""A finished job is deleted a day after its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job or sub-job fails."""
+
+    code: str
+    reason: str
+
+
+WRAPPER_FAILURE = Failure("Common.0021", "CollectInfoTask-fail")
+"""What a parent reports when a sub-job failed: the cause itself is below."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubJob:
+    """One server's share of a job.
+
+    :param begin: when it begins, seconds since the epoch.
+    :param end: when it ends.
+    :param failure: why it fails, or None when it succeeds.
+    """
+
+    job_id: str
+    job_type: str
+    server_id: str
+    begin: float
+    end: float
+    failure: Failure | None = None
+
+    def body(self, now: float) -> dict[str, Any]:
+        """Describe the sub-job as the job query does."""
+        entities = {"server_id": self.server_id}
+        if self.failure and now >= self.end:
+            entities["errorcode_message"] = self.failure.reason
+        return {
+            "status": _status(now, self.begin, self.end, self.failure),
+            "entities": entities,
+            "job_id": self.job_id,
+            "job_type": self.job_type,
+            **_times(now, self.begin, self.end),
+            **_result(now, self.end, self.failure),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that moves from INIT over RUNNING to its end by the clock.
+
+    :param submitted: when it was submitted, seconds since the epoch.
+    :param begin: when INIT becomes RUNNING.
+    :param end: when RUNNING becomes SUCCESS or FAIL.
+    :param server_id: the server of a job without sub-jobs.
+    """
+
+    job_id: str
+    job_type: str
+    submitted: float
+    begin: float
+    end: float
+    sub_jobs: tuple[SubJob, ...] = ()
+    server_id: str | None = None
+    failure: Failure | None = None
+
+    def body(self, now: float) -> dict[str, Any]:
+        """Describe the job as ``GET /v1/{project_id}/jobs/{job_id}`` does at this moment."""
+        return {
+            "status": _status(now, self.begin, self.end, self.failure),
+            "entities": self._entities(now),
+            "job_id": self.job_id,
+            "job_type": self.job_type,
+            **_times(now, self.submitted, self.end),
+            **_result(now, self.end, self.failure),
+        }
+
+    def purged(self, now: float) -> bool:
+        """Whether the cloud has forgotten the job."""
+        return now >= self.end + RETENTION_SECONDS
+
+    def _entities(self, now: float) -> dict[str, Any]:
+        if now < self.begin:
+            return {}
+        if self.sub_jobs:
+            return {
+                "sub_jobs_total": len(self.sub_jobs),
+                "sub_jobs": [sub_job.body(now) for sub_job in self.sub_jobs],
+            }
+        return {"server_id": self.server_id}
+
+
+class PlantedJob:
+    """A job that answers given bodies one after the other, the last one for ever."""
+
+    def __init__(self, job_id: str, bodies: Sequence[JobBody], http_status: int) -> None:
+        self.http_status = http_status
+        filled = [_with_job_id(body, job_id) for body in bodies]
+        self._answers = itertools.chain(filled[:-1], itertools.repeat(filled[-1]))
+
+    def next_body(self) -> JobBody:
+        """Return the next answer's body."""
+        return next(self._answers)
+
+
+def timestamp(seconds: float) -> str:
+    """Format seconds since the epoch as the API does: ``2016-04-25T20:04:34.604Z``."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _with_job_id(body: JobBody, job_id: str) -> JobBody:
+    # A body without a status is the answer to a failed query; those name no job.
+    if isinstance(body, dict) and "status" in body and "job_id" not in body:
+        return {**body, "job_id": job_id}
+    return body
+
+
+def _status(now: float, begin: float, end: float, failure: Failure | None) -> str:
+    if now < begin:
+        return "INIT"
+    if now < end:
+        return "RUNNING"
+    return "FAIL" if failure else "SUCCESS"
+
+
+def _times(now: float, begin: float, end: float) -> dict[str, str]:
+    return {"begin_time": timestamp(begin), "end_time": timestamp(end) if now >= end else ""}
+
+
+def _result(now: float, end: float, failure: Failure | None) -> dict[str, str | None]:
+    if now < end:
+        return {}  # the cloud leaves both keys out while a job runs
+    return {
+        "error_code": failure.code if failure else None,
+        "fail_reason": failure.reason if failure else None,
+    }
