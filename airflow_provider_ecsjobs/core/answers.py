@@ -1,0 +1,215 @@
+"""An HTTP answer -> a job, or a classified error.
+
+Huawei's own documentation warns that the HTTP status may not be accurate, so the code in the body goes before it.
+Error codes: *ECS API Reference, Returned Values for General Requests* and *API Gateway, Error Codes*.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.text import clean
+
+MAX_RETRY_AFTER = 900.0
+"""The longest pause that a server can ask for, in seconds: three windows of the gateway's rate limit."""
+MAX_NESTING = 100
+"""How deep an answer may be nested; one that is deeper would break what Airflow does with it later."""
+
+KIND_OF_CODE: Mapping[str, ErrorKind] = {
+    "Common.1503": ErrorKind.THROTTLED,
+    "Common.0024": ErrorKind.THROTTLED,
+    "APIGW.0308": ErrorKind.THROTTLED,
+    "APIG.0308": ErrorKind.THROTTLED,
+    "Common.0013": ErrorKind.UNAUTHORIZED,
+    "APIGW.0301": ErrorKind.UNAUTHORIZED,
+    "APIG.0301": ErrorKind.UNAUTHORIZED,
+    "APIGW.0307": ErrorKind.UNAUTHORIZED,
+    "APIG.0307": ErrorKind.UNAUTHORIZED,
+    "Pdp.0001": ErrorKind.FORBIDDEN,
+    "Ecs.0003": ErrorKind.FORBIDDEN,
+    "Ecs.0110": ErrorKind.FORBIDDEN,
+    "Common.0018": ErrorKind.REJECTED,
+    "Ecs.0023": ErrorKind.REJECTED,
+    # A 404 of the gateway: the endpoint does not serve this API at all. It says nothing about the job.
+    "APIGW.0101": ErrorKind.REJECTED,
+    "APIG.0101": ErrorKind.REJECTED,
+    "Common.0011": ErrorKind.NOT_FOUND,
+    "Ecs.0114": ErrorKind.NOT_FOUND,
+    "Ecs.0614": ErrorKind.NOT_FOUND,
+    # HTTP 400, but it says that the query failed, not that it was wrong.
+    "Common.0025": ErrorKind.TRANSIENT,
+    "Common.0001": ErrorKind.TRANSIENT,
+    "Ecs.0603": ErrorKind.TRANSIENT,
+}
+"""The codes whose meaning their HTTP status does not give, or not reliably."""
+
+PAUSE_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
+"""The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
+
+
+def read_job(answer: Answer | Trouble, *, job_id: str, now: float) -> Job | ApiError:
+    """Read the answer to a job query.
+
+    :param answer: what came back.
+    :param job_id: the id that was asked for.
+    :param now: the time, in seconds since the epoch; to read a ``Retry-After`` that is a date.
+    """
+    if isinstance(answer, Trouble):
+        return ApiError(ErrorKind.TRANSIENT, answer.reason)
+    body = parse_object(answer.body)
+    if body is not None and 200 <= answer.status < 300:
+        status = body.get("status")
+        if isinstance(status, str) and status:
+            return Job.from_dict(body, job_id=job_id)
+    return read_error(answer, body, now=now)
+
+
+def read_error(answer: Answer, body: Mapping[str, Any] | None, *, now: float) -> ApiError:
+    """Classify an answer that is no success, whatever its HTTP status says.
+
+    :param answer: what came back.
+    :param body: its JSON object, ``None`` if it had none.
+    :param now: the time, in seconds since the epoch.
+    """
+    request_id = clean(answer.headers.get("x-request-id"), 200)
+    retry_after = parse_retry_after(answer.headers.get("retry-after"), now=now)
+    if body is None:
+        return ApiError(
+            _kind_without_json(answer.status),
+            _describe_without_json(answer),
+            status=answer.status,
+            request_id=request_id,
+            retry_after=retry_after,
+        )
+    code, message, details = _error_of(body)
+    kind = _kind(answer.status, [code, *(detail_code for detail_code, _ in details)])
+    if not message:
+        message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
+    return ApiError(
+        kind,
+        message,
+        code=code,
+        status=answer.status,
+        request_id=request_id or clean(body.get("request_id"), 200),
+        details=tuple(f"{detail_code} {text}".strip() for detail_code, text in details),
+        retry_after=retry_after if retry_after is not None else PAUSE_OF_CODE.get(code),
+    )
+
+
+def parse_object(body: bytes) -> dict[str, Any] | None:
+    """Parse a JSON object that Airflow can store.
+
+    :return: the object; ``None`` if the body is anything else: HTML, cut off, a list, nested without end.
+    """
+    try:
+        parsed = json.loads(body, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) and _make_storable(parsed) else None
+
+
+def parse_retry_after(value: str | None, *, now: float) -> float | None:
+    """Read ``Retry-After``: seconds, or a date.
+
+    :return: the pause in seconds, between 0 and :data:`MAX_RETRY_AFTER`; ``None`` if there is none or it is nonsense.
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, OverflowError):
+            return None
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _kind(status: int, codes: list[str]) -> ErrorKind:
+    for code in codes:
+        if code in KIND_OF_CODE:
+            return KIND_OF_CODE[code]
+    if status == 401:
+        return ErrorKind.UNAUTHORIZED
+    if status == 403:
+        return ErrorKind.FORBIDDEN
+    if status == 404:
+        return ErrorKind.NOT_FOUND
+    if status == 429:
+        return ErrorKind.THROTTLED
+    if status in (408, 425) or status >= 500 or status < 400:
+        # Below 400: a success that says it is none, or a redirect, which is never followed with credentials.
+        return ErrorKind.TRANSIENT
+    return ErrorKind.REJECTED
+
+
+def _kind_without_json(status: int) -> ErrorKind:
+    if status == 401:  # never tried again, whoever sent it: five failures lock the key
+        return ErrorKind.UNAUTHORIZED
+    return ErrorKind.THROTTLED if status == 429 else ErrorKind.TRANSIENT
+
+
+def _describe_without_json(answer: Answer) -> str:
+    if 300 <= answer.status < 400:
+        location = clean(answer.headers.get("location", "").split("?")[0], 200)
+        return f"the server answered with a redirect to {location or 'nowhere'}, which is not followed"
+    kind = clean(answer.headers.get("content-type"), 100) or "no content type"
+    return f"the answer is not a JSON object ({kind}, {len(answer.body)} bytes)"
+
+
+def _error_of(body: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
+    """Find code, message and details in any of the families of error bodies."""
+    inner: Mapping[str, Any] = body
+    for value in body.values():
+        # {"error": {...}} of ECS and IAM, {"badRequest": {...}} and {"itemNotFound": {...}} of OpenStack
+        if isinstance(value, Mapping) and ("message" in value or "code" in value or "error_msg" in value):
+            inner = value
+            break
+    code = clean(inner.get("code") or inner.get("error_code"), 200)
+    message = clean(inner.get("message") or inner.get("error_msg"))
+    listed = inner.get("details")
+    details = [
+        (clean(detail.get("code") or detail.get("error_code"), 200), clean(detail.get("message"), 500))
+        for detail in (listed if isinstance(listed, list) else [])
+        if isinstance(detail, Mapping)
+    ]
+    return code, message, details
+
+
+def _make_storable(parsed: dict[str, Any]) -> bool:
+    """Replace, in place, what a database refuses in a JSON text; tell whether the nesting is bounded."""
+    level: list[Any] = [parsed]
+    for _ in range(MAX_NESTING):
+        deeper: list[Any] = []
+        for node in level:
+            for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+                if isinstance(value, (dict, list)):
+                    deeper.append(value)
+                elif isinstance(value, str) and not _is_storable(value):
+                    node[key] = _storable(value)
+                elif isinstance(value, int) and abs(value) >= 1 << 63:
+                    node[key] = clean(value, 100)
+                if isinstance(key, str) and not _is_storable(key):
+                    node[_storable(key)] = node.pop(key)
+        if not deeper:
+            return True
+        level = deeper
+    return False
+
+
+def _is_storable(text: str) -> bool:
+    # isascii is one pass in C and true for nearly every text; only the others need the closer look.
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,309 @@
+"""When to ask next, and when to stop waiting: pure decisions over a wall clock that is passed in."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import Report
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.text import clean, duration
+
+SHARE_OF_WAIT = 0.1
+"""The gap between polls as a share of the time waited: so an end is seen at most this much late."""
+JITTER = 0.1
+"""How far a gap is spread to either side, as a share of it."""
+FIRST_BACKOFF = 2.0
+"""The pause after the first failed poll, in seconds; it doubles with each further one."""
+DEFAULT_POLL_INTERVAL = 10.0
+DEFAULT_MAX_POLL_INTERVAL = 60.0
+DEFAULT_UNREACHABLE_TIMEOUT = 900.0
+SHORTEST_PAUSE = 0.05
+"""The least pause in seconds, so that a deadline missed by a rounding error makes no busy loop."""
+FAILURES_BEFORE_UNREACHABLE = 3
+"""So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
+
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
+
+
+class Outcome(StrEnum):
+    """How a wait ended; the values stand in the trigger's event."""
+
+    FINISHED = "finished"
+    TIMEOUT = "timeout"
+    PAYMENT_TIMEOUT = "payment_timeout"
+    NOT_FOUND = "not_found"
+    UNAUTHORIZED = "unauthorized"
+    UNREACHABLE = "unreachable"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitEnd:
+    """The end of a wait.
+
+    :param outcome: how it ended.
+    :param message: what to tell the user; of a finished job, its last line of progress.
+    :param job: the job as last seen, ``None`` if it was never seen.
+    :param error: the answer that ended the wait, where one did.
+    """
+
+    outcome: Outcome
+    message: str
+    job: Job | None = None
+    error: ApiError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPolicy:
+    """How to wait. All times are seconds, points in time seconds since the epoch.
+
+    :param started: when the wait began: the schedule and the messages count from here, also after a restart.
+    :param deadline: when to give up, ``None`` for never.
+    :param poll_interval: the shortest gap between polls.
+    :param max_poll_interval: the longest gap between polls; the same value as ``poll_interval`` makes it fixed.
+    :param payment_timeout: how long an order may stay unpaid; ``None`` until the deadline, 0 not at all.
+    :param pending_since: since when the order has been known, and reported, to be unpaid.
+    :param seen: the status and the number of finished sub-jobs that were reported last.
+    :param not_found_grace: how long after ``started`` the job may be unknown, for one just submitted.
+    :param unreachable_timeout: how long there may be no good answer.
+    """
+
+    started: float
+    deadline: float | None = None
+    poll_interval: float = DEFAULT_POLL_INTERVAL
+    max_poll_interval: float = DEFAULT_MAX_POLL_INTERVAL
+    payment_timeout: float | None = None
+    pending_since: float | None = None
+    seen: tuple[str, int] | None = None
+    not_found_grace: float = 0.0
+    unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
+
+
+def gap(waited: float, shortest: float, longest: float, spread: float) -> float:
+    """Compute the pause before the next poll.
+
+    :param waited: how long the wait has lasted, in seconds.
+    :param shortest: the least pause in seconds.
+    :param longest: the greatest pause in seconds; below ``shortest`` it counts as ``shortest``.
+    :param spread: a random number in [0, 1) that places the pause within its jitter.
+    """
+    plain = min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
+    return plain * (1 - JITTER + 2 * JITTER * spread)
+
+
+def backoff(failures: int, longest: float, spread: float) -> float:
+    """Compute the pause after ``failures`` failed polls in a row (1 or more): doubling, up to ``longest`` seconds.
+
+    It is spread over its upper half, so that waits which failed together do not come back together.
+    """
+    plain = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 30), max(longest, FIRST_BACKOFF))
+    return plain * (0.5 + 0.5 * spread)
+
+
+def check_job_id(value: Any) -> str:
+    """Check what was given as a job id, before anything is asked of the API.
+
+    :return: the id, as it came.
+    :raises EcsInvalidJobIdError: it can't be a job id; the message says what it looks like and what to do.
+    """
+    if not isinstance(value, str):
+        hint = "; pass the 'job_id' in it" if isinstance(value, dict) else ""
+        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{hint}.")
+    if not value.strip():
+        raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
+    if value.strip().lower() in _RENDERED_NOTHING:
+        raise EcsInvalidJobIdError(
+            f"job_id is {_shown(value)}: the template or XCom it comes from had no value. Check that the task which"
+            " should push it did so, and the key it was pulled with."
+        )
+    if "{{" in value:
+        raise EcsInvalidJobIdError(f"job_id is {_shown(value)}: a template that was not rendered.")
+    if not _JOB_ID.fullmatch(value):
+        raise EcsInvalidJobIdError(
+            f"job_id is {_shown(value)}, but a job id has only letters, digits, '-' and '_', 128 at most"
+            " (like 2c9eb2c5544cbf6101544f0602af2b4f)."
+        )
+    return value
+
+
+def _shown(value: Any) -> str:
+    return f"{clean(repr(value) if isinstance(value, str) else value, 200)} ({type(value).__name__})"
+
+
+@dataclass
+class Wait:
+    """One wait for one job: is shown each answer, says what to log, when to ask again, and when it is over."""
+
+    job_id: str
+    policy: WaitPolicy
+    job: Job | None = None
+    failures: int = 0
+    reports: list[Report] = field(default_factory=list)
+    pending_since: float | None = None
+    seen: tuple[str, int] | None = None
+    _last_error: ApiError | None = None
+    _last_good: float | None = None
+
+    def __post_init__(self) -> None:
+        self.pending_since = self.policy.pending_since
+        self.seen = self.policy.seen
+
+    def saw(self, answer: Job | ApiError, now: float) -> WaitEnd | None:
+        """Take in the answer to one poll.
+
+        :param answer: the job, or what came instead.
+        :param now: the time.
+        :return: the end of the wait, or ``None`` to go on.
+        """
+        if self._last_good is None:
+            self._last_good = now
+        if isinstance(answer, Job):
+            return self._saw_job(answer, now) or self._past_deadline(now)
+        return self._saw_error(answer, now) or self._past_deadline(now)
+
+    def take_reports(self) -> list[Report]:
+        """Give what is to be logged since the last call."""
+        reports, self.reports = self.reports, []
+        return reports
+
+    def pause(self, now: float, spread: float) -> float:
+        """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
+
+        :param now: the time.
+        :param spread: a random number in [0, 1).
+        """
+        policy = self.policy
+        if self.failures:
+            seconds = backoff(self.failures, policy.max_poll_interval, spread)
+            asked = self._last_error.retry_after if self._last_error else None
+            if asked is not None:
+                # Not before the time asked for; spread behind it, as others were told the same time.
+                seconds = max(seconds, asked * (1 + JITTER * spread))
+        else:
+            seconds = gap(now - policy.started, policy.poll_interval, policy.max_poll_interval, spread)
+        if policy.deadline is not None:
+            seconds = min(seconds, policy.deadline - now)
+        if policy.payment_timeout is not None and self.pending_since is not None:
+            seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
+        return max(seconds, SHORTEST_PAUSE)
+
+    def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
+        if self._last_error is not None and self._last_error.is_passing:
+            self._report(logging.INFO, f"ECS job {self.job_id}: the API answers again")
+        self.job, self.failures, self._last_error, self._last_good = job, 0, None, now
+        waited = max(now - self.policy.started, 0.0)
+        seen = (job.status.value, job.sub_jobs_finished)
+        if seen != self.seen:
+            self._report(logging.INFO, job.progress(waited))
+            if not job.status.is_known and (self.seen is None or self.seen[0] != job.status.value):
+                self._report(
+                    logging.WARNING,
+                    f"ECS job {self.job_id} has the status {job.status.value!r}, which the API page does not list;"
+                    " it is taken as not finished, and waited for",
+                )
+            self.seen = seen
+        if job.status.is_finished:
+            return WaitEnd(Outcome.FINISHED, job.progress(waited), job)
+        if job.status is JobStatus.PENDING_PAYMENT:
+            return self._saw_unpaid(job, now)
+        self.pending_since = None
+        return None
+
+    def _saw_unpaid(self, job: Job, now: float) -> WaitEnd | None:
+        order = clean(job.entities.get("order_id") or job.raw.get("order_id"), 200)
+        order = f"its order {order}" if order else "its order"
+        if self.pending_since is None:
+            self.pending_since = now
+            self._report(
+                logging.WARNING,
+                f"ECS job {self.job_id} waits for a payment: {order} has to be paid in the Huawei Cloud console"
+                " (or submitted with isAutoPay). Should the order be cancelled, this status never changes.",
+            )
+        allowed = self.policy.payment_timeout
+        if allowed is None or now - self.pending_since < allowed:
+            return None
+        unpaid = duration(now - self.pending_since)
+        return WaitEnd(
+            Outcome.PAYMENT_TIMEOUT,
+            f"ECS job {self.job_id} ({job.job_type or 'unknown type'}): {order} is unpaid or was cancelled"
+            f" (PENDING_PAYMENT for {unpaid}, payment_timeout is {duration(allowed)})."
+            " Pay the order, or submit anew; a cancelled order never changes this status.",
+            job,
+        )
+
+    def _saw_error(self, error: ApiError, now: float) -> WaitEnd | None:
+        assert self._last_good is not None
+        waited = max(now - self.policy.started, 0.0)
+        if error.kind is ErrorKind.NOT_FOUND:
+            if waited >= self.policy.not_found_grace:
+                return WaitEnd(Outcome.NOT_FOUND, self._not_found(error, waited), self.job, error)
+        elif error.kind is ErrorKind.UNAUTHORIZED:
+            return WaitEnd(
+                Outcome.UNAUTHORIZED,
+                self._refused("the credentials were not accepted", error),
+                self.job,
+                error,
+            )
+        elif not error.is_passing:
+            why = "permission is missing" if error.kind is ErrorKind.FORBIDDEN else "the request was rejected"
+            return WaitEnd(Outcome.ERROR, self._refused(why, error), self.job, error)
+        elif (
+            self.failures + 1 >= FAILURES_BEFORE_UNREACHABLE
+            and now - self._last_good >= self.policy.unreachable_timeout
+        ):
+            silent = duration(now - self._last_good)
+            message = (
+                f"ECS job {self.job_id}: no good answer from the API for {silent} ({self._last_seen()});"
+                f" the job itself may well go on. Last error: {error}"
+            )
+            return WaitEnd(Outcome.UNREACHABLE, message, self.job, error)
+        self.failures += 1
+        if self.failures == 1 or (self._last_error and self._last_error.kind is not error.kind):
+            self._report(logging.WARNING, f"ECS job {self.job_id}: {error}; asking again")
+        self._last_error = error
+        return None
+
+    def _report(self, level: int, message: str) -> None:
+        self.reports.append(Report(level, message))
+
+    def _refused(self, why: str, error: ApiError) -> str:
+        return f"ECS job {self.job_id} can't be queried, {why}: {error}"
+
+    def _not_found(self, error: ApiError, waited: float) -> str:
+        if self.job is not None:
+            gone = f"the API no longer knows it, {duration(waited)} into the wait ({self._last_seen()})"
+        else:
+            gone = "the API does not know it. Check the job id, and that the connection's project and region are those"
+            gone += " it was submitted to"
+        return (
+            f"ECS job {self.job_id}: {gone}. Finished jobs are purged after a day, unpaid ones after 14 days."
+            f" The API said: {error}"
+        )
+
+    def _past_deadline(self, now: float) -> WaitEnd | None:
+        deadline, started = self.policy.deadline, self.policy.started
+        if deadline is None or now < deadline:
+            return None
+        message = (
+            f"ECS job {self.job_id} had not finished after {duration(now - started)}, the limit is"
+            f" {duration(deadline - started)} ({self._last_seen()}). The job goes on: there is no API that cancels it."
+        )
+        if self._last_error:
+            message += f" Last error: {self._last_error}"
+        return WaitEnd(Outcome.TIMEOUT, message, self.job, self._last_error)
+
+    def _last_seen(self) -> str:
+        if self.job is None:
+            return "its status was never seen"
+        done = (
+            f", {self.job.sub_jobs_finished} of {self.job.sub_jobs_total} sub-jobs done"
+            if self.job.sub_jobs_total
+            else ""
+        )
+        return f"last status {self.job.status.value}{done}"

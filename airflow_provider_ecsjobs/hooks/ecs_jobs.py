@@ -1,0 +1,211 @@
+"""The hook for the jobs of Huawei Cloud ECS and of the services that share its jobs API."""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsConfigError, ErrorKind
+from airflow_provider_ecsjobs.core.waiting import (
+    DEFAULT_MAX_POLL_INTERVAL,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_UNREACHABLE_TIMEOUT,
+    Wait,
+    WaitPolicy,
+    check_job_id,
+)
+from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.waiting import WaitEnd
+    from airflow_provider_ecsjobs.transport.settings import Settings
+    from airflow_provider_ecsjobs.transport.sync import SyncClient
+
+
+class EcsJobsHook(BaseHook):
+    """Talk to the jobs API of Huawei Cloud ECS: ``GET /v1/{project_id}/jobs/{job_id}``.
+
+    :param huawei_ecs_conn_id: the Airflow connection, of type ``huawei_ecs`` or ``huaweicloud``.
+    :param region: the region, such as ``cn-north-4``; in place of the connection's.
+    :param project_id: the project's id; in place of the connection's.
+    :param service: the service whose jobs are meant: ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or ``sdrs``. A host
+        set in the connection goes before it.
+    """
+
+    conn_name_attr = "huawei_ecs_conn_id"
+    default_conn_name = "huawei_ecs_default"
+    conn_type = "huawei_ecs"
+    hook_name = "Huawei Cloud ECS"
+
+    def __init__(
+        self,
+        huawei_ecs_conn_id: str = default_conn_name,
+        *,
+        region: str | None = None,
+        project_id: str | None = None,
+        service: str = "ecs",
+    ) -> None:
+        super().__init__()
+        self.huawei_ecs_conn_id = huawei_ecs_conn_id
+        self.region = region
+        self.project_id = project_id
+        self.service = service
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The connection, read and checked.
+
+        :raises EcsConfigError: a field is missing or wrong.
+        """
+        return read_settings(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
+
+    def get_conn(self) -> SyncClient:
+        """Give the client of this connection; its ``session`` is a ``requests`` session that signs.
+
+        :raises EcsConfigError: a field of the connection is missing or wrong.
+        """
+        return self._client
+
+    @cached_property
+    def _client(self) -> SyncClient:
+        # Imported here, so that a DAG file which imports an operator does not pay for `requests`.
+        from airflow_provider_ecsjobs.transport.sync import SyncClient
+
+        return SyncClient(self.settings, logger=self.log)
+
+    def close(self) -> None:
+        """Close the connections that were opened; the hook can be used again after it."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+
+    def look(self, job_id: str) -> Job | ApiError:
+        """Ask for a job once, and give back whatever comes; the building block of a wait.
+
+        :param job_id: the job's id.
+        :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
+        """
+        client = self.get_conn()
+        return client.run(flows.look(client.settings.target, check_job_id(job_id), client.ambient))
+
+    def get_job(self, job_id: str) -> Job:
+        """Ask for a job; up to three times if the trouble may pass.
+
+        API page: *Querying the Execution Status of a Job*.
+
+        :param job_id: the job's id.
+        :return: the job as it is now, whatever its status.
+        :raises EcsJobNotFound: the API does not know the job.
+        :raises EcsApiError: the API did not answer, or not with a job.
+        :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
+        """
+        client = self.get_conn()
+        answer = client.run(flows.get_job(client.settings.target, check_job_id(job_id), client.ambient))
+        if not isinstance(answer, ApiError):
+            return answer
+        message = f"ECS job {job_id} can't be queried: {answer}"
+        if answer.kind is ErrorKind.NOT_FOUND:
+            raise EcsJobNotFound(message)
+        raise EcsApiError(message, answer)
+
+    def wait_for_job(
+        self,
+        job_id: str,
+        *,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        max_poll_interval: float = DEFAULT_MAX_POLL_INTERVAL,
+        timeout: float | None = None,
+        payment_timeout: float | None = None,
+        not_found_grace: float = 0.0,
+        unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT,
+    ) -> Job:
+        """Wait for a job in this process. A task does better with the deferrable sensor or operator.
+
+        :param job_id: the job's id.
+        :param poll_interval: the shortest gap between two polls, in seconds.
+        :param max_poll_interval: the longest gap between two polls, in seconds.
+        :param timeout: how long to wait, in seconds; ``None`` for as long as it takes.
+        :param payment_timeout: how long an order may stay unpaid, in seconds; ``None`` until ``timeout``, 0 not at all.
+        :param not_found_grace: for how many seconds the job may be unknown, if it has only just been submitted.
+        :param unreachable_timeout: for how many seconds there may be no good answer.
+        :return: the job, which ended with ``SUCCESS``.
+        :raises EcsJobFailed: it ended with ``FAIL``; the message has the reasons of its sub-jobs.
+        :raises EcsJobTimeout: it had not ended by ``timeout``, or its order was not paid in time.
+        :raises EcsJobNotFound: the API does not know it, or knows it no more.
+        :raises EcsApiError: the API could not be asked.
+        :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
+        """
+        from airflow_provider_ecsjobs.waits import succeeded_or_raise
+
+        started = time.time()
+        policy = WaitPolicy(
+            started=started,
+            deadline=None if timeout is None else started + timeout,
+            poll_interval=poll_interval,
+            max_poll_interval=max_poll_interval,
+            payment_timeout=payment_timeout,
+            not_found_grace=not_found_grace,
+            unreachable_timeout=unreachable_timeout,
+        )
+        return succeeded_or_raise(self.carry_out(Wait(check_job_id(job_id), policy)))
+
+    def carry_out(self, wait: Wait) -> WaitEnd:
+        """Carry a wait out in this process, to its end whichever it is."""
+        client = self.get_conn()
+        return client.run(flows.wait_for_job(client.settings.target, wait, client.ambient))
+
+
+def read_settings(conn_id: str, region: str | None, project_id: str | None, service: str) -> Settings:
+    """Look a connection up in Airflow, check it, and have its secrets masked in logs.
+
+    :param conn_id: the connection's id.
+    :param region: used in place of the connection's.
+    :param project_id: used in place of the connection's.
+    :param service: the service whose jobs are meant.
+    :raises AirflowNotFoundException: there is no such connection.
+    :raises EcsConfigError: a field of it is missing or wrong.
+    """
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    from airflow_provider_ecsjobs.transport.settings import ConnectionFields, Settings
+
+    connection = BaseHook.get_connection(conn_id)
+    settings = Settings.from_connection(
+        ConnectionFields(
+            conn_id=conn_id,
+            login=connection.login or "",
+            password=connection.password or "",
+            host=connection.host or "",
+            schema=connection.schema or "",
+            port=connection.port,
+            extra=_extra_of(connection),
+        ),
+        region=region or None,
+        project_id=project_id or None,
+        service=service,
+    )
+    for secret in (settings.target.credentials.secret_key, settings.target.credentials.security_token):
+        if secret:
+            mask_secret(secret)
+    return settings
+
+
+def _extra_of(connection: Connection) -> dict[str, Any]:
+    if not connection.extra:
+        return {}
+    try:
+        extra = json.loads(connection.extra)
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        # Without its text: it may hold a token. Without the cause: a JSON error shows the document.
+        raise EcsConfigError(f"Connection '{connection.conn_id}': extra is not a JSON object.") from None
+    return extra

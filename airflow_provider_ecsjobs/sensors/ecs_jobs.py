@@ -1,0 +1,175 @@
+"""The sensor that waits for a job."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue
+
+from airflow_provider_ecsjobs.core.waiting import (
+    DEFAULT_MAX_POLL_INTERVAL,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_UNREACHABLE_TIMEOUT,
+    Wait,
+    gap,
+)
+from airflow_provider_ecsjobs.exceptions import (
+    EcsJobFailed,
+    EcsJobNotFound,
+    EcsJobNotFoundNoRetry,
+    EcsJobTimeout,
+)
+from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.waits import EcsJobWaitMixin, checked_job_id, read_event, seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_ecsjobs.core.waiting import WaitPolicy
+
+
+class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
+    """Wait for a job of Huawei Cloud ECS to end. Fails with the job's reason; its result is the XCom.
+
+    The result is a dict with ``job_id``, ``job_type``, ``status``, ``begin_time``, ``end_time``, ``server_ids``,
+    ``nic_ids`` and ``entities``. API page: *Querying the Execution Status of a Job*.
+
+    :param job_id: the job's id (templated).
+    :param huawei_ecs_conn_id: the Airflow connection (templated).
+    :param region: in place of the connection's (templated).
+    :param project_id: in place of the connection's (templated).
+    :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
+        ``sdrs``.
+    :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, ``mode`` says how to wait.
+    :param poke_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
+    :param max_wait: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the gap is a
+        tenth of the time waited.
+    :param timeout: how long to wait, in seconds or as a ``timedelta``; Airflow's default is 7 days.
+    :param payment_timeout: how long an order may stay unpaid, in seconds or as a ``timedelta``; ``None`` until the
+        timeout, 0 not at all.
+    :param not_found_grace: for how many seconds the API may not know the job, for one submitted just before.
+    :param unreachable_timeout: for how many seconds there may be no good answer; does not apply to
+        ``mode="reschedule"``, which remembers nothing between two pokes.
+    :param soft_fail: whether to skip the task, rather than fail it, when the job failed or was not done in time. Bad
+        credentials, a missing job and a broken connection fail it all the same.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
+    ui_color = "#f3e2e0"
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        huawei_ecs_conn_id: str = EcsJobsHook.default_conn_name,
+        region: str | None = None,
+        project_id: str | None = None,
+        service: str = "ecs",
+        deferrable: bool = True,
+        poke_interval: timedelta | float = DEFAULT_POLL_INTERVAL,
+        max_wait: timedelta | float | None = DEFAULT_MAX_POLL_INTERVAL,
+        payment_timeout: timedelta | float | None = None,
+        not_found_grace: timedelta | float = 0.0,
+        unreachable_timeout: timedelta | float = DEFAULT_UNREACHABLE_TIMEOUT,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, max_wait=max_wait, **kwargs)
+        self.job_id = job_id
+        self.huawei_ecs_conn_id = huawei_ecs_conn_id
+        self.region = region
+        self.project_id = project_id
+        self.service = service
+        self.deferrable = deferrable
+        self.payment_timeout = (
+            None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
+        )
+        self.not_found_grace = seconds_of("not_found_grace", not_found_grace, zero_allowed=True)
+        self.unreachable_timeout = seconds_of("unreachable_timeout", unreachable_timeout)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Wait for the job, in the triggerer or here.
+
+        :raises EcsJobFailed: the job failed.
+        :raises EcsJobTimeout: it had not ended in time.
+        """
+        job_id = checked_job_id(self.job_id)
+        if not self.deferrable and self.reschedule:
+            result: dict[str, Any] = super().execute(context)  # pokes, and leaves the worker in between
+            return result
+        policy = self._policy(time.time())
+        with self._skipping():
+            wait_for = self._look_then_defer if self.deferrable else self._wait_in_worker
+            return self._result(wait_for(job_id, policy))
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Resume with the trigger's event: give the result, or fail with the reason."""
+        with self._skipping():
+            return self._result(read_event(event, self.job_id))
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once; in ``mode="reschedule"`` the scheduler comes back for the next look."""
+        now = time.time()
+        first = self._first_poke(context)
+        wait = Wait(checked_job_id(self.job_id), self._policy(now if first is None else first.timestamp()))
+        if first is not None:  # an unpaid order has been so since the first poke, which warned of it
+            wait.pending_since = wait.policy.started
+        with self._skipping():
+            end = self._look(wait)
+            return PokeReturnValue(end is not None, None if end is None else self._result(end))
+
+    def on_kill(self) -> None:
+        """Say that the job goes on: the API can't cancel it."""
+        self._log_on_kill(self.job_id)
+
+    def _policy(self, started: float) -> WaitPolicy:
+        return self._wait_policy(
+            started=started,
+            timeout=self.timeout,
+            # Airflow counts it anew for each poke of a rescheduled sensor.
+            execution_timeout=None if self.reschedule and not self.deferrable else self.execution_timeout,
+            poll_interval=self.poke_interval,
+            max_poll_interval=self.poke_interval if self.max_wait is None else self.max_wait.total_seconds(),
+        )
+
+    @property
+    def _missing(self) -> type[EcsJobNotFound]:
+        # Airflow skips a task with soft_fail on any Airflow exception; a missing job must not hide behind that.
+        return EcsJobNotFound if self.soft_fail or self.never_fail else EcsJobNotFoundNoRetry
+
+    def _first_poke(self, context: Context) -> Any:
+        """Tell when a rescheduled sensor poked for the first time; ``None`` in its first poke, or in another mode."""
+        if not self.reschedule:
+            return None
+        ti: Any = context["ti"]
+        if hasattr(ti, "get_first_reschedule_date"):
+            return ti.get_first_reschedule_date(context)
+        from airflow.sensors.base import _orig_start_date  # Airflow 2.11, where the sensor asks the database
+
+        first_try = (ti.max_tries or 0) - (self.retries or 0) + 1
+        return _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
+
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        if self.exponential_backoff:
+            return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
+        waited, policy = run_duration(), self._policy(0.0)
+        pause = gap(waited, policy.poll_interval, policy.max_poll_interval, random.random())  # noqa: S311 - no secret
+        return max(min(pause, self.timeout - waited), 0.0)
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """Skip the task where ``soft_fail`` asks for it, and log why: Airflow 3 drops the reason of such a skip."""
+        try:
+            yield
+        except (EcsJobFailed, EcsJobTimeout) as error:
+            if not (self.soft_fail or self.never_fail):
+                raise
+            self.log.warning("%s", error)
+            raise AirflowSkipException(str(error)) from error

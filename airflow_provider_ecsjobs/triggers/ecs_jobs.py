@@ -1,0 +1,219 @@
+"""The trigger that waits for a job in the triggerer, and holds no worker slot."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import math
+import sys
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
+from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.waiting import (
+    DEFAULT_MAX_POLL_INTERVAL,
+    DEFAULT_POLL_INTERVAL,
+    DEFAULT_UNREACHABLE_TIMEOUT,
+    Outcome,
+    Wait,
+    WaitEnd,
+    WaitPolicy,
+    check_job_id,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import ModuleType
+
+    from airflow_provider_ecsjobs.transport.settings import Settings
+
+_Default = TypeVar("_Default", float, None)
+_TRANSPORT = "airflow_provider_ecsjobs.transport.aio"
+
+
+class EcsJobTrigger(BaseTrigger):
+    """Wait for a job to end, and send one event: ``{"outcome": ..., "message": ..., "job": {...} or None}``.
+
+    The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
+    ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
+    one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the
+    triggerer down with it.
+
+    :param job_id: the job's id.
+    :param huawei_ecs_conn_id: the Airflow connection.
+    :param region: in place of the connection's.
+    :param project_id: in place of the connection's.
+    :param service: the service whose jobs are meant.
+    :param poll_interval: the shortest gap between two polls, in seconds.
+    :param max_poll_interval: the longest gap between two polls, in seconds.
+    :param deadline: when to give up, in seconds since the epoch; ``None`` for never.
+    :param started: when the wait began, in seconds since the epoch; ``None`` for now.
+    :param payment_timeout: how long an order may stay unpaid, in seconds; ``None`` until the deadline, 0 not at all.
+    :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
+    :param seen_status: the status that was logged last, so that it is not logged again.
+    :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
+    :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
+    :param unreachable_timeout: for how many seconds there may be no good answer.
+    :param later: arguments of a later version; kept, and handed on as they are.
+    """
+
+    def __init__(
+        self,
+        job_id: str = "",
+        huawei_ecs_conn_id: str = "huawei_ecs_default",
+        region: str | None = None,
+        project_id: str | None = None,
+        service: str = "ecs",
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        max_poll_interval: float = DEFAULT_MAX_POLL_INTERVAL,
+        deadline: float | None = None,
+        started: float | None = None,
+        payment_timeout: float | None = None,
+        pending_since: float | None = None,
+        seen_status: str | None = None,
+        seen_sub_jobs_finished: int = 0,
+        not_found_grace: float = 0.0,
+        unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT,
+        **later: Any,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.job_id = job_id
+        self.huawei_ecs_conn_id = huawei_ecs_conn_id
+        self.region = region
+        self.project_id = project_id
+        self.service = service
+        self.poll_interval = poll_interval
+        self.max_poll_interval = max_poll_interval
+        self.deadline = deadline
+        self.started = started
+        self.payment_timeout = payment_timeout
+        self.pending_since = pending_since
+        self.seen_status = seen_status
+        self.seen_sub_jobs_finished = seen_sub_jobs_finished
+        self.not_found_grace = not_found_grace
+        self.unreachable_timeout = unreachable_timeout
+        self.later = later
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give class path and arguments, all JSON primitives; a connection id stands for its secrets."""
+        return (
+            "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger",
+            {
+                "job_id": self.job_id,
+                "huawei_ecs_conn_id": self.huawei_ecs_conn_id,
+                "region": self.region,
+                "project_id": self.project_id,
+                "service": self.service,
+                "poll_interval": self.poll_interval,
+                "max_poll_interval": self.max_poll_interval,
+                "deadline": self.deadline,
+                "started": self.started,
+                "payment_timeout": self.payment_timeout,
+                "pending_since": self.pending_since,
+                "seen_status": self.seen_status,
+                "seen_sub_jobs_finished": self.seen_sub_jobs_finished,
+                "not_found_grace": self.not_found_grace,
+                "unreachable_timeout": self.unreachable_timeout,
+                **self.later,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
+        try:
+            end = await self._wait()
+        except EcsJobsError as error:
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: {error}")
+        except Exception as error:
+            # Airflow would show the user no more than "Trigger failure".
+            self.log.exception("ECS job %s: the wait broke off", clean(self.job_id, 200))
+            what = f"{type(error).__name__}: {clean(error, 500)}"
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: the wait broke off with {what}")
+        job = None if end.job is None else end.job.to_dict()
+        yield TriggerEvent({"outcome": end.outcome.value, "message": end.message, "job": job})
+
+    async def on_kill(self) -> None:
+        """Say what goes on. Nothing is ended here: Airflow also calls it when another triggerer takes the wait over."""
+        self.log.info(
+            "This wait stops. ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
+            clean(self.job_id, 200),
+        )
+
+    async def _wait(self) -> WaitEnd:
+        wait = Wait(check_job_id(self.job_id), self._policy())
+        aio = await _transport()
+        key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
+        look_first = False
+        while True:
+            try:
+                async with aio.shared_client(key, self._settings) as client:
+                    flow = flows.wait_for_job(client.settings.target, wait, client.ambient, look_first=look_first)
+                    end: WaitEnd = await client.run(flow, self.log)
+                    return end
+            except _ConnectionLookupError as failure:
+                # The metadata database or secrets backend is away: trouble that passes, like the API's own.
+                error = ApiError(ErrorKind.TRANSIENT, str(failure))
+                ended = wait.saw(error, time.time())
+                for report in wait.take_reports():
+                    self.log.log(report.level, "%s", report.message)
+                if ended is not None:
+                    return ended
+                await asyncio.sleep(wait.pause(time.time(), 0.5))
+                look_first = True
+
+    async def _settings(self) -> Settings:
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+        from asgiref.sync import sync_to_async
+
+        from airflow_provider_ecsjobs.hooks.ecs_jobs import read_settings
+
+        try:
+            return await sync_to_async(read_settings)(
+                self.huawei_ecs_conn_id, self.region, self.project_id, self.service
+            )
+        except EcsJobsError:
+            raise
+        except AirflowNotFoundException as error:
+            raise EcsConfigError(clean(error, 500)) from None
+        except Exception as error:
+            what = f"{type(error).__name__}: {clean(error, 300)}"
+            raise _ConnectionLookupError(
+                f"the Airflow connection '{self.huawei_ecs_conn_id}' could not be looked up: {what}"
+            ) from error
+
+    def _policy(self) -> WaitPolicy:
+        seen_status = clean(self.seen_status, 100)
+        return WaitPolicy(
+            started=self._number("started", time.time()),
+            deadline=self._number("deadline", None),
+            poll_interval=self._number("poll_interval", DEFAULT_POLL_INTERVAL),
+            max_poll_interval=self._number("max_poll_interval", DEFAULT_MAX_POLL_INTERVAL),
+            payment_timeout=self._number("payment_timeout", None),
+            pending_since=self._number("pending_since", None),
+            seen=(seen_status, int(self._number("seen_sub_jobs_finished", 0.0))) if seen_status else None,
+            not_found_grace=self._number("not_found_grace", 0.0),
+            unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
+        )
+
+    def _number(self, name: str, default: _Default) -> float | _Default:
+        value = getattr(self, name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise EcsConfigError(f"the trigger's {name} is {clean(repr(value), 100)}; expected a number.")
+        return float(value)
+
+
+class _ConnectionLookupError(Exception):
+    """The connection could not be looked up, for a reason that may pass."""
+
+
+async def _transport() -> ModuleType:
+    """Import the transport, the first time in a thread: importing aiohttp takes longer than an event loop may stand."""
+    if _TRANSPORT not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, _TRANSPORT)
+    return sys.modules[_TRANSPORT]

@@ -1,0 +1,251 @@
+"""What every task that waits for a job does: look once, defer or wait here, end with the result or the reason."""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsInvalidJobIdError, EcsUnauthorizedError
+from airflow_provider_ecsjobs.core.failure import (
+    MAX_SERVERS,
+    explain_failure,
+    hints_for,
+    surviving_servers,
+)
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitEnd, WaitPolicy, check_job_id
+from airflow_provider_ecsjobs.exceptions import (
+    EcsInvalidJobId,
+    EcsJobFailed,
+    EcsJobFailedNoRetry,
+    EcsJobNotFound,
+    EcsJobNotFoundNoRetry,
+    EcsJobPaymentTimeout,
+    EcsJobTimeout,
+    EcsUnreachableError,
+)
+from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.providers.common.compat.sdk import BaseOperator
+
+    _Task = BaseOperator
+else:
+    _Task = object
+
+# Airflow's own limit on a deferral fails the task without our message: it is only there for when no triggerer runs.
+_SAFETY_NET = timedelta(minutes=15)
+# Airflow 2.11 ends a deferral at the execution timeout, 3.x a task that waits in the worker: be a little before it.
+_EXECUTION_MARGIN = 30.0
+_EXECUTION_MARGIN_SHARE = 0.1
+
+
+class EcsJobWaitMixin(_Task):
+    """Waits for a job, on behalf of a sensor or an operator.
+
+    The class that mixes it in sets the attributes below, which have the meaning of its own parameters.
+    """
+
+    if TYPE_CHECKING:
+        huawei_ecs_conn_id: str
+        region: str | None
+        project_id: str | None
+        service: str
+        payment_timeout: float | None
+        not_found_grace: float
+        unreachable_timeout: float
+
+    @cached_property
+    def hook(self) -> EcsJobsHook:
+        """The hook of this task's connection."""
+        return EcsJobsHook(
+            self.huawei_ecs_conn_id, region=self.region, project_id=self.project_id, service=self.service or "ecs"
+        )
+
+    def _wait_policy(
+        self,
+        *,
+        started: float,
+        timeout: float | None,
+        execution_timeout: timedelta | None,
+        poll_interval: float,
+        max_poll_interval: float,
+    ) -> WaitPolicy:
+        limits = [] if timeout is None else [timeout]
+        if execution_timeout is not None:
+            allowed = execution_timeout.total_seconds()
+            limits.append(allowed - min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed))
+        return WaitPolicy(
+            started=started,
+            deadline=started + min(limits) if limits else None,
+            poll_interval=poll_interval,
+            max_poll_interval=max_poll_interval,
+            payment_timeout=self.payment_timeout,
+            not_found_grace=self.not_found_grace,
+            unreachable_timeout=self.unreachable_timeout,
+        )
+
+    def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
+        """Wait to the end, and hold the worker slot for as long."""
+        try:
+            return self.hook.carry_out(Wait(job_id, policy))
+        finally:
+            self.hook.close()
+
+    def _look_then_defer(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
+        """Look once: a job that has ended never defers. Any other is left to the trigger.
+
+        :return: the end of the wait, if one look was enough.
+        :raises TaskDeferred: if it was not.
+        """
+        wait = Wait(job_id, policy)
+        end = self._look(wait)
+        if end is not None:
+            return end
+        self.defer(
+            trigger=EcsJobTrigger(
+                job_id=job_id,
+                huawei_ecs_conn_id=self.huawei_ecs_conn_id,
+                region=self.region,
+                project_id=self.project_id,
+                service=self.service,
+                poll_interval=policy.poll_interval,
+                max_poll_interval=policy.max_poll_interval,
+                deadline=policy.deadline,
+                started=policy.started,
+                payment_timeout=policy.payment_timeout,
+                pending_since=wait.pending_since,
+                seen_status=wait.seen[0] if wait.seen else None,
+                seen_sub_jobs_finished=wait.seen[1] if wait.seen else 0,
+                not_found_grace=policy.not_found_grace,
+                unreachable_timeout=policy.unreachable_timeout,
+            ),
+            method_name="execute_complete",
+            timeout=None
+            if policy.deadline is None
+            else timedelta(seconds=max(policy.deadline - time.time(), 0.0)) + _SAFETY_NET,
+        )
+        raise AssertionError("unreachable: defer() raises")
+
+    def _look(self, wait: Wait) -> WaitEnd | None:
+        try:
+            end = wait.saw(self.hook.look(wait.job_id), time.time())
+        finally:
+            self.hook.close()
+        for report in wait.take_reports():
+            self.log.log(report.level, "%s", report.message)
+        return end
+
+    def _result(self, end: WaitEnd) -> dict[str, Any]:
+        """Give the result of a job that succeeded; fail the task with the reason in every other case."""
+        job = end.job
+        if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
+            self._log_beside_failure(job)
+        return succeeded_or_raise(end, failed=EcsJobFailedNoRetry, missing=self._missing).result()
+
+    @property
+    def _missing(self) -> type[EcsJobNotFound]:
+        return EcsJobNotFoundNoRetry
+
+    def _log_beside_failure(self, job: Job) -> None:
+        for hint in hints_for(job):
+            self.log.info("What can be done: %s", hint)
+        servers = surviving_servers(job)
+        if len(servers) > MAX_SERVERS:
+            self.log.warning("ECS job %s failed, but these servers exist: %s", job.job_id, ", ".join(servers))
+
+    def _log_on_kill(self, job_id: Any) -> None:
+        self.log.warning(
+            "The task stops, but ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
+            clean(job_id, 200),
+        )
+
+
+def checked_job_id(value: Any) -> str:
+    """Check a rendered job id.
+
+    :raises EcsInvalidJobId: it can't be one; the task fails at once and is not retried.
+    """
+    try:
+        return check_job_id(value)
+    except EcsInvalidJobIdError as error:
+        raise EcsInvalidJobId(str(error)) from None
+
+
+def seconds_of(name: str, value: Any, *, zero_allowed: bool = False) -> float:
+    """Read a length of time that a DAG author gave.
+
+    :param name: the parameter, for the message.
+    :param value: seconds or a ``timedelta``.
+    :param zero_allowed: whether 0 is.
+    :return: the seconds.
+    :raises ValueError: it is no such length.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    accepted = "0 or more seconds" if zero_allowed else "more than 0 seconds"
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+        raise ValueError(f"{name} is {clean(repr(value), 100)}; expected {accepted}, as a number or a timedelta.")
+    if seconds < 0 or (seconds == 0 and not zero_allowed):
+        raise ValueError(f"{name} is {seconds:g} s; expected {accepted}.")
+    return float(seconds)
+
+
+def succeeded_or_raise(
+    end: WaitEnd, *, failed: type[EcsJobFailed] = EcsJobFailed, missing: type[EcsJobNotFound] = EcsJobNotFound
+) -> Job:
+    """Give the job of a wait that ended well; raise what the other ends mean.
+
+    :param end: the end of a wait.
+    :param failed: what to raise for a job that failed; it decides whether Airflow retries the task.
+    :param missing: what to raise for a job that the API does not know.
+    """
+    job = end.job
+    if end.outcome is Outcome.FINISHED and job is not None:
+        if job.status is JobStatus.SUCCESS:
+            return job
+        raise failed(explain_failure(job), job)
+    if end.outcome is Outcome.TIMEOUT:
+        raise EcsJobTimeout(end.message, job)
+    if end.outcome is Outcome.PAYMENT_TIMEOUT:
+        raise EcsJobPaymentTimeout(end.message, job)
+    if end.outcome is Outcome.NOT_FOUND:
+        raise missing(end.message, job)
+    if end.outcome is Outcome.UNAUTHORIZED:
+        raise EcsUnauthorizedError(end.message, end.error)
+    if end.outcome is Outcome.UNREACHABLE:
+        raise EcsUnreachableError(end.message, end.error)
+    raise EcsApiError(end.message, end.error)
+
+
+def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
+    """Read the event a task was resumed with.
+
+    :param event: what the trigger sent.
+    :param job_id: the job that was waited for, for the message.
+    :raises EcsApiError: it is none of :class:`EcsJobTrigger`'s events.
+    """
+    what = f"ECS job {clean(job_id, 200)}: the task was resumed with"
+    if not isinstance(event, dict):
+        raise EcsApiError(
+            f"{what} no event ({type(event).__name__}). Was it resumed by something other than its trigger?"
+        )
+    try:
+        outcome = Outcome(event.get("outcome", ""))
+    except ValueError:
+        known = ", ".join(Outcome)
+        raise EcsApiError(
+            f"{what} the unknown outcome {clean(repr(event.get('outcome')), 100)}; known are {known}. Do worker and"
+            " triggerer run the same version of airflow-provider-ecsjobs?"
+        ) from None
+    job = event.get("job")
+    seen = Job.from_dict(job) if isinstance(job, dict) else None
+    if outcome is Outcome.FINISHED and (seen is None or not seen.status.is_finished):
+        raise EcsApiError(f"{what} the outcome 'finished', but without a finished job.")
+    return WaitEnd(outcome, clean(event.get("message")) or f"{what} no message.", seen)
