@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         emulator.start()
     except OSError as error:
-        print(f"cannot listen on {options.host} port {options.port}: {error.strerror}", file=sys.stderr)
+        reason = str(error.strerror or error).partition(" (while")[0]  # what follows repeats the address
+        print(f"cannot listen on {options.host} port {options.port}: {reason}", file=sys.stderr)
         return 1
     name, value = emulator.connection_env()
     print(f"ECS emulator on {emulator.url}")

@@ -1,3 +1,22 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from emulator_client import SignedClient
+
 from airflow_provider_ecsjobs.emulator.pytest_plugin import ecs_emulator
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_ecsjobs.emulator import Emulator
+
 __all__ = ["ecs_emulator"]
+
+
+@pytest.fixture
+def client(ecs_emulator: Emulator) -> Iterator[SignedClient]:
+    client = SignedClient(ecs_emulator)
+    with client.session:
+        yield client

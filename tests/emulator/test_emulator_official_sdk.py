@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
@@ -37,6 +38,9 @@ from huaweicloudsdkecs.v2 import (
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 def ecs_client(
     emulator: Emulator, *, access_key: str | None = None, secret_key: str | None = None, project_id: str | None = None
@@ -48,6 +52,12 @@ def ecs_client(
         project_id or connection["extra"]["project_id"],
     )
     return EcsClient.new_builder().with_credentials(credentials).with_endpoint(emulator.url).build()
+
+
+@pytest.fixture
+def ecs_emulator() -> Iterator[Emulator]:
+    with Emulator(init_seconds=0.05, run_seconds=0.2) as emulator:
+        yield emulator
 
 
 @pytest.fixture

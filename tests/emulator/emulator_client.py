@@ -1,0 +1,57 @@
+"""A small signing client for the tests of the emulator."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import requests
+
+from airflow_provider_ecsjobs.core.signing import Credentials, sign
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.emulator import Emulator
+
+
+class SignedClient:
+    """Sends signed requests over one kept-alive connection; paths are relative to the project."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        connection = emulator.connection()
+        self.url = emulator.url
+        self.credentials = Credentials(connection["login"], connection["password"])
+        self.project_id = connection["extra"]["project_id"]
+        self.session = requests.Session()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        version: str = "v1",
+        project_id: str | None = None,
+        query: list[tuple[str, str]] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        when: datetime | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        full_path = f"/{version}/{project_id or self.project_id}{path}"
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        signed = sign(
+            self.credentials,
+            method=method,
+            host=self.url.removeprefix("http://"),
+            path=full_path,
+            query=query or [],
+            headers=headers,
+            body=content,
+            when=when or datetime.now(UTC),
+        )
+        target = f"{self.url}{full_path}" + (f"?{urlencode(query)}" if query else "")
+        return self.session.request(method, target, data=content, headers=signed, timeout=20, stream=stream)
+
+    def show_job(self, job_id: str) -> requests.Response:
+        return self.request("GET", f"/jobs/{job_id}")

@@ -1,0 +1,76 @@
+"""``python -m airflow_provider_ecsjobs.emulator`` as people run it."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_ecsjobs.emulator import Emulator
+
+COMMAND = [sys.executable, "-m", "airflow_provider_ecsjobs.emulator"]
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    command = [*COMMAND, "--port", "0", "--secret-key", "it's $ECRET", "--region", "here"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_stopped(process: subprocess.Popen[str], stop: signal.Signals) -> None:
+    url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
+    process.stdout.readline()
+    with requests.Session() as session:
+        assert session.get(f"{url}/_emulator/health", timeout=20).status_code == 200
+
+        process.send_signal(stop)
+
+        assert process.wait(timeout=20) == 0
+    assert process.stdout.read() == ""
+    assert process.stderr.read() == ""
+
+
+def test_its_export_line_can_be_pasted_into_a_shell(process: subprocess.Popen[str]) -> None:
+    address, export = process.stdout.readline(), process.stdout.readline()
+
+    shown = subprocess.run(
+        ["sh", "-c", export + 'printf %s "$AIRFLOW_CONN_HUAWEI_ECS_DEFAULT"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    connection = json.loads(shown.stdout)
+    assert connection["host"] in address
+    assert connection["password"] == "it's $ECRET"
+    assert connection["extra"]["region"] == "here"
+
+
+def test_a_port_in_use_is_one_clear_line(ecs_emulator: Emulator) -> None:
+    port = ecs_emulator.url.rpartition(":")[2]
+
+    result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+
+
+@pytest.mark.parametrize(("option", "value"), [("--port", "70000"), ("--run-seconds", "-1"), ("--init-seconds", "nan")])
+def test_a_bad_option_is_refused(option: str, value: str) -> None:
+    result = subprocess.run([*COMMAND, option, value], capture_output=True, text=True, timeout=60, check=False)
+
+    assert result.returncode == 2
+    assert option in result.stderr
+    assert "Traceback" not in result.stderr
