@@ -1,0 +1,57 @@
+"""A throw-away Airflow for the tests: its home, its database, its connections."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+# Before anything imports Airflow, which reads these once.
+_HOME = tempfile.mkdtemp(prefix="ecsjobs-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+os.environ["AIRFLOW_HOME"] = _HOME
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_HOME}/dags"
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+os.environ["AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS"] = "False"
+os.makedirs(f"{_HOME}/dags", exist_ok=True)  # noqa: PTH103 - pathlib would be one more import, for nothing
+for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
+    del os.environ[_name]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_ecsjobs.emulator import Emulator
+
+pytest_plugins = ["airflow_provider_ecsjobs.emulator.pytest_plugin"]
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Give a fresh metadata database, made once for all tests."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture
+def connected(ecs_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Give an emulator that the default connection leads to."""
+    name, value = ecs_emulator.connection_env()
+    monkeypatch.setenv(name, value)
+    return ecs_emulator
+
+
+@pytest.fixture
+def set_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give a function that sets a connection from its fields."""
+    import json
+
+    def set_it(conn_id: str = "huawei_ecs_default", **fields: object) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
+
+    return set_it
