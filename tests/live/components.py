@@ -1,0 +1,103 @@
+"""Start Airflow's components as processes of their own, and stop them and all that they started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+STOP_SECONDS = 6.0
+"""How long a component may take to stop by itself; they usually need three seconds."""
+
+
+class Components:
+    """The components of one Airflow: each leads a session, so that its offspring can be found and ended."""
+
+    def __init__(self, environment: dict[str, str], log_folder: Path) -> None:
+        self.environment = environment
+        self.log_folder = log_folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start ``airflow NAME ARGUMENTS``, its output in ``NAME.log``."""
+        with self._log_file(name).open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", name, *arguments],
+                env=self.environment,
+                # "-m" puts the working folder on the import path: not the clone, where "tests" and the like lie.
+                cwd=self.log_folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in a terminal reaches us alone, and we stop the components in our own order.
+                start_new_session=True,
+            )
+
+    def run(self, name: str, *arguments: str, timeout: float) -> None:
+        """Run a command to its end; ``RuntimeError`` with its last lines if it fails or takes too long."""
+        self.start(name, *arguments)
+        try:
+            code = self.processes[name].wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"{self.last_lines(name)}\n'airflow {name}' took over {timeout:g} s") from None
+        if code:
+            raise RuntimeError(f"{self.last_lines(name)}\n'airflow {name}' ended with exit code {code}")
+        del self.processes[name]
+
+    def ended(self) -> list[str]:
+        """Return the components that should be running and are not."""
+        return [name for name, process in self.processes.items() if process.poll() is not None]
+
+    def last_lines(self, name: str, count: int = 25) -> str:
+        """Return the end of a component's output, headed by its name."""
+        log = self._log_file(name)
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return "\n".join([f"--- last lines of {log}:", *lines[-count:]])
+
+    def stop(self) -> None:
+        """End every process of these components: asked first, then killed. Nothing of them is left after it."""
+        try:
+            self._ask()
+        finally:
+            # A second Ctrl-C lands here at once: no more patience, but still nothing left behind.
+            self._kill()
+
+    def _ask(self) -> None:
+        for process in self.processes.values():
+            # A repeated SIGTERM makes the scheduler exit without stopping its workers: ask once.
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self.processes.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+
+    def _kill(self) -> None:
+        while leftovers := self._alive():
+            for process in leftovers:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(leftovers, timeout=1)
+        for process in self.processes.values():
+            process.wait()
+        self.processes.clear()
+
+    def _alive(self) -> list[psutil.Process]:
+        sessions = {process.pid for process in self.processes.values()}
+        return [process for process in psutil.process_iter() if _is_alive_in(process, sessions)]
+
+    def _log_file(self, name: str) -> Path:
+        return self.log_folder / f"{name}.log"
+
+
+def _is_alive_in(process: psutil.Process, sessions: set[int]) -> bool:
+    try:
+        return os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, PermissionError, psutil.Error):
+        return False
