@@ -72,9 +72,11 @@ class Fault:
         await asyncio.sleep(self.delay)
         if self.reset == "before":
             return _reset(request)
-        response = await handle() if self.reset == "after" else self._invented() or await handle()
         if self.reset == "after":
+            await handle()
             return _reset(request)
+        invented = self._invented()
+        response = await handle() if invented is None else invented
         response.headers.update(self.headers or {})
         body = response.body
         assert isinstance(body, bytes)

@@ -36,7 +36,8 @@ class Emulator:
     :param project_id: the one project that exists.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long a job is RUNNING after that.
-    :param clock: returns seconds since the epoch; it moves the jobs and dates the signatures.
+    :param clock: returns seconds since the epoch; it moves the jobs, and signatures must be of its time.
+    :raises ValueError: if a duration is negative or endless.
     """
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import uuid
 from functools import partial
@@ -52,9 +53,11 @@ class State:
     :param clock: returns seconds since the epoch.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long it is RUNNING after that.
+    :raises ValueError: if a duration is negative or endless.
     """
 
     def __init__(self, *, clock: Callable[[], float], init_seconds: float, run_seconds: float) -> None:
+        _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
         self._clock = clock
         self._init_seconds = init_seconds
         self._run_seconds = run_seconds
@@ -102,9 +105,7 @@ class State:
             raise ValueError(f"sub_jobs must be between 0 and {MAX_SUB_JOBS}, not {sub_jobs}")
         if not 0 <= failing <= max(sub_jobs, 1):
             raise ValueError(f"failing must be between 0 and {max(sub_jobs, 1)}, not {failing}")
-        for name, seconds in (("init_seconds", init_seconds), ("run_seconds", run_seconds)):
-            if seconds is not None and seconds < 0:
-                raise ValueError(f"{name} must not be negative, not {seconds}")
+        _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
         failure = Failure(error_code, fail_reason)
         server_ids = [str(uuid.uuid4()) for _ in range(max(sub_jobs, 1))]
         with self._lock:
@@ -257,3 +258,9 @@ class State:
 def new_job_id() -> str:
     """Return an id as the cloud gives to jobs and requests: 32 hexadecimal digits."""
     return uuid.uuid4().hex
+
+
+def _check_seconds(**durations: float | None) -> None:
+    for name, seconds in durations.items():
+        if seconds is not None and not 0 <= seconds < math.inf:
+            raise ValueError(f"{name} must be seconds, zero or more, not {seconds}")

@@ -36,7 +36,6 @@ class SignedClient:
         body: Any = None,
         headers: dict[str, str] | None = None,
         when: datetime | None = None,
-        stream: bool = False,
     ) -> requests.Response:
         full_path = f"/{version}/{project_id or self.project_id}{path}"
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -51,7 +50,7 @@ class SignedClient:
             when=when or datetime.now(UTC),
         )
         target = f"{self.url}{full_path}" + (f"?{urlencode(query)}" if query else "")
-        return self.session.request(method, target, data=content, headers=signed, timeout=20, stream=stream)
+        return self.session.request(method, target, data=content, headers=signed, timeout=20)
 
     def show_job(self, job_id: str) -> requests.Response:
         return self.request("GET", f"/jobs/{job_id}")

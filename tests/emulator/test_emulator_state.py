@@ -153,11 +153,24 @@ def test_a_job_may_have_its_own_pace(state: State, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"sub_jobs": -1}, {"sub_jobs": 1001}, {"failing": 2}, {"failing": -1}, {"run_seconds": -1.0}]
+    "wrong",
+    [
+        {"sub_jobs": -1},
+        {"sub_jobs": 1001},
+        {"failing": 2},
+        {"failing": -1},
+        {"run_seconds": -1.0},
+        {"init_seconds": float("nan")},
+    ],
 )
 def test_impossible_jobs_are_refused(state: State, wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         state.start_job(**wrong)
+
+
+def test_impossible_durations_are_refused(clock: Clock) -> None:
+    with pytest.raises(ValueError, match="run_seconds must be seconds"):
+        State(clock=clock, init_seconds=0, run_seconds=float("inf"))
 
 
 def test_a_finished_job_is_forgotten_after_a_day(state: State, clock: Clock) -> None:
