@@ -16,15 +16,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 import requests
 
 from tests.live.components import Components
 from tests.live.timeline import Timeline, keep_diary, read_timelines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType, TracebackType
 
 START_SECONDS = 180.0
 """How long a start may take, for each of its two steps; 25 s is usual on two idle cores."""
@@ -80,7 +82,7 @@ class LiveAirflow:
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run of a DAG (waiting until Airflow has read it) and return its run id."""
-        self._await(lambda: self._is_known(dag_id), 120, f"DAG {dag_id!r} to be read")
+        self.wait_until(lambda: self._is_known(dag_id), 120, f"DAG {dag_id!r} to be read")
         run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf or {})})
         return str(run["dag_run_id"])
 
@@ -92,10 +94,32 @@ class LiveAirflow:
             return state if state in FINISHED else None
 
         try:
-            return self._await(finished, timeout, f"{dag_id} {run_id}")
+            return self.wait_until(finished, timeout, f"{dag_id} {run_id}")
         except TimeoutError as error:
             states = {task["task_id"]: task["state"] for task in self.task_instances(dag_id, run_id)}
             raise TimeoutError(f"{error}; its tasks: {states}") from None
+
+    def wait_until(self, condition: Callable[[], T | None], timeout: float, what: str) -> T:
+        """Return the first true result of ``condition``.
+
+        :param what: what is waited for, for the message.
+        :raises TimeoutError: if there is none in time.
+        :raises RuntimeError: at once if a component of Airflow ends meanwhile; with its last lines.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            self._check_components()
+            if result := condition():
+                return result
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {timeout:g} s for {what}")
+            time.sleep(0.2)
+
+    def serve_forever(self) -> NoReturn:
+        """Stay until an exception, such as that of Ctrl-C, or until a component of Airflow ends."""
+        while True:
+            self._check_components()
+            time.sleep(1)
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run as the REST API gives them."""
@@ -130,7 +154,7 @@ class LiveAirflow:
         self._components.start("scheduler", "--skip-serve-logs")
         self._components.start("triggerer", "--skip-serve-logs")
         self._components.start("dag-processor")
-        self._await(self._is_healthy, START_SECONDS, "Airflow to be healthy")
+        self.wait_until(self._is_healthy, START_SECONDS, "Airflow to be healthy")
 
     def _stop(self) -> None:
         try:
@@ -139,17 +163,9 @@ class LiveAirflow:
             self._session.close()
             self._release_sigterm()
 
-    def _await(self, condition: Callable[[], T | None], timeout: float, what: str) -> T:
-        """Return the first true result of ``condition``; fail at once if a component ends meanwhile."""
-        deadline = time.monotonic() + timeout
-        while True:
-            if ended := self._components.ended():
-                raise RuntimeError(f"{self._components.last_lines(ended[0])}\nairflow {ended[0]} has ended")
-            if result := condition():
-                return result
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"waited {timeout:g} s for {what}")
-            time.sleep(0.2)
+    def _check_components(self) -> None:
+        if ended := self._components.ended():
+            raise RuntimeError(f"{self._components.last_lines(ended[0])}\n'airflow {ended[0]}' has ended")
 
     def _is_healthy(self) -> bool:
         try:
@@ -183,7 +199,9 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
-            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
+            # By default a supervisor may notice the end of a failed or skipped task up to 5 s late.
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._database}",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }

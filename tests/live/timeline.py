@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 _DIARY = """
 CREATE TABLE live_state_change (
@@ -53,13 +55,20 @@ class Timeline:
         """The state it is in now."""
         return self.spans[-1].state
 
+    def has_been(self, *states: str) -> bool:
+        """Whether it is or was in one of these states."""
+        return any(span.state in states for span in self.spans)
+
     def seconds_in(self, *states: str) -> float:
         """Return the time spent in these states, all stretches together."""
         return sum(span.seconds for span in self.spans if span.state in states)
 
     def __str__(self) -> str:
-        """Return for example ``queued 0.4 s -> running 1.2 s -> deferred 14.8 s -> ... -> success``."""
-        passed = [f"{span.state} {span.seconds:.1f} s" for span in self.spans[:-1]]
+        """Return for example ``queued 0.4 s -> running 1.2 s -> deferred 14.8 s -> ... -> success``.
+
+        From when Airflow could start the task: the time before, spent on the tasks before it, is not its own.
+        """
+        passed = [f"{span.state} {span.seconds:.1f} s" for span in self.spans[:-1] if span.state != "none"]
         return " -> ".join([*passed, self.final_state])
 
 

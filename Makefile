@@ -1,0 +1,63 @@
+# Everything a developer runs. `make demo` and `make test` need Python 3.11 to 3.13 and make, nothing else.
+
+AIRFLOW ?= apache-airflow==3.3.2
+AIRFLOW_2 ?= apache-airflow==2.11.2
+
+# The first that runs and is of a supported version: a name on PATH may be a shim that only prints an error.
+CANDIDATES := python3.12 python3.11 python3
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+ifndef PYTHON
+PYTHON := $(shell for python in $(CANDIDATES); do \
+	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
+endif
+
+VENV := .venv
+VENV_2 := .venv-2.11
+
+.PHONY: help venv demo demo-ui test test-2.11 lint types clean
+
+help: ## show this list
+	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+venv: $(VENV)/.installed ## make .venv: this package, its tools and Airflow 3
+
+demo: $(VENV)/.installed ## run the example DAGs in a real Airflow 3 against the ECS emulator (2 minutes)
+	@$(VENV)/bin/python -m tests.live.demo
+
+demo-ui: $(VENV)/.installed ## the same, and leave Airflow running to look at in a browser
+	@$(VENV)/bin/python -m tests.live.demo --keep-running --home .demo/ui
+
+test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
+	$(VENV)/bin/python -m pytest
+
+test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, all but those in a live Airflow
+	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest -m 'not live'
+
+lint: $(VENV)/.installed ## check style and format
+	$(VENV)/bin/python -m ruff check
+	$(VENV)/bin/python -m ruff format --check
+
+types: $(VENV)/.installed ## check the types
+	$(VENV)/bin/python -m mypy
+
+clean: ## remove all that make made
+	rm -rf $(VENV) $(VENV_2) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
+$(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
+
+# The stamp is written last: an interrupted installation does not count, and starts afresh.
+%/.installed: pyproject.toml Makefile
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' || { \
+		echo "No Python 3.11, 3.12 or 3.13 found ($(CANDIDATES)). Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; \
+		exit 1; }
+	@rm -rf "$*"
+	@echo "Installing $(AIRFLOW_HERE) and the tools into $*: takes 1 to 2 minutes ..."
+	@if uv --version >/dev/null 2>&1; then \
+		uv venv --quiet --python "$(PYTHON)" "$*" && \
+		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -e '.[dev]' '$(AIRFLOW_HERE)'; \
+	else \
+		"$(PYTHON)" -m venv "$*" && \
+		"$*/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' '$(AIRFLOW_HERE)'; \
+	fi
+	@touch "$@"

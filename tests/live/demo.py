@@ -1,0 +1,193 @@
+"""The example DAGs in a real Airflow, against jobs in the ECS emulator, and an account of what happened."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import textwrap
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from airflow_provider_ecsjobs.emulator import Emulator
+from tests.live.account import Checks, events_of, failure_text, show_result, show_run
+from tests.live.job_clock import JobClock
+from tests.live.standalone import LiveAirflow
+
+ROOT = Path(__file__).resolve().parents[2]
+DAGS = ROOT / "example_dags"
+
+SENSOR, OPERATOR, FAILURE = "example_ecs_job_sensor", "example_ecs_job_operator", "example_ecs_job_failure"
+EXPECTED_STATES = {
+    SENSOR: {"wait_for_servers": "success", "list_servers": "success"},
+    OPERATOR: {"wait_for_job": "success", "summarize": "success"},
+    FAILURE: {"fails_with_the_reason": "failed", "is_skipped": "skipped"},
+}
+WAITING_TASKS = {"wait_for_servers", "wait_for_job", "fails_with_the_reason", "is_skipped"}
+
+JOB_SECONDS = 15.0
+# Bounds, not expectations: all runs finish within half a minute on an idle machine.
+RUN_TIMEOUT = 240.0
+
+
+class Demo(NamedTuple):
+    """What the demo works with."""
+
+    airflow: LiveAirflow
+    emulator: Emulator
+    clock: JobClock
+    succeeding: str
+    failing: str
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.live.demo", description=__doc__)
+    parser.add_argument("--keep-running", action="store_true", help="leave Airflow running until Ctrl-C")
+    parser.add_argument(
+        "--home", type=Path, default=ROOT / ".demo" / "run", help="Airflow's folder; wiped (%(default)s)"
+    )
+    options = parser.parse_args()
+    try:
+        differences = _demo(options.home, keep_running=options.keep_running)
+    except KeyboardInterrupt:
+        _say("\nInterrupted; all that the demo had started is stopped.")
+        return 130
+    except (RuntimeError, TimeoutError) as error:
+        _say(f"\nThe demo broke off: {error}\nAirflow's logs are in {options.home}.")
+        return 1
+    if differences:
+        _say("NOT as expected:", *(f"  - {difference}" for difference in differences))
+        return 1
+    _say("Everything was as expected.")
+    return 0
+
+
+def _demo(home: Path, *, keep_running: bool) -> list[str]:
+    # What an earlier demo left behind must not be taken for this one's.
+    shutil.rmtree(home, ignore_errors=True)
+    clock = JobClock(held=True)
+    with Emulator(run_seconds=JOB_SECONDS, clock=clock) as emulator:
+        _say(f"Starting Airflow {version('apache-airflow')} in {home}, usually within a minute ...")
+        started = time.monotonic()
+        with LiveAirflow(home, DAGS, environment=dict([emulator.connection_env()])) as airflow:
+            _say(f"... ready after {time.monotonic() - started:.0f} s")
+            succeeding, failing = emulator.start_job(sub_jobs=3), emulator.start_job(sub_jobs=3, failing=1)
+            demo = Demo(airflow, emulator, clock, succeeding, failing)
+            checks = Checks()
+            _account(demo, _run_all(demo), checks)
+            if keep_running:
+                _stay(demo)
+            _say("Stopping Airflow ...")
+    return checks.differences
+
+
+def _run_all(demo: Demo) -> dict[str, str]:
+    """Run all example DAGs at the same time and return their run ids once they have finished."""
+    _say(
+        f"Running three DAGs at once on two jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
+        f"  {demo.succeeding}  createServer with 3 sub-jobs; will succeed",
+        f"  {demo.failing}  createServer with 3 sub-jobs; one of them will fail",
+    )
+    job_ids = {SENSOR: demo.succeeding, OPERATOR: demo.succeeding, FAILURE: demo.failing}
+    started = time.monotonic()
+    run_ids = {dag_id: demo.airflow.trigger(dag_id, {"job_id": job_id}) for dag_id, job_id in job_ids.items()}
+    # The first tasks of a fresh Airflow are slow to start, on a busy machine more so; no job may end before them.
+    demo.airflow.wait_until(lambda: _all_waiting(demo, run_ids), RUN_TIMEOUT, "all tasks to wait for their jobs")
+    demo.clock.release()
+    for dag_id, run_id in run_ids.items():
+        demo.airflow.wait(dag_id, run_id, RUN_TIMEOUT)
+    _say(f"... all finished after {time.monotonic() - started:.0f} s", "")
+    return run_ids
+
+
+def _all_waiting(demo: Demo, run_ids: dict[str, str]) -> bool:
+    seen = {
+        timeline.task_id
+        for dag_id, run_id in run_ids.items()
+        for timeline in demo.airflow.timelines(dag_id, run_id)
+        # A task that ended without waiting is a difference to report, not one to wait for.
+        if timeline.has_been("deferred", "success", "failed", "skipped")
+    }
+    return seen >= WAITING_TASKS
+
+
+def _account(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
+    for dag_id, run_id in run_ids.items():
+        _account_run(demo, dag_id, run_id, checks)
+    if checks.differences:
+        # What follows rests on these states; why a task failed is what helps now.
+        _show_errors(demo, run_ids)
+        return
+    _account_result(demo, run_ids[SENSOR], checks)
+    _account_failure(demo, run_ids[FAILURE], checks)
+    counters = demo.emulator.counters
+    _say(f"The emulator answered {counters['requests']} requests over {counters['connections']} connections.", "")
+    checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
+
+
+def _account_run(demo: Demo, dag_id: str, run_id: str, checks: Checks) -> None:
+    timelines = demo.airflow.timelines(dag_id, run_id)
+    state = demo.airflow.wait(dag_id, run_id, RUN_TIMEOUT)
+    _say(show_run(dag_id, state, timelines), "")
+    checks.equal(f"state of {dag_id}", state, "failed" if dag_id == FAILURE else "success")
+    states = {timeline.task_id: timeline.final_state for timeline in timelines}
+    checks.equal(f"states of the tasks of {dag_id}", states, EXPECTED_STATES[dag_id])
+    for timeline in timelines:
+        if timeline.task_id in WAITING_TASKS:
+            deferred = timeline.seconds_in("deferred")
+            expected = f"{timeline.task_id}: expected it deferred for the {JOB_SECONDS:.0f} s of its job"
+            checks.true(deferred >= JOB_SECONDS, f"{expected}, found {deferred:.1f} s")
+
+
+def _show_errors(demo: Demo, run_ids: dict[str, str]) -> None:
+    for dag_id, run_id in run_ids.items():
+        for task in demo.airflow.task_instances(dag_id, run_id):
+            if task["state"] == "failed":
+                text = failure_text(demo.airflow.log_records(dag_id, run_id, task["task_id"]))
+                _say(f"Why {task['task_id']} failed:", textwrap.indent(text, "  "), "")
+
+
+def _account_result(demo: Demo, run_id: str, checks: Checks) -> None:
+    result = demo.airflow.xcom(SENSOR, run_id, "wait_for_servers")
+    _say("The successful job's result, in the XCom of wait_for_servers:", show_result(result), "")
+    checks.equal("job id in the result", result["job_id"], demo.succeeding)
+    checks.equal("status in the result", result["status"], "SUCCESS")
+    checks.equal("number of servers in the result", len(result["server_ids"]), 3)
+    listed = demo.airflow.xcom(SENSOR, run_id, "list_servers")
+    checks.equal("servers that the next task got", listed, result["server_ids"])
+
+
+def _account_failure(demo: Demo, run_id: str, checks: Checks) -> None:
+    records = demo.airflow.log_records(FAILURE, run_id, "fails_with_the_reason")
+    text = failure_text(records)
+    _say("The failed job's reason, in the log of fails_with_the_reason:", textwrap.indent(text, "  "), "")
+    reasons = (f"ECS job {demo.failing} (createServer) failed", "Common.0021 CollectInfoTask-fail")
+    reasons += ("1 of 3 sub-jobs failed", "Ecs.0219 No valid host was found", "2 succeeded and exist: server ")
+    checks.contains("the failure text", text, *reasons)
+    seen = events_of(records, "The job's own reason: ")
+    checks.equal("what the failure callback logged", seen, ["The job's own reason: Common.0021 CollectInfoTask-fail"])
+    skipped = demo.airflow.log(FAILURE, run_id, "is_skipped")
+    checks.contains("the log of is_skipped", skipped, "Ecs.0219 No valid host was found")
+
+
+def _stay(demo: Demo) -> None:
+    """Leave Airflow running until Ctrl-C."""
+    port = demo.emulator.url.rpartition(":")[2]
+    _say(
+        f"Airflow is running; open {demo.airflow.url} (no login). Ctrl-C stops everything.",
+        'A job of 60 s to wait for, as the job_id of a DAG run (add "failing": 1 for one that fails):',
+        f'  curl -d \'{{"sub_jobs": 3, "run_seconds": 60}}\' http://127.0.0.1:{port}/_emulator/jobs',
+    )
+    demo.airflow.serve_forever()
+
+
+def _say(*lines: str) -> None:
+    # Flushed, so that progress is seen when it happens also where the output is a pipe or a file.
+    print(*lines, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
