@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -29,6 +30,7 @@ KIND_OF_CODE: Mapping[str, ErrorKind] = {
     "APIG.0308": ErrorKind.THROTTLED,
     "Common.0013": ErrorKind.UNAUTHORIZED,
     "APIGW.0301": ErrorKind.UNAUTHORIZED,
+    "APIGW.0303": ErrorKind.UNAUTHORIZED,
     "APIG.0301": ErrorKind.UNAUTHORIZED,
     "APIGW.0307": ErrorKind.UNAUTHORIZED,
     "APIG.0307": ErrorKind.UNAUTHORIZED,
@@ -66,7 +68,7 @@ def read_job(answer: Answer | Trouble, *, job_id: str, now: float) -> Job | ApiE
     body = parse_object(answer.body)
     if body is not None and 200 <= answer.status < 300:
         status = body.get("status")
-        if isinstance(status, str) and status:
+        if isinstance(status, str) and status.strip():
             return Job.from_dict(body, job_id=job_id)
     return read_error(answer, body, now=now)
 
@@ -89,7 +91,8 @@ def read_error(answer: Answer, body: Mapping[str, Any] | None, *, now: float) ->
             retry_after=retry_after,
         )
     code, message, details = _error_of(body)
-    kind = _kind(answer.status, [code, *(detail_code for detail_code, _ in details)])
+    codes = [code, *(detail_code for detail_code, _ in details)]
+    kind = _kind(answer.status, codes)
     if not message:
         message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
     return ApiError(
@@ -99,7 +102,7 @@ def read_error(answer: Answer, body: Mapping[str, Any] | None, *, now: float) ->
         status=answer.status,
         request_id=request_id or clean(body.get("request_id"), 200),
         details=tuple(f"{detail_code} {text}".strip() for detail_code, text in details),
-        retry_after=retry_after if retry_after is not None else PAUSE_OF_CODE.get(code),
+        retry_after=retry_after if retry_after is not None else _pause_of(codes),
     )
 
 
@@ -126,20 +129,23 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
+            date = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return None
+        # A date without a zone, as asctime writes it, is in GMT too.
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
 def _kind(status: int, codes: list[str]) -> ErrorKind:
-    for code in codes:
-        if code in KIND_OF_CODE:
-            return KIND_OF_CODE[code]
-    if status == 401:
+    kinds = [KIND_OF_CODE[code] for code in codes if code in KIND_OF_CODE]
+    # Before all others: each further request with a key that is not accepted brings its lock nearer.
+    if status == 401 or ErrorKind.UNAUTHORIZED in kinds:
         return ErrorKind.UNAUTHORIZED
+    if kinds:
+        return kinds[0]
     if status == 403:
         return ErrorKind.FORBIDDEN
     if status == 404:
@@ -150,6 +156,10 @@ def _kind(status: int, codes: list[str]) -> ErrorKind:
         # Below 400: a success that says it is none, or a redirect, which is never followed with credentials.
         return ErrorKind.TRANSIENT
     return ErrorKind.REJECTED
+
+
+def _pause_of(codes: list[str]) -> float | None:
+    return next((PAUSE_OF_CODE[code] for code in codes if code in PAUSE_OF_CODE), None)
 
 
 def _kind_without_json(status: int) -> ErrorKind:
@@ -169,7 +179,7 @@ def _describe_without_json(answer: Answer) -> str:
 def _error_of(body: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
     """Find code, message and details in any of the families of error bodies."""
     inner: Mapping[str, Any] = body
-    for value in body.values():
+    for value in () if body.get("code") or body.get("error_code") else body.values():
         # {"error": {...}} of ECS and IAM, {"badRequest": {...}} and {"itemNotFound": {...}} of OpenStack
         if isinstance(value, Mapping) and ("message" in value or "code" in value or "error_msg" in value):
             inner = value
@@ -198,6 +208,8 @@ def _make_storable(parsed: dict[str, Any]) -> bool:
                     node[key] = _storable(value)
                 elif isinstance(value, int) and abs(value) >= 1 << 63:
                     node[key] = clean(value, 100)
+                elif isinstance(value, float) and not math.isfinite(value):  # 1e999
+                    node[key] = None
                 if isinstance(key, str) and not _is_storable(key):
                     node[_storable(key)] = node.pop(key)
         if not deeper:

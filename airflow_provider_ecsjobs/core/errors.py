@@ -51,6 +51,8 @@ class ApiError:
     :param request_id: what Huawei's support asks for.
     :param details: the more specific errors, as ``code message``.
     :param retry_after: the pause in seconds that the server asked for.
+    :param skew: how far our clock is ahead of the server's, in seconds.
+    :param advice: what a person can do about it.
     """
 
     kind: ErrorKind
@@ -60,6 +62,8 @@ class ApiError:
     request_id: str = ""
     details: tuple[str, ...] = field(default=())
     retry_after: float | None = None
+    skew: float = 0.0
+    advice: str = ""
 
     @property
     def is_passing(self) -> bool:
@@ -73,7 +77,8 @@ class ApiError:
         where = [f"HTTP {self.status}"] if self.status else []
         if self.request_id:
             where.append(f"request id {self.request_id}")
-        return f"{said} ({', '.join(where)})" if where else said
+        said = f"{said} ({', '.join(where)})" if where else said
+        return f"{said}. {self.advice}" if self.advice else said
 
 
 class EcsApiError(EcsJobsError):

@@ -1,8 +1,8 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
-A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`Request`, a
-:class:`Sleep` or a :class:`Report`; the driver carries it out and sends back an :class:`Answer` or a
-:class:`Trouble` for a request, and nothing for the other two.
+A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`Request`, which the driver
+answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for which nothing comes
+back; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the connection as it is now.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Hashable, Mapping
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest answer a driver reads, in bytes; a job of 1,000 sub-jobs has about 0.4 MB."""
@@ -19,12 +19,16 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, signed and ready to be sent. Its ``repr`` shows no header: they hold the signature."""
+    """One HTTP request, signed and ready to be sent. Its ``repr`` shows no header: they hold the signature.
+
+    :param is_direct: whether to go past all proxies: the metadata service answers to this machine alone.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    is_direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,38 @@ class Report:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Carry a flow out for all who ask for the same at the same time; each of them is sent its result.
+
+    :param key: what makes two the same, within one client.
+    :param make: makes the flow, for the one that carries it out.
+    """
+
+    key: Hashable
+    make: Callable[[], Flow[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Read the Airflow connection again; the flow is sent the login as it is now, ``None`` if that can't be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambient:
+    """What a flow may not reach for by itself.
+
+    :param clock: gives the time, in seconds since the epoch.
+    :param spread: gives a random number in [0, 1).
+    """
+
+    clock: Callable[[], float]
+    spread: Callable[[], float]
+
+
 if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = Request | Sleep | Report
+    Step: TypeAlias = Request | Sleep | Report | Shared | Reload
     Flow: TypeAlias = Generator[Step, Any, _T]

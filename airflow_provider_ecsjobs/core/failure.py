@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import duration, join_limited
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_ecsjobs.core.job import SubJob
 
 MAX_FAILURES_SHOWN_ONE_BY_ONE = 5
@@ -38,15 +41,16 @@ def explain_failure(job: Job) -> str:
     """
     took = "" if job.duration is None else f" after {duration(job.duration.total_seconds())}"
     kind = f" ({job.job_type})" if job.job_type else ""
-    lines = [f"ECS job {job.job_id}{kind} failed{took}: {reason_of(job)}"]
+    lines = [f"ECS job {job.job_id or 'without an id'}{kind} failed{took}: {reason_of(job)}"]
     parts = list(job.leaves)
-    failed = [part for part in parts if part.status is JobStatus.FAIL]
+    failed = list(_causes(job))
     succeeded = [part for part in parts if part.status is JobStatus.SUCCESS]
     if failed:
-        lines += _failed_lines(failed, max(len(parts), job.sub_jobs_total))
+        shown = len(parts) + sum(bool(part.sub_jobs) for part in failed)
+        lines += _failed_lines(failed, max(shown, job.sub_jobs_total))
     if succeeded:
         lines.append(f"  {_succeeded_line(succeeded)}")
-    unfinished = len(parts) - len(failed) - len(succeeded)
+    unfinished = sum(not part.status.is_finished for part in parts)
     if unfinished:
         lines.append(f"  {unfinished} had not finished when the job failed")
     return "\n".join(lines)
@@ -54,8 +58,8 @@ def explain_failure(job: Job) -> str:
 
 def hints_for(job: Job) -> list[str]:
     """Say what can be done about the codes in a failed job, one line for each code that has a hint."""
-    codes = {code for part in (job, *job.leaves) for code in HINTS if code in _said(part)}
-    return [f"{code}: {HINTS[code]}" for code in sorted(codes)]
+    said = "\n".join(_said(part) for part in (job, *job.leaves, *_causes(job)))
+    return [f"{code}: {hint}" for code, hint in sorted(HINTS.items()) if re.search(rf"\b{re.escape(code)}\b", said)]
 
 
 def surviving_servers(job: Job) -> list[str]:
@@ -70,6 +74,15 @@ def reason_of(part: SubJob) -> str:
     """Give the code and reason of one job or sub-job; a missing reason is said to be missing."""
     said = _said(part)
     return said or "no reason given (error_code and fail_reason are empty)"
+
+
+def _causes(part: SubJob) -> Iterator[SubJob]:
+    """Find the failed parts that have no failed part below them: the reasons stand there."""
+    for sub_job in part.sub_jobs:
+        below = list(_causes(sub_job))
+        if not below and sub_job.status is JobStatus.FAIL:
+            yield sub_job
+        yield from below
 
 
 def _said(part: SubJob) -> str:

@@ -237,7 +237,7 @@ def _ids(entities: Mapping[str, Any], key: str) -> tuple[str, ...]:
         node = stack.pop()
         if isinstance(node, Mapping):
             value = node.get(key)
-            if isinstance(value, str) and value:
+            if isinstance(value, str) and value.strip():
                 found[clean(value, 200)] = None
             stack.extend(reversed(list(node.values())))
         elif isinstance(node, list):

@@ -58,7 +58,8 @@ def sign(
     :param body: the body as it will be sent.
     :param when: the time of signing (UTC); the gateway accepts a skew of 15 minutes. A ``X-Sdk-Date`` among
         the headers goes before it.
-    :return: all headers to send: those given, ``Host``, ``X-Sdk-Date`` and ``Authorization``.
+    :return: all headers to send, without outer spaces, as they are signed: those given, ``Host``, ``X-Sdk-Date``
+        and ``Authorization``.
     """
     signed = dict(headers or {})
     present = {name.lower(): value for name, value in signed.items()}
@@ -75,7 +76,7 @@ def sign(
     signed["Authorization"] = (
         f"{ALGORITHM} Access={credentials.access_key}, SignedHeaders={names}, Signature={signature}"
     )
-    return signed
+    return {name: str(value).strip() for name, value in signed.items()}
 
 
 def signature_of(

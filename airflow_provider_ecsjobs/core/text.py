@@ -9,7 +9,7 @@ MAX_TEXT = 2000
 """How much of one foreign text is shown, in characters; Huawei's longest known reasons have a few hundred."""
 
 # C0 and C1 controls, the line and paragraph separators, and the marks that turn the reading direction.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(value: Any, limit: int = MAX_TEXT) -> str:
@@ -21,7 +21,7 @@ def clean(value: Any, limit: int = MAX_TEXT) -> str:
     if value is None:
         return ""
     # Cut before the costly part; an escaped character takes up to 6.
-    text = value if isinstance(value, str) else _plain(value)
+    text = (value if isinstance(value, str) else _plain(value)).strip()
     left_out = len(text) - limit
     shown = " ".join(text[:limit].split())
     shown = _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", shown)

@@ -133,7 +133,7 @@ def check_job_id(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{clean(repr(value) if isinstance(value, str) else value, 200)} ({type(value).__name__})"
+    return f"{clean(repr(value) if value is None or isinstance(value, str) else value, 200)} ({type(value).__name__})"
 
 
 @dataclass
@@ -147,6 +147,7 @@ class Wait:
     reports: list[Report] = field(default_factory=list)
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
+    _odd: set[str] = field(default_factory=set)
     _last_error: ApiError | None = None
     _last_good: float | None = None
 
@@ -187,10 +188,11 @@ class Wait:
                 seconds = max(seconds, asked * (1 + JITTER * spread))
         else:
             seconds = gap(now - policy.started, policy.poll_interval, policy.max_poll_interval, spread)
+            # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
+            if policy.payment_timeout is not None and self.pending_since is not None:
+                seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
         if policy.deadline is not None:
             seconds = min(seconds, policy.deadline - now)
-        if policy.payment_timeout is not None and self.pending_since is not None:
-            seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
         return max(seconds, SHORTEST_PAUSE)
 
     def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
@@ -201,7 +203,9 @@ class Wait:
         seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
             self._report(logging.INFO, job.progress(waited))
-            if not job.status.is_known and (self.seen is None or self.seen[0] != job.status.value):
+            is_new = job.status.value not in self._odd and (self.seen is None or self.seen[0] != job.status.value)
+            if not job.status.is_known and is_new:
+                self._odd.add(job.status.value)
                 self._report(
                     logging.WARNING,
                     f"ECS job {self.job_id} has the status {job.status.value!r}, which the API page does not list;"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.waiting import WaitEnd
     from airflow_provider_ecsjobs.transport.settings import Settings
     from airflow_provider_ecsjobs.transport.sync import SyncClient
+
+log = logging.getLogger(__name__)
 
 
 class EcsJobsHook(BaseHook):
@@ -65,7 +68,7 @@ class EcsJobsHook(BaseHook):
 
         :raises EcsConfigError: a field is missing or wrong.
         """
-        return read_settings(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
+        return self._read_settings()
 
     def get_conn(self) -> SyncClient:
         """Give the client of this connection; its ``session`` is a ``requests`` session that signs.
@@ -79,7 +82,18 @@ class EcsJobsHook(BaseHook):
         # Imported here, so that a DAG file which imports an operator does not pay for `requests`.
         from airflow_provider_ecsjobs.transport.sync import SyncClient
 
-        return SyncClient(self.settings, logger=self.log)
+        return SyncClient(self.settings, logger=self.log, reload=self._reload)
+
+    def _reload(self) -> Settings | None:
+        try:
+            return self._read_settings()
+        except Exception:
+            # The connection we have goes on being used; why it could not be read again matters less than that 401.
+            self.log.warning("The connection '%s' could not be read again", self.huawei_ecs_conn_id, exc_info=True)
+            return None
+
+    def _read_settings(self) -> Settings:
+        return read_settings(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
 
     def close(self) -> None:
         """Close the connections that were opened; the hook can be used again after it."""
@@ -94,7 +108,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        return client.run(flows.look(client.settings.target, check_job_id(job_id), client.ambient))
+        return client.run(flows.look(client.access, check_job_id(job_id), client.ambient))
 
     def get_job(self, job_id: str) -> Job:
         """Ask for a job; up to three times if the trouble may pass.
@@ -108,7 +122,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        answer = client.run(flows.get_job(client.settings.target, check_job_id(job_id), client.ambient))
+        answer = client.run(flows.get_job(client.access, check_job_id(job_id), client.ambient))
         if not isinstance(answer, ApiError):
             return answer
         message = f"ECS job {job_id} can't be queried: {answer}"
@@ -160,7 +174,7 @@ class EcsJobsHook(BaseHook):
     def carry_out(self, wait: Wait) -> WaitEnd:
         """Carry a wait out in this process, to its end whichever it is."""
         client = self.get_conn()
-        return client.run(flows.wait_for_job(client.settings.target, wait, client.ambient))
+        return client.run(flows.wait_for_job(client.access, wait, client.ambient))
 
 
 def read_settings(conn_id: str, region: str | None, project_id: str | None, service: str) -> Settings:
@@ -192,9 +206,10 @@ def read_settings(conn_id: str, region: str | None, project_id: str | None, serv
         project_id=project_id or None,
         service=service,
     )
-    for secret in (settings.target.credentials.secret_key, settings.target.credentials.security_token):
-        if secret:
-            mask_secret(secret)
+    for secret in settings.secrets:
+        mask_secret(secret)
+    if settings.verify is False:
+        log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
     return settings
 
 

@@ -7,28 +7,32 @@ when the last one leaves.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import ssl
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
+import certifi
 from yarl import URL
 
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Answer, Request, Sleep, Trouble
-from airflow_provider_ecsjobs.core.flows import Ambient
-from airflow_provider_ecsjobs.transport.trouble import describe_trouble, log_report
+from airflow_provider_ecsjobs.core.access import Access
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 
-    from airflow_provider_ecsjobs.core.exchange import Flow
-    from airflow_provider_ecsjobs.transport.settings import Settings
+    from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
+    from airflow_provider_ecsjobs.transport.settings import Proxy, Settings
     from airflow_provider_ecsjobs.transport.trouble import ReportLog
 
+log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 MAX_CONNECTIONS = 8
@@ -40,27 +44,38 @@ KEEPALIVE_SECONDS = 90.0
 class AsyncClient:
     """A client of the jobs API for one event loop.
 
-    :param settings: endpoint, project, credentials and limits.
+    :param settings: endpoint, project, login and limits.
     :param ssl_context: made off the loop, see :func:`make_ssl_context`.
+    :param reload: reads the connection again; ``None`` if that fails.
     """
 
-    def __init__(self, settings: Settings, ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ssl_context: ssl.SSLContext,
+        reload: Callable[[], Awaitable[Settings | None]],
+    ) -> None:
         self.settings = settings
+        self.access = Access(settings.login)
         self.ambient = Ambient(time.time, random.random)
+        self._reload = reload
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=MAX_CONNECTIONS, ssl=ssl_context or True, keepalive_timeout=KEEPALIVE_SECONDS
-            ),
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=ssl_context, keepalive_timeout=KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            # Else aiohttp would read .netrc in the event loop; the environment's proxies are looked up in `_ask`.
+            trust_env=False,
         )
 
     async def close(self) -> None:
         """Close all connections."""
+        for task in self._shared.values():
+            task.cancel()
+        await asyncio.gather(*self._shared.values(), return_exceptions=True)
         await self._session.close()
 
     async def run(self, flow: Flow[_T], logger: ReportLog) -> _T:
@@ -70,7 +85,7 @@ class AsyncClient:
         :param logger: where its reports go.
         :return: what the flow returns.
         """
-        answer: Answer | Trouble | None = None
+        answer: Any = None
         while True:
             try:
                 step = flow.send(answer)
@@ -81,11 +96,26 @@ class AsyncClient:
                 answer = await self._ask(step)
             elif isinstance(step, Sleep):
                 await asyncio.sleep(step.seconds)
-            else:
+            elif isinstance(step, Report):
                 log_report(logger, step)
+            elif isinstance(step, Shared):
+                answer = await self._share(step, logger)
+            else:
+                settings = await self._reload()
+                answer = None if settings is None else settings.login
+
+    async def _share(self, step: Shared, logger: ReportLog) -> Any:
+        """Join the flow that is already being carried out for this key, or start it."""
+        task = self._shared.get(step.key)
+        if task is None:
+            task = self._shared[step.key] = asyncio.ensure_future(self.run(step.make(), logger))
+            task.add_done_callback(lambda _: self._shared.pop(step.key, None))
+        # Shielded: one wait that is cancelled must not take the answer away from the others.
+        return await asyncio.shield(task)
 
     async def _ask(self, request: Request) -> Answer | Trouble:
         settings = self.settings
+        proxy = None if request.is_direct else settings.proxy_for(request.url)
         # Waiting for one's turn is not the server's slowness: the clock starts behind it.
         async with self._slots:
             try:
@@ -97,15 +127,21 @@ class AsyncClient:
                         headers=request.headers,
                         data=request.body or None,
                         allow_redirects=False,
+                        proxy=None if proxy is None else proxy.url,
+                        proxy_auth=None if proxy is None or not proxy.user else _basic_auth(proxy),
                     ) as response,
                 ):
                     body = await _read(response)
                     headers = {name.lower(): value for name, value in response.headers.items()}
             except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-                return Trouble(describe_trouble(request, error))
+                return trouble(request, error, settings)
         if body is None:
-            return Trouble(describe_trouble(request, "the answer was too large"))
+            return trouble(request, "the answer was too large", settings)
         return Answer(response.status, headers, body)
+
+
+def _basic_auth(proxy: Proxy) -> aiohttp.BasicAuth:
+    return aiohttp.BasicAuth(proxy.user, proxy.password, encoding="utf-8")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
@@ -120,14 +156,12 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     return b"".join(chunks)
 
 
-def make_ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """Make the TLS context; it reads files and takes tens of milliseconds, so never call it in an event loop.
-
-    :return: the context, ``None`` for plain http.
-    """
-    if settings.target.endpoint.startswith("http://"):
-        return None
-    context = ssl.create_default_context(cafile=settings.verify if isinstance(settings.verify, str) else None)
+def make_ssl_context(settings: Settings) -> ssl.SSLContext:
+    """Make the TLS context; it reads files and takes tens of milliseconds, so never call it in an event loop."""
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.ca_file is None:
+        # The same roots that `requests` trusts, so that sensor and trigger agree; and the machine's own.
+        context.load_verify_locations(certifi.where())
     if settings.verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -174,7 +208,16 @@ def _has_failed(lease: _Lease) -> bool:
 
 async def _open(load: Callable[[], Awaitable[Settings]]) -> AsyncClient:
     settings = await load()
-    return AsyncClient(settings, await asyncio.to_thread(make_ssl_context, settings))
+    return AsyncClient(settings, await asyncio.to_thread(make_ssl_context, settings), partial(_try_to_load, load))
+
+
+async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | None:
+    try:
+        return await load()
+    except Exception:
+        # The connection we have goes on being used; why it could not be read again matters less than that 401.
+        log.warning("The Airflow connection could not be read again", exc_info=True)
+        return None
 
 
 async def _close(lease: _Lease) -> None:

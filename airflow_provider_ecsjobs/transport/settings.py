@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import math
-import re
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
-from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.flows import Target
+from airflow_provider_ecsjobs.core.identity import AUTHS, DEFAULT_METADATA_ENDPOINT, Login
 from airflow_provider_ecsjobs.core.signing import Credentials
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.transport.fields import FieldChecker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOST_OF_SERVICE = {"ecs": "ecs", "bms": "bms", "eip": "vpc", "evs": "evs", "ims": "ims", "sdrs": "sdrs"}
 """The services whose jobs have the same path and shape, and the first part of their hosts."""
-AUTHS = ("aksk",)
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
-MAX_TIMEOUT = 600.0
+SDK_ENVIRONMENT = {
+    "login": "HUAWEICLOUD_SDK_AK",
+    "password": "HUAWEICLOUD_SDK_SK",
+    "project_id": "HUAWEICLOUD_SDK_PROJECT_ID",
+    "security_token": "HUAWEICLOUD_SDK_SECURITY_TOKEN",
+}
+"""The environment variables that the official SDK reads."""
 
 # The one public region of Huawei Cloud under another top-level domain.
 _DOMAIN_OF_REGION = {"eu-west-101": "myhuaweicloud.eu"}
 _DOMAIN = "myhuaweicloud.com"
-_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
-_TRUE = frozenset({"true", "yes", "1", "on"})
-_FALSE = frozenset({"false", "no", "0", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class ConnectionFields:
     """An Airflow connection's fields, as the transport needs them and without Airflow.
 
     :param conn_id: the connection's id, for messages.
-    :param login: the access key.
-    :param password: the secret key.
+    :param login: the access key, or the IAM user.
+    :param password: the secret key, or the IAM user's password.
     :param host: an endpoint that replaces the region's own, with or without scheme and port.
     :param schema: the endpoint's scheme, where ``host`` has none.
     :param port: the endpoint's port, where ``host`` has none.
@@ -56,21 +55,50 @@ class ConnectionFields:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Endpoint, project, credentials and limits. The ``repr`` holds no secret.
+class Proxy:
+    """A forward proxy.
 
-    :param target: where requests go, and in whose name.
-    :param region: the region; empty where only an endpoint was given.
+    :param url: its address, without credentials.
+    :param user: the user to give it; empty if it asks for none.
+    :param password: the password to give it.
+    """
+
+    url: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> Proxy:
+        """Take the credentials out of a proxy's URL."""
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return cls(f"{parts.scheme}://{host}", unquote(parts.username or ""), unquote(parts.password or ""))
+
+    @property
+    def url_with_credentials(self) -> str:
+        """The address as ``requests`` wants it: a secret, if there is a password."""
+        if not self.user:
+            return self.url
+        scheme, _, host = self.url.partition("://")
+        return f"{scheme}://{quote(self.user, safe='')}:{quote(self.password, safe='')}@{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Endpoint, project, login and limits. The ``repr`` holds no secret.
+
+    :param login: how to log in, and to what.
     :param connect_timeout: seconds to connect in, TLS included.
     :param read_timeout: seconds that the whole answer may take.
     :param verify: whether to check the server's certificate, or the path of a CA bundle to check it with.
+    :param proxy: the proxy for all requests; ``None`` to use those of the environment.
     """
 
-    target: Target
-    region: str = ""
+    login: Login
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
     verify: bool | str = True
+    proxy: Proxy | None = None
 
     @classmethod
     def from_connection(
@@ -80,6 +108,7 @@ class Settings:
         region: str | None = None,
         project_id: str | None = None,
         service: str = "ecs",
+        environment: Mapping[str, str] = os.environ,
     ) -> Settings:
         """Read and check a connection.
 
@@ -87,123 +116,117 @@ class Settings:
         :param region: used in place of the connection's.
         :param project_id: used in place of the connection's.
         :param service: one of :data:`HOST_OF_SERVICE`.
-        :raises EcsConfigError: a field is missing or wrong; the message names connection, field and accepted values.
+        :param environment: where ``auth`` ``env`` looks.
+        :raises EcsConfigError: a field is missing or wrong; the message names connection, field and what is accepted.
         """
-        check = _Checker(fields)
-        check.choice("auth", AUTHS, default="aksk")
-        credentials = Credentials(
-            check.required("login", fields.login, "the access key (AK)"),
-            check.required("password", fields.password, "the secret key (SK)"),
-            check.text("security_token"),
-        )
-        region = check.pattern("region", region or check.text("region"), _REGION, "a region such as 'cn-north-4'")
-        project = project_id or check.text("project_id")
-        if not project:
-            check.fail("extra 'project_id'", "is missing", "the id of the project, 32 hexadecimal digits")
-        check.pattern("project_id", project, _PROJECT_ID, "a project's id, 32 hexadecimal digits")
+        check = FieldChecker(fields.conn_id, fields.extra)
+        proxy = check.proxy("proxy")
         return cls(
-            target=Target(check.endpoint(region, service), project, credentials),
-            region=region,
+            login=_login(check, fields, region, project_id, service, environment),
             connect_timeout=check.seconds("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
             read_timeout=check.seconds("read_timeout", DEFAULT_READ_TIMEOUT),
-            verify=check.verify(),
+            verify=check.verify("verify"),
+            proxy=Proxy.parse(proxy) if proxy else None,
         )
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show up anywhere."""
+        proxy = (self.proxy.password, quote(self.proxy.password, safe="")) if self.proxy else ()
+        return (*self.login.secrets, *(secret for secret in proxy if secret))
 
-class _Checker:
-    """Reads one connection's fields; every complaint names the connection, the field and what is accepted."""
+    @property
+    def ca_file(self) -> str | None:
+        """The CA bundle to trust: the connection's, else that of the environment variables ``requests`` reads."""
+        if isinstance(self.verify, str):
+            return self.verify
+        return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
 
-    def __init__(self, fields: ConnectionFields) -> None:
-        self.fields = fields
+    def proxy_for(self, url: str) -> Proxy | None:
+        """Find the proxy for a URL: the connection's, else that of the environment."""
+        if self.proxy is not None:
+            return self.proxy
+        parts = urlsplit(url)
+        if proxy_bypass(parts.netloc):
+            return None
+        found = getproxies().get(parts.scheme)
+        return Proxy.parse(found if "://" in found else f"http://{found}") if found else None
 
-    def fail(self, name: str, problem: str, accepted: str) -> None:
-        raise EcsConfigError(f"Connection '{self.fields.conn_id}': {name} {problem}; expected {accepted}.")
 
-    def required(self, name: str, value: str, meaning: str) -> str:
-        # A key pasted with a line end behind it would only ever give "signature does not match".
-        value = (value or "").strip()
-        if not value:
-            self.fail(name, "is empty", meaning)
-        if not value.isascii() or not value.isprintable():
-            self.fail(name, "has characters that no key has", meaning)
-        return value
-
-    def text(self, name: str) -> str:
-        value = self.fields.extra.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            self.fail(f"extra '{name}'", f"is a {type(value).__name__}", "a text")
-        return str(value).strip()
-
-    def pattern(self, name: str, value: str, pattern: re.Pattern[str], accepted: str) -> str:
-        if value and not pattern.fullmatch(value):
-            self.fail(f"'{name}'", f"is {clean(repr(value), 100)}", accepted)
-        return value
-
-    def choice(self, name: str, accepted: tuple[str, ...], default: str) -> str:
-        value = self.text(name) or default
-        if value not in accepted:
-            self.fail(f"extra '{name}'", f"is {clean(repr(value), 100)}", "one of " + ", ".join(map(repr, accepted)))
-        return value
-
-    def seconds(self, name: str, default: float) -> float:
-        value = self.fields.extra.get(name)
-        if value is None or value == "":
-            return default
-        accepted = f"a number of seconds above 0, {MAX_TIMEOUT:g} at most"
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not 0 < number <= MAX_TIMEOUT:
-            self.fail(f"extra '{name}'", f"is {clean(repr(value), 100)}", accepted)
-        return number
-
-    def verify(self) -> bool | str:
-        value = self.fields.extra.get("verify")
-        if value is None or value == "":
-            return True
-        if isinstance(value, bool):
-            return value
-        if not isinstance(value, str):
-            self.fail("extra 'verify'", f"is a {type(value).__name__}", "true, false, or the path of a CA bundle")
-        lowered = str(value).strip().lower()
-        if lowered in _TRUE | _FALSE:
-            return lowered in _TRUE
-        return str(value).strip()
-
-    def endpoint(self, region: str, service: str) -> str:
-        if service not in HOST_OF_SERVICE:
-            raise EcsConfigError(
-                f"service is {clean(repr(service), 100)}; expected one of {', '.join(HOST_OF_SERVICE)}."
-            )
-        host = (self.fields.host or "").strip().rstrip("/")
-        if host:
-            return self._given_endpoint(host)
+def _login(
+    check: FieldChecker,
+    fields: ConnectionFields,
+    region: str | None,
+    project_id: str | None,
+    service: str,
+    environment: Mapping[str, str],
+) -> Login:
+    auth = check.choice("auth", AUTHS, default="aksk")
+    region = check.region(region or check.text("region"))
+    project = project_id or check.text("project_id")
+    if auth == "env":
+        project = project or environment.get(SDK_ENVIRONMENT["project_id"], "").strip()
+    check.project_id(project)
+    host = check.text_field("host", fields.host)
+    endpoint = check.endpoint("host", host, schema=fields.schema, port=fields.port) if host else ""
+    public = check.service_host(service, HOST_OF_SERVICE)
+    if not endpoint:
         if not region:
-            self.fail("extra 'region'", "is missing, and no host is set", "a region such as 'cn-north-4', or a host")
-        domain = _DOMAIN_OF_REGION.get(region, _DOMAIN)
-        return f"https://{HOST_OF_SERVICE[service]}.{region}.{domain}"
+            check.fail("extra 'region'", "is missing, and no host is set", "a region such as 'cn-north-4', or a host")
+        endpoint = f"https://{public}.{region}.{_DOMAIN_OF_REGION.get(region, _DOMAIN)}"
+    needs_iam = auth == "password" or not project
+    if needs_iam and not region and not (project and auth == "password"):
+        check.fail("extra 'project_id'", "is missing, and so is 'region' to look it up by", "one of the two")
+    return Login(
+        conn_id=fields.conn_id,
+        auth=auth,
+        endpoint=endpoint,
+        iam_endpoint=_iam_endpoint(check, endpoint, region) if needs_iam else "",
+        metadata_endpoint=check.endpoint_or("metadata_endpoint", DEFAULT_METADATA_ENDPOINT),
+        region=region,
+        project_id=project,
+        **_who(check, fields, auth, environment),
+    )
 
-    def _given_endpoint(self, host: str) -> str:
-        accepted = "a host, with or without scheme and port, such as 'https://ecs.cn-north-4.myhuaweicloud.com'"
-        given = host if "://" in host else f"{(self.fields.schema or 'https').strip()}://{host}"
-        shown = clean(repr(given.rpartition("@")[2]), 200)
-        try:
-            parts = urlsplit(given)
-            port = parts.port or self.fields.port
-        except ValueError:
-            self.fail("host", f"is {shown}", accepted)
-            raise  # unreachable; `fail` raises
-        if parts.scheme not in ("http", "https"):
-            self.fail("host", f"has the scheme {clean(repr(parts.scheme), 50)}", "http or https")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            self.fail("host", "holds credentials, a query or a fragment", accepted)
-        name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
-        if not _HOST.fullmatch(name) or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", parts.path):
-            self.fail("host", f"is {shown}", accepted)
-        # The Host header is signed, and clients leave the scheme's own port out of it.
-        default_port = 443 if parts.scheme == "https" else 80
-        suffix = "" if port in (None, default_port) else f":{port}"
-        return f"{parts.scheme}://{name}{suffix}{parts.path}"
+
+def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Read what the way to log in needs, and nothing else."""
+    if auth == "aksk":
+        access_key = check.key("login", fields.login, "the access key (AK)")
+        secret_key = check.key("password", fields.password, "the secret key (SK)")
+        return {"credentials": Credentials(access_key, secret_key, check.secret("security_token"))}
+    if auth == "env":
+        found = {name: environment.get(variable, "") for name, variable in SDK_ENVIRONMENT.items()}
+        access_key = check.key(
+            f"environment variable {SDK_ENVIRONMENT['login']}", found["login"], "the access key (AK)"
+        )
+        secret_key = check.key(
+            f"environment variable {SDK_ENVIRONMENT['password']}", found["password"], "the secret key (SK)"
+        )
+        return {"credentials": Credentials(access_key, secret_key, found["security_token"].strip())}
+    if auth == "password":
+        return {
+            "user_name": check.required("login", fields.login, "the name of the IAM user"),
+            "password": check.required("password", fields.password, "the IAM user's password"),
+            "domain_name": check.required(
+                "extra 'domain_name'", check.text("domain_name"), "the name of the account that the IAM user belongs to"
+            ),
+        }
+    if auth == "token":
+        return {"token": check.key("extra 'token'", check.secret("token"), "a project-scoped IAM token")}
+    return {}
+
+
+def _iam_endpoint(check: FieldChecker, endpoint: str, region: str) -> str:
+    given = check.endpoint_or("iam_endpoint", "")
+    if given:
+        return given
+    host = urlsplit(endpoint).hostname or ""
+    for domain in (_DOMAIN, *_DOMAIN_OF_REGION.values()):
+        if host.endswith(f".{domain}"):
+            return f"https://iam.{region}.{domain}" if region else f"https://iam.{domain}"
+    # Credentials of another cloud must not be sent to Huawei's IAM.
+    check.fail(
+        "extra 'iam_endpoint'", f"is missing, and it can't be told from the host {host}", "the address of its IAM"
+    )
+    raise AssertionError("unreachable: fail() raises")

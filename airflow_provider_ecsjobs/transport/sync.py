@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
 import requests.auth
 import urllib3.exceptions
 
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Answer, Request, Sleep, Trouble
-from airflow_provider_ecsjobs.core.flows import Ambient
-from airflow_provider_ecsjobs.core.signing import Credentials, sign
-from airflow_provider_ecsjobs.transport.trouble import describe_trouble, log_report
+from airflow_provider_ecsjobs.core.access import Access, establish
+from airflow_provider_ecsjobs.core.errors import EcsApiError
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.identity import authorization_headers
+from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from airflow_provider_ecsjobs.core.exchange import Flow
+    from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
     from airflow_provider_ecsjobs.transport.settings import Settings
     from airflow_provider_ecsjobs.transport.trouble import ReportLog
 
@@ -29,34 +29,37 @@ _T = TypeVar("_T")
 _CHUNK = 64 * 1024
 
 
-class SigningAuth(requests.auth.AuthBase):
-    """Signs any request of a ``requests`` session with an access key.
+class LoginAuth(requests.auth.AuthBase):
+    """Authorizes any request of a ``requests`` session in a connection's name, logging in first if need be.
 
-    :param credentials: the key.
-    :param project_id: sent as ``X-Project-Id``.
+    :param client: the client whose login it is.
     """
 
-    def __init__(self, credentials: Credentials, project_id: str) -> None:
-        self._credentials = credentials
-        self._project_id = project_id
+    def __init__(self, client: SyncClient) -> None:
+        self._client = client
 
     def __call__(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the signature or the token.
+
+        :raises EcsApiError: logging in failed.
+        """
+        access = self._client.log_in()
+        assert access.identity is not None
         parts = urlsplit(prepared.url or "")
         body = prepared.body or b""
-        headers = {"Content-Type": prepared.headers.get("Content-Type", "application/json")}
-        headers["X-Project-Id"] = self._project_id
-        if self._credentials.security_token:
-            headers["X-Security-Token"] = self._credentials.security_token
         prepared.headers.update(
-            sign(
-                self._credentials,
+            authorization_headers(
+                access.identity,
                 method=prepared.method or "GET",
                 host=str(parts.netloc),
                 path=str(parts.path) or "/",
                 query=[(str(key), str(value)) for key, value in parse_qsl(parts.query, keep_blank_values=True)],
-                headers=headers,
+                headers={
+                    "Content-Type": prepared.headers.get("Content-Type", "application/json"),
+                    "X-Project-Id": access.project_id,
+                },
                 body=body.encode() if isinstance(body, str) else bytes(body),
-                when=datetime.now(UTC),
+                now=time.time(),
             )
         )
         return prepared
@@ -65,20 +68,26 @@ class SigningAuth(requests.auth.AuthBase):
 class SyncClient:
     """A client of the jobs API for synchronous code.
 
-    :param settings: endpoint, project, credentials and limits.
+    :param settings: endpoint, project, login and limits.
     :param logger: where the flows' reports go.
-    :param sleep: waits this many seconds; ``time.sleep`` unless a caller has something better.
+    :param reload: reads the connection again; ``None`` if that fails.
     """
 
-    def __init__(self, settings: Settings, *, logger: ReportLog, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, settings: Settings, *, logger: ReportLog, reload: Callable[[], Settings | None]) -> None:
         self.settings = settings
+        self.access = Access(settings.login)
         self.ambient = Ambient(time.time, random.random)
         self._logger = logger
-        self._sleep = sleep
+        self._reload = reload
         self.session = requests.Session()
-        """A ``requests`` session that signs whatever is asked with it; it sets no timeouts of its own."""
-        self.session.verify = settings.verify
-        self.session.auth = SigningAuth(settings.target.credentials, settings.target.project_id)
+        """A ``requests`` session that authorizes whatever is asked with it; it sets no timeouts of its own."""
+        # Else requests would read .netrc, and take proxies and certificates in another order than the connection says.
+        self.session.trust_env = False
+        self.session.verify = settings.verify if settings.verify is False else settings.ca_file or True
+        self.session.auth = LoginAuth(self)
+        proxy = settings.proxy_for(settings.login.endpoint)
+        if proxy is not None:
+            self.session.proxies = {"http": proxy.url_with_credentials, "https": proxy.url_with_credentials}
 
     def __enter__(self) -> Self:
         return self
@@ -92,13 +101,23 @@ class SyncClient:
         """Close all connections."""
         self.session.close()
 
+    def log_in(self) -> Access:
+        """Log in and find the project, unless that has been done.
+
+        :raises EcsApiError: it could not be done.
+        """
+        failure = self.run(establish(self.access, self.ambient))
+        if failure is not None:
+            raise EcsApiError(f"Connection '{self.settings.login.conn_id}': can't log in: {failure}", failure)
+        return self.access
+
     def run(self, flow: Flow[_T]) -> _T:
         """Carry a flow out.
 
         :param flow: one of :mod:`airflow_provider_ecsjobs.core.flows`.
         :return: what the flow returns.
         """
-        answer: Answer | Trouble | None = None
+        answer: Any = None
         while True:
             try:
                 step = flow.send(answer)
@@ -108,19 +127,30 @@ class SyncClient:
             if isinstance(step, Request):
                 answer = self._ask(step)
             elif isinstance(step, Sleep):
-                self._sleep(step.seconds)
-            else:
+                time.sleep(step.seconds)
+            elif isinstance(step, Report):
                 log_report(self._logger, step)
+            elif isinstance(step, Shared):
+                answer = self.run(step.make())
+            else:
+                settings = self._reload()
+                answer = None if settings is None else settings.login
 
     def _ask(self, request: Request) -> Answer | Trouble:
         settings = self.settings
+        proxy = None if request.is_direct else settings.proxy_for(request.url)
+        # None, rather than no entry, also keeps the session's own proxy out of a direct request.
+        proxies: dict[str, Any] = dict.fromkeys(
+            ("http", "https"), None if proxy is None else proxy.url_with_credentials
+        )
         try:
             with self.session.request(
                 request.method,
                 request.url,
                 headers=dict(request.headers),
                 data=request.body or None,
-                auth=_already_signed,
+                auth=_already_authorized,
+                proxies=proxies,
                 timeout=(settings.connect_timeout, settings.read_timeout),
                 allow_redirects=False,
                 stream=True,
@@ -128,9 +158,9 @@ class SyncClient:
                 body = self._read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            return Trouble(describe_trouble(request, error))
+            return trouble(request, error, settings)
         if body is None:
-            return Trouble(describe_trouble(request, "the answer was too large or too slow"))
+            return trouble(request, "the answer was too large or too slow", settings)
         return Answer(response.status_code, headers, body)
 
     def _read(self, response: requests.Response) -> bytes | None:
@@ -146,6 +176,6 @@ class SyncClient:
         return b"".join(chunks)
 
 
-def _already_signed(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Take the place of the session's own auth, for a request that the flow has signed."""
+def _already_authorized(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Take the place of the session's own auth, for a request that the flow has authorized."""
     return prepared

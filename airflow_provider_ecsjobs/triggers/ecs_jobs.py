@@ -151,7 +151,7 @@ class EcsJobTrigger(BaseTrigger):
         while True:
             try:
                 async with aio.shared_client(key, self._settings) as client:
-                    flow = flows.wait_for_job(client.settings.target, wait, client.ambient, look_first=look_first)
+                    flow = flows.wait_for_job(client.access, wait, client.ambient, look_first=look_first)
                     end: WaitEnd = await client.run(flow, self.log)
                     return end
             except _ConnectionLookupError as failure:

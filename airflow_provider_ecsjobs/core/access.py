@@ -1,0 +1,211 @@
+"""Sending requests in a login's name, and what to do when the cloud refuses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from airflow_provider_ecsjobs.core.answers import parse_object, read_error
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import Answer, Reload, Shared, Trouble
+from airflow_provider_ecsjobs.core.identity import Identity, advice_on_refusal, authorized_request
+from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_identity
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
+    from airflow_provider_ecsjobs.core.identity import Call, Login
+
+REFUSAL_KEPT = 60.0
+"""How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
+_RETRY_REFRESH_AFTER = 30.0
+_MAX_ROUNDS = 4
+
+
+class Access:
+    """What is known of a login: its identity, its project, and whether the cloud takes them. Shared by all flows.
+
+    :param login: the connection.
+    """
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+        self.identity: Identity | None = None
+        self.project_id = login.project_id
+        self.proven = False
+        """Whether the cloud took this identity: until it has, one request at a time finds out."""
+        self.renewed = False
+        self.reloaded = False
+        self.refusal: ApiError | None = None
+        self._refused_until = 0.0
+
+    def is_ready(self, now: float) -> bool:
+        """Whether requests can be authorized without asking anybody."""
+        if self.refusal is not None or self.identity is None or not self.project_id:
+            return False
+        return now < self.identity.refresh_at
+
+    def change(self, login: Login) -> None:
+        """Begin anew with a connection that has changed."""
+        self.login, self.identity, self.project_id, self.refusal = login, None, login.project_id, None
+        self.proven = self.renewed = False
+
+    def prove(self) -> None:
+        """Note that the cloud took the identity."""
+        self.proven, self.renewed, self.reloaded = True, False, False
+
+    def refuse(self, error: ApiError, now: float) -> ApiError:
+        """Note that the cloud did not take it, and keep everybody from trying it again for a while."""
+        self.proven = False
+        self.refusal = replace(error, advice=advice_on_refusal(self.login, error.skew))
+        self._refused_until = now + REFUSAL_KEPT
+        return self.refusal
+
+    def is_refused(self, now: float) -> bool:
+        """Whether the credentials were refused just now; when that is over, they may be tried again."""
+        return self.refusal is not None and now < self._refused_until
+
+    def authorize(self, call: Call, now: float) -> Request:
+        """Build the request to the service, in the project's name."""
+        assert self.identity is not None
+        path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
+        call = replace(call, path=path)
+        return authorized_request(self.login.endpoint, self.identity, call, now=now, project_id=self.project_id)
+
+
+def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble | ApiError]:
+    """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
+
+    On a 401 a token is replaced once, then the connection is read again once, then the credentials count as refused.
+    As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
+
+    :return: the answer, or the error that kept the request from being sent or authorized.
+    """
+    for _ in range(_MAX_ROUNDS):
+        failure = yield from establish(access, ambient)
+        if failure is not None:
+            return failure
+        used = access.identity
+        if access.proven:
+            answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
+        else:
+            mine = object()
+            tried: _Trial = yield Shared("proof", partial(_try_out, access, call, mine, ambient))
+            if tried.owner is not mine and (tried.proves or access.identity is not used):
+                continue  # somebody else's request has settled it; its answer is not ours
+            answer = tried.answer
+        error = _refusal_in(answer, ambient.clock())
+        if error is None:
+            return answer
+        lost: ApiError | None = yield Shared("recovery", partial(_recover, access, used, error, ambient))
+        if lost is not None:
+            return lost
+    return ApiError(ErrorKind.TRANSIENT, "the credentials were replaced again and again while the request was made")
+
+
+def establish(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
+    """Log in and find the project, if that has not been done yet.
+
+    :return: what kept it from being done, ``None`` if it is.
+    """
+    if access.is_ready(ambient.clock()):
+        return None
+    failure: ApiError | None = yield Shared("login", partial(_log_in, access, ambient))
+    return failure
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    owner: object
+    answer: Answer | Trouble
+    proves: bool
+
+
+def _try_out(access: Access, call: Call, owner: object, ambient: Ambient) -> Flow[_Trial]:
+    answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
+    proves = isinstance(answer, Answer) and _proves(answer, ambient.clock())
+    if proves:
+        access.prove()
+    return _Trial(owner, answer, proves)
+
+
+def _proves(answer: Answer, now: float) -> bool:
+    """Whether an answer shows that the credentials are good, whatever else it says."""
+    body = parse_object(answer.body)
+    if body is None:
+        return False
+    error = read_error(answer, body, now=now)
+    if 200 <= answer.status < 300 and not error.code:
+        return True
+    return not error.is_passing and error.kind is not ErrorKind.UNAUTHORIZED
+
+
+def _refusal_in(answer: Answer | Trouble, now: float) -> ApiError | None:
+    if isinstance(answer, Trouble) or 200 <= answer.status < 300:
+        return None
+    error = read_error(answer, parse_object(answer.body), now=now)
+    return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
+
+
+def _recover(access: Access, used: Identity | None, error: ApiError, ambient: Ambient) -> Flow[ApiError | None]:
+    """Respond to a 401: a new token, once; else the connection read again, once; else it is final."""
+    if access.refusal is not None:
+        return access.refusal
+    if access.identity is not used:
+        return None
+    access.proven = False
+    if access.login.auth in ("password", "agency") and not access.renewed:
+        access.renewed = True
+        access.identity = None
+    elif not (yield from _reload(access)):
+        return access.refuse(error, ambient.clock())
+    return (yield from establish(access, ambient))
+
+
+def _reload(access: Access) -> Flow[bool]:
+    """Read the connection again; tell whether it has changed."""
+    if access.reloaded:
+        return False
+    access.reloaded = True
+    login: Login | None = yield Reload()
+    if login is None or login == access.login:
+        return False
+    access.change(login)
+    return True
+
+
+def _log_in(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
+    if access.refusal is not None:
+        if access.is_refused(ambient.clock()):
+            return access.refusal
+        access.refusal, access.reloaded = None, False
+        yield from _reload(access)
+    while True:
+        failure = yield from _renew_and_find(access, ambient)
+        if failure is None or failure.kind is not ErrorKind.UNAUTHORIZED:
+            return failure
+        if not (yield from _reload(access)):
+            return access.refuse(failure, ambient.clock())
+
+
+def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
+    now, held = ambient.clock(), access.identity
+    if held is None or now >= held.refresh_at:
+        fresh = yield from new_identity(access.login, ambient)
+        if isinstance(fresh, Identity):
+            access.identity, access.proven = fresh, False
+            access.project_id = access.project_id or fresh.project_id
+        elif held is not None and fresh.is_passing and now < held.expires_at:
+            # The one we hold is good for a while yet: go on with it, and try again soon.
+            access.identity = replace(held, refresh_at=min(now + _RETRY_REFRESH_AFTER, held.expires_at))
+        else:
+            return fresh
+    if access.project_id:
+        return None
+    assert access.identity is not None
+    found = yield from find_project(access.login, access.identity, ambient)
+    if isinstance(found, ApiError):
+        return found
+    access.project_id = found
+    return None

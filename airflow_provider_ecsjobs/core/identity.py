@@ -1,0 +1,186 @@
+"""How a connection logs in, and how its requests are authorized: by a signature, or by a token.
+
+API pages: *API Request Signing Guide*; IAM *Obtaining a User Token Through Password Authentication*.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+from airflow_provider_ecsjobs.core.exchange import Request
+from airflow_provider_ecsjobs.core.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+AUTHS = ("aksk", "password", "token", "agency", "env")
+DEFAULT_METADATA_ENDPOINT = "http://169.254.169.254"
+MAX_CLOCK_SKEW = 15 * 60.0
+"""How far the machine's clock may be off, in seconds, before the gateway refuses a signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to log in, and to what. Two are equal if the connection has not changed. The ``repr`` holds no secret.
+
+    :param conn_id: the Airflow connection, for messages.
+    :param auth: one of :data:`AUTHS`.
+    :param endpoint: scheme, host, port and path prefix of the service, without a slash at the end.
+    :param iam_endpoint: the same of IAM; empty where nothing is asked of IAM.
+    :param metadata_endpoint: the same of the metadata service.
+    :param region: the region; names the project where no project id is given.
+    :param project_id: the project; empty to have it looked up by region.
+    :param credentials: the key, for ``aksk`` and ``env``.
+    :param user_name: the IAM user, for ``password``.
+    :param domain_name: the account that the IAM user belongs to, for ``password``.
+    :param password: the IAM user's password.
+    :param token: a token got elsewhere, for ``token``.
+    """
+
+    conn_id: str
+    auth: str
+    endpoint: str
+    iam_endpoint: str = ""
+    metadata_endpoint: str = DEFAULT_METADATA_ENDPOINT
+    region: str = ""
+    project_id: str = ""
+    credentials: Credentials | None = None
+    user_name: str = ""
+    domain_name: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+    @property
+    def identity(self) -> str:
+        """Who logs in, in words that hold no secret."""
+        if self.credentials is not None:
+            return f"access key {self.credentials.access_key}"
+        if self.auth == "password":
+            return f"IAM user {self.user_name} of {self.domain_name}"
+        return "the agency of this server" if self.auth == "agency" else "the given token"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show up anywhere."""
+        keys = (self.credentials.secret_key, self.credentials.security_token) if self.credentials else ()
+        return tuple(secret for secret in (*keys, self.password, self.token) if secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a request is authorized with: a key that signs it, or a token.
+
+    :param credentials: the key; ``None`` where there is a token.
+    :param token: the token; empty where there is a key.
+    :param project_id: the project that a token is for; empty where a key leaves that open.
+    :param refresh_at: when to replace it, in seconds since the epoch.
+    :param expires_at: when it ends, in seconds since the epoch.
+    """
+
+    credentials: Credentials | None = None
+    token: str = field(default="", repr=False)
+    project_id: str = ""
+    refresh_at: float = math.inf
+    expires_at: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to be authorized.
+
+    :param method: the HTTP method.
+    :param path: the path below the endpoint, quoted; ``{project_id}`` stands for the project.
+    :param query: the query parameters.
+    :param body: the JSON body.
+    """
+
+    method: str
+    path: str
+    query: Sequence[tuple[str, str]] = ()
+    body: bytes = field(default=b"", repr=False)
+
+
+def authorized_request(endpoint: str, identity: Identity, call: Call, *, now: float, project_id: str = "") -> Request:
+    """Build a request and authorize it.
+
+    :param endpoint: scheme, host, port and path prefix.
+    :param identity: the key or token.
+    :param call: what to ask.
+    :param now: the time, in seconds since the epoch.
+    :param project_id: the project it is for; empty where it is for none.
+    """
+    base = urlsplit(endpoint)
+    headers = {"Content-Type": "application/json"}
+    if project_id:
+        headers["X-Project-Id"] = project_id
+    path = base.path + call.path
+    headers = authorization_headers(
+        identity,
+        method=call.method,
+        host=base.netloc,
+        path=path,
+        query=call.query,
+        headers=headers,
+        body=call.body,
+        now=now,
+    )
+    query = "?" + urlencode(call.query, quote_via=quote, safe="~") if call.query else ""
+    return Request(call.method, f"{base.scheme}://{base.netloc}{path}{query}", headers, call.body)
+
+
+def authorization_headers(
+    identity: Identity,
+    *,
+    method: str,
+    host: str,
+    path: str,
+    query: Sequence[tuple[str, str]],
+    headers: Mapping[str, str],
+    body: bytes,
+    now: float,
+) -> dict[str, str]:
+    """Add to a request's headers what authorizes it: a signature, or the token."""
+    if identity.credentials is None:
+        return {**headers, "X-Auth-Token": identity.token}
+    security_token = identity.credentials.security_token
+    return sign(
+        identity.credentials,
+        method=method,
+        host=host,
+        path=path,
+        query=query,
+        headers={**headers, "X-Security-Token": security_token} if security_token else headers,
+        body=body,
+        when=datetime.fromtimestamp(now, UTC),
+    )
+
+
+def advice_on_refusal(login: Login, skew: float) -> str:
+    """Say whose credentials were refused, and what to check.
+
+    :param login: the login that was refused.
+    :param skew: how far our clock is ahead of the server's, in seconds.
+    """
+    who = f"Connection '{login.conn_id}', {login.identity}"
+    if abs(skew) > MAX_CLOCK_SKEW * 0.9:
+        way = "ahead of" if skew > 0 else "behind"
+        off = f"this machine's clock is {duration(abs(skew))} {way} the server's"
+        return f"{who}: {off}; 15 min are allowed. Set the clock."
+    if login.auth == "password":
+        check = "check user, password and 'domain_name' (the account's name, not its id)"
+    elif login.auth == "token":
+        check = "the token has expired or is for another project: get a new one, or let auth 'password' do so"
+    elif login.auth == "agency":
+        check = "check the agency's trust and permissions"
+    else:
+        check = (
+            "check that the key exists and is active, that the secret belongs to it, and that it is this cloud's key"
+        )
+        if login.credentials and login.credentials.security_token:
+            check += "; temporary keys expire"
+    return f"{who}: {check}. It is not tried again, since failures in a row lock a key."

@@ -1,0 +1,163 @@
+"""Getting an identity and a project: a token from IAM, an agency's key from the metadata service, a project by region.
+
+API pages: IAM *Obtaining a User Token Through Password Authentication*, *Querying Project Information*; ECS *Obtaining
+the Temporary Credentials of an Agency*.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_ecsjobs.core.answers import parse_object, read_error
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.identity import Call, Identity, authorized_request
+from airflow_provider_ecsjobs.core.job import parse_time
+from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.text import clean, join_limited
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.exchange import Ambient, Flow
+    from airflow_provider_ecsjobs.core.identity import Login
+
+REFRESH_MARGIN = 600.0
+"""How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
+
+
+def new_identity(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
+    """Get what requests are authorized with: from the connection itself, from IAM, or from the metadata service."""
+    if login.auth == "password":
+        return (yield from _new_token(login, ambient))
+    if login.auth == "agency":
+        return (yield from _new_temporary_key(login, ambient))
+    return Identity(credentials=login.credentials, token=login.token)
+
+
+def _new_token(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
+    user = {"name": login.user_name, "password": login.password, "domain": {"name": login.domain_name}}
+    project = {"id": login.project_id} if login.project_id else {"name": login.region}
+    body = {
+        "auth": {
+            "identity": {"methods": ["password"], "password": {"user": user}},
+            "scope": {"project": project},
+        }
+    }
+    url = f"{login.iam_endpoint}/v3/auth/tokens"
+    answer = yield Request("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
+    what = f"asking IAM at {_host(url)} for a token"
+    parsed = _read(answer, what, now=ambient.clock())
+    if isinstance(parsed, ApiError):
+        return parsed
+    token = answer.headers.get("x-subject-token", "")
+    if not token:
+        return ApiError(ErrorKind.TRANSIENT, f"{what}: the answer has none", status=answer.status)
+    described = _mapping(parsed.get("token"))
+    project_id = _mapping(described.get("project")).get("id")
+    identity = Identity(token=token, project_id=project_id if isinstance(project_id, str) else "")
+    return _expiring(identity, described.get("expires_at"), ambient.clock())
+
+
+def _new_temporary_key(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
+    url = f"{login.metadata_endpoint}/openstack/latest/securitykey"
+    answer = yield Request("GET", url, is_direct=True)
+    what = f"asking the metadata service at {_host(url)} for the agency's key"
+    parsed = _read(answer, what, now=ambient.clock())
+    hint = "is this an ECS server, with an agency assigned to it?"
+    if isinstance(parsed, ApiError):
+        return replace(parsed, message=f"{parsed.message}; {hint}", kind=_not_refused(parsed.kind))
+    key = _mapping(parsed.get("credential"))
+    fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
+    texts = [text for text in fields if isinstance(text, str) and text]
+    if len(texts) != len(fields):
+        return ApiError(ErrorKind.REJECTED, f"{what}: there is no key in the answer; {hint}", status=answer.status)
+    return _expiring(Identity(Credentials(*texts)), key.get("expires_at"), ambient.clock())
+
+
+def _not_refused(kind: ErrorKind) -> ErrorKind:
+    # The metadata service takes no credentials, so it can't refuse them.
+    return ErrorKind.REJECTED if kind is ErrorKind.UNAUTHORIZED else kind
+
+
+def _expiring(identity: Identity, expires_at: Any, now: float) -> Identity:
+    end = parse_time(expires_at)
+    if end is None:
+        return identity
+    lifetime = max(end.timestamp() - now, 0.0)
+    return replace(
+        identity,
+        expires_at=end.timestamp(),
+        # A token that is over when it comes (a clock that is off) is used all the same; the 401 tells.
+        refresh_at=end.timestamp() - min(REFRESH_MARGIN, lifetime / 10) if lifetime else math.inf,
+    )
+
+
+def find_project(login: Login, identity: Identity, ambient: Ambient) -> Flow[str | ApiError]:
+    """Look the project up by the region's name.
+
+    :return: the project's id, or an error that says which projects there are.
+    """
+    named = yield from _projects(login, identity, [("name", login.region)], ambient)
+    if isinstance(named, ApiError):
+        return named
+    if len(named) == 1:
+        return named[0][0]
+    what = f"Connection '{login.conn_id}': {login.identity} sees"
+    if named:
+        message = f"{what} several projects named '{login.region}': {_listed(named)}. Set extra 'project_id'"
+        return ApiError(ErrorKind.REJECTED, message)
+    seen = yield from _projects(login, identity, [], ambient)
+    found = "" if isinstance(seen, ApiError) else _listed(seen)
+    message = f"{what} no project named '{login.region}', only: {found or 'none at all'}."
+    return ApiError(ErrorKind.REJECTED, f"{message} Check extra 'region', or set 'project_id'")
+
+
+def _projects(
+    login: Login, identity: Identity, query: list[tuple[str, str]], ambient: Ambient
+) -> Flow[list[tuple[str, str]] | ApiError]:
+    call = Call("GET", "/v3/projects", query)
+    answer = yield authorized_request(login.iam_endpoint, identity, call, now=ambient.clock())
+    parsed = _read(answer, f"looking up the project at {_host(login.iam_endpoint)}", now=ambient.clock())
+    if isinstance(parsed, ApiError):
+        return parsed
+    listed = parsed.get("projects")
+    return [
+        (project["id"], clean(project.get("name"), 200))
+        for project in (listed if isinstance(listed, list) else [])
+        if isinstance(project, Mapping) and isinstance(project.get("id"), str)
+    ]
+
+
+def _listed(projects: list[tuple[str, str]]) -> str:
+    return join_limited([f"{name} ({project_id})" for project_id, name in projects], 10)
+
+
+def _read(answer: Answer | Trouble, what: str, *, now: float) -> dict[str, Any] | ApiError:
+    if isinstance(answer, Trouble):
+        return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}")
+    body = parse_object(answer.body)
+    if body is not None and 200 <= answer.status < 300:
+        return body
+    error = read_error(answer, body, now=now)
+    return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now))
+
+
+def clock_skew(answer: Answer, now: float) -> float:
+    """Tell how far our clock is ahead of the server's, in seconds; 0 where the server does not say."""
+    try:
+        return now - parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError, OverflowError):
+        return 0.0
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc

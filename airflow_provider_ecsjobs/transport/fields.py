@@ -1,0 +1,177 @@
+"""Checks the fields of one connection; every complaint names the connection, the field and what is accepted."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+from airflow_provider_ecsjobs.core.errors import EcsConfigError
+from airflow_provider_ecsjobs.core.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_TIMEOUT = 600.0
+
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+_TRUE = frozenset({"true", "yes", "1", "on"})
+_FALSE = frozenset({"false", "no", "0", "off"})
+_ADDRESS = "a host, with or without scheme and port, such as 'https://ecs.cn-north-4.myhuaweicloud.com'"
+_PROXY = "a proxy such as 'http://proxy.example.com:3128' or 'http://user:password@proxy.example.com:3128'"
+
+
+class FieldChecker:
+    """Reads one connection's fields.
+
+    :param conn_id: the connection's id, for messages.
+    :param extra: its extra fields.
+    """
+
+    def __init__(self, conn_id: str, extra: Mapping[str, Any]) -> None:
+        self._conn_id = conn_id
+        self._extra = extra
+
+    def fail(self, name: str, problem: str, accepted: str) -> NoReturn:
+        """Complain about a field."""
+        raise EcsConfigError(f"Connection '{self._conn_id}': {name} {problem}; expected {accepted}.")
+
+    def required(self, name: str, value: str, meaning: str) -> str:
+        """Read a text that must be there."""
+        return value or self.fail(name, "is empty", meaning)
+
+    def key(self, name: str, value: str, meaning: str) -> str:
+        """Read a key or token that must be there."""
+        # A key pasted with a line end behind it would only ever give "signature does not match".
+        value = (value or "").strip()
+        if not value:
+            self.fail(name, "is empty", meaning)
+        if not value.isascii() or not value.isprintable() or " " in value:
+            self.fail(name, "has a character that no key has", meaning)
+        return value
+
+    def text(self, name: str) -> str:
+        """Read an extra field that is a text; empty if it is missing."""
+        return self.text_field(f"extra '{name}'", self._extra.get(name))
+
+    def secret(self, name: str) -> str:
+        """Read an extra field that is a secret; empty if it is missing."""
+        value = self.text(name)
+        return self.key(f"extra '{name}'", value, "a token") if value else ""
+
+    def text_field(self, name: str, value: Any) -> str:
+        """Read a field that is a text; empty if it is missing."""
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.fail(name, f"is of type {type(value).__name__}", "a text")
+        return value.strip()
+
+    def choice(self, name: str, accepted: tuple[str, ...], default: str) -> str:
+        """Read an extra field that is one of a few."""
+        value = self.text(name) or default
+        if value not in accepted:
+            self.fail(f"extra '{name}'", f"is {_shown(value)}", "one of " + ", ".join(map(repr, accepted)))
+        return value
+
+    def region(self, value: str) -> str:
+        """Check a region: it becomes part of a host name."""
+        if value and not _REGION.fullmatch(value):
+            self.fail("extra 'region'", f"is {_shown(value)}", "a region such as 'cn-north-4'")
+        return value
+
+    def project_id(self, value: str) -> str:
+        """Check a project id: it becomes part of a path."""
+        if value and not _PROJECT_ID.fullmatch(value):
+            self.fail("extra 'project_id'", f"is {_shown(value)}", "a project's id, 32 hexadecimal digits")
+        return value
+
+    def service_host(self, service: str, known: Mapping[str, str]) -> str:
+        """Find a service's host."""
+        if service not in known:
+            raise EcsConfigError(f"service is {_shown(service)}; expected one of {', '.join(map(repr, known))}.")
+        return known[service]
+
+    def seconds(self, name: str, default: float) -> float:
+        """Read an extra field that is a length of time."""
+        value = self._extra.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 < number <= MAX_TIMEOUT:
+            accepted = f"a number of seconds above 0, {MAX_TIMEOUT:g} at most"
+            self.fail(f"extra '{name}'", f"is {_shown(value)}", accepted)
+        return number
+
+    def verify(self, name: str) -> bool | str:
+        """Read whether to check certificates, or with which CA bundle."""
+        value = self._extra.get(name)
+        if isinstance(value, bool):
+            return value
+        text = self.text(name)
+        if text.lower() in _TRUE | _FALSE:
+            return text.lower() in _TRUE
+        if text:
+            try:
+                with open(text, "rb"):  # noqa: PTH123 - only whether it can be read
+                    pass
+            except OSError as error:
+                problem = f"is {_shown(text)}, which can't be read ({error.strerror})"
+                self.fail(f"extra '{name}'", problem, "true, false, or the path of a CA bundle")
+        return text or True
+
+    def endpoint_or(self, name: str, default: str) -> str:
+        """Read an extra field that is an address."""
+        value = self.text(name)
+        return self.endpoint(f"extra '{name}'", value) if value else default
+
+    def endpoint(self, name: str, value: str, *, schema: str | None = "", port: int | None = None) -> str:
+        """Check an address, and write it in one way: scheme, host, port unless it is the scheme's own, path.
+
+        :param name: the field.
+        :param value: the address.
+        :param schema: the scheme, where the address has none; https otherwise.
+        :param port: the port, where the address has none.
+        """
+        given = value if "://" in value else f"{(schema or 'https').strip()}://{value}"
+        shown = _shown(value.rpartition("@")[2])
+        try:
+            parts = urlsplit(given.rstrip("/"))
+            port = parts.port or port
+        except ValueError:
+            self.fail(name, f"is {shown}", _ADDRESS)
+        if parts.scheme not in ("http", "https"):
+            self.fail(name, f"has the scheme {_shown(parts.scheme)}", "'http' or 'https'")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            self.fail(name, "holds credentials, a query or a fragment", _ADDRESS)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
+        if not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path):
+            self.fail(name, f"is {shown}", _ADDRESS)
+        # The Host header is signed, and clients leave the scheme's own port out of it.
+        suffix = "" if port in (None, 443 if parts.scheme == "https" else 80) else f":{port}"
+        return f"{parts.scheme}://{host}{suffix}{parts.path}"
+
+    def proxy(self, name: str) -> str:
+        """Read an extra field that is a proxy's address, which may hold credentials and so is never shown."""
+        value = self.text(name)
+        if not value:
+            return ""
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            self.fail(f"extra '{name}'", "is not the address of a proxy", _PROXY)
+        return value
+
+
+def _shown(value: Any) -> str:
+    return clean(repr(value), 100)
