@@ -21,6 +21,7 @@ from airflow_provider_ecsjobs.core.waiting import (
     check_job_id,
 )
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
+from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -45,8 +46,8 @@ class EcsJobsHook(BaseHook):
 
     conn_name_attr = "huawei_ecs_conn_id"
     default_conn_name = "huawei_ecs_default"
-    conn_type = "huawei_ecs"
-    hook_name = "Huawei Cloud ECS"
+    conn_type = CONNECTION_TYPE
+    hook_name = NAME
 
     def __init__(
         self,
@@ -170,6 +171,35 @@ class EcsJobsHook(BaseHook):
             unreachable_timeout=unreachable_timeout,
         )
         return succeeded_or_raise(self.carry_out(Wait(check_job_id(job_id), policy)))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Try the connection: log in, find the project, and ask the service for a job that does not exist.
+
+        :return: whether it works, and what it reaches or the one thing to fix.
+        """
+        from airflow_provider_ecsjobs.core.diagnosis import describe_access, diagnose
+
+        try:
+            with self.get_conn() as client:
+                failure = client.run(flows.check_access(client.access, client.ambient))
+                access = client.access
+        except EcsConfigError as error:
+            return False, str(error)
+        if failure is None:
+            return True, describe_access(access.login, access.project_id)
+        return False, diagnose(access.login, failure)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the standard fields of the connection form; Airflow 3 reads the provider's metadata instead."""
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Make the extra fields of the connection form for Airflow 2.11."""
+        from airflow_provider_ecsjobs.hooks.form_widgets import form_widgets
+
+        return form_widgets()
 
     def carry_out(self, wait: Wait) -> WaitEnd:
         """Carry a wait out in this process, to its end whichever it is."""

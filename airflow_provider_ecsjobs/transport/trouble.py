@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
+
+import urllib3.exceptions
 
 from airflow_provider_ecsjobs.core.exchange import Trouble
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_ecsjobs.core.exchange import Report, Request
     from airflow_provider_ecsjobs.transport.settings import Settings
 
@@ -27,12 +33,37 @@ def log_report(logger: ReportLog, report: Report) -> None:
 
 def trouble(request: Request, what: BaseException | str, settings: Settings) -> Trouble:
     """Say in one line what became of a request without an answer: host and cause, but no secret and no query."""
-    cause = what if isinstance(what, str) else f"{type(what).__name__}: {_words(what)}"
+    cause = what if isinstance(what, str) else _words(what)
     for secret in settings.secrets:
         cause = cause.replace(secret, "***")
     return Trouble(f"no answer from {urlsplit(request.url).netloc}: {clean(cause, 300)}")
 
 
 def _words(error: BaseException) -> str:
-    """What an error says; of a time-out that says nothing, that it was one."""
-    return str(error) or ("it took too long" if isinstance(error, TimeoutError) else "no reason given")
+    """Say what an error comes down to: clients wrap the one that matters in several of their own."""
+    chain = list(_chain(error))
+    for cause in chain:
+        if isinstance(cause, socket.gaierror):
+            return f"the host's name can't be resolved ({cause.strerror or cause})"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused"
+        if isinstance(cause, ConnectionResetError):
+            return "the connection was reset"
+    if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in chain):
+        return "it took too long"
+    return f"{type(error).__name__}: {error}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and all it wraps: as its cause, its context, its reason (urllib3) or an argument (requests)."""
+    seen: set[int] = set()
+    stack: list[Any] = [error]
+    while stack:
+        item = stack.pop()
+        if not isinstance(item, BaseException) or id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        stack += [item.__context__, item.__cause__, getattr(item, "reason", None), *item.args]

@@ -1,0 +1,51 @@
+"""What the test button says: the one thing to fix, in a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.text import join_limited
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.identity import Login
+
+_WRONG_PROJECT = frozenset({"Common.0018", "Ecs.0023"})
+_NO_SUCH_API = frozenset({"APIGW.0101", "APIG.0101"})
+
+
+def describe_access(login: Login, project_id: str) -> str:
+    """Say what a working connection reaches, and as whom."""
+    region = f" in region {login.region}" if login.region else ""
+    return f"Reached project {project_id}{region} at {login.endpoint} as {login.identity}."
+
+
+def diagnose(login: Login, error: ApiError) -> str:
+    """Say what is wrong with a connection that does not work, and what to do.
+
+    :param login: how it logs in.
+    :param error: what came back.
+    """
+    said = str(error)
+    if error.kind is ErrorKind.UNAUTHORIZED:
+        return said  # it names the connection, the key and what to check
+    if error.code in _WRONG_PROJECT:
+        region = f"of region {login.region}" if login.region else "the one meant"
+        return (
+            f"The project is not one that {login.endpoint} serves: check that 'project_id' is {region}. It said: {said}"
+        )
+    if error.code in _NO_SUCH_API:
+        return f"{login.endpoint} does not serve the ECS API: check 'host' and 'region'. It said: {said}"
+    if error.kind is ErrorKind.FORBIDDEN:
+        return (
+            f"A permission is missing: {login.identity} may not query ECS jobs in this project (the policy"
+            f" ECS ReadOnlyAccess allows it). {login.endpoint} said: {said}"
+        )
+    if error.kind is ErrorKind.THROTTLED:
+        return f"{login.endpoint} asks to slow down, which says nothing about the connection: test again later. {said}"
+    if error.kind is ErrorKind.TRANSIENT and not error.status:
+        asked = [endpoint for endpoint in (login.endpoint, login.iam_endpoint) if endpoint]
+        if login.auth == "agency":
+            asked.append(login.metadata_endpoint)
+        return f"Not reachable: {said} (tried {join_limited(asked, 3)}). Check 'host', 'region', 'proxy' and 'verify'."
+    return f"{login.endpoint} gave no usable answer: {said}"

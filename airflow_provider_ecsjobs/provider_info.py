@@ -1,0 +1,92 @@
+"""What this provider tells Airflow about itself, the connection form included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAME = "Huawei Cloud ECS"
+CONNECTION_TYPE = "huawei_ecs"
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    # The host takes scheme and port too.
+    "hidden-fields": ["schema", "port"],
+    "relabeling": {
+        "login": "Access key (AK) or IAM user",
+        "password": "Secret key (SK) or IAM password",
+        "host": "Endpoint",
+    },
+    "placeholders": {
+        "login": "AK for auth aksk, IAM user name for auth password, else empty",
+        "password": "SK for auth aksk, password for auth password, else empty",
+        "host": "empty for the region's own, or https://ecs.eu-de.otc.t-systems.com",
+    },
+}
+"""The standard fields of the connection form."""
+
+
+def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _seconds(label: str, description: str) -> dict[str, Any]:
+    schema = {"type": ["number", "null"], "minimum": 0.1, "maximum": 600}
+    return {"label": label, "description": description, "schema": schema}
+
+
+CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "auth": {
+        "label": "Authentication",
+        "description": "aksk: access key and secret key; password: IAM user; token: a token got elsewhere; agency: the"
+        " agency of the ECS server Airflow runs on; env: HUAWEICLOUD_SDK_AK and _SK on the machine.",
+        "schema": {"type": "string", "enum": ["aksk", "password", "token", "agency", "env"], "default": "aksk"},
+    },
+    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Gives the endpoint, and the project if none is set."),
+    "project_id": _text("Project ID", "Looked up by region if empty."),
+    "domain_name": _text("Account name", "The account (domain) that the IAM user belongs to. For auth password."),
+    "security_token": _text("Security token", "Belongs to a temporary AK/SK. For auth aksk.", format="password"),
+    "token": _text("IAM token", "A project-scoped token, valid 24 h. For auth token.", format="password"),
+    "iam_endpoint": _text("IAM endpoint", "For clouds other than Huawei's own; else told from the region."),
+    "metadata_endpoint": _text("Metadata endpoint", "http://169.254.169.254 if empty. For auth agency."),
+    "verify": _text("Verify certificates", "true (if empty), false, or the path of a CA bundle on the machine."),
+    "proxy": _text("Proxy", "http://user:password@host:port; the environment's if empty.", format="password"),
+    "connect_timeout": _seconds("Connect timeout (s)", "Seconds to connect in; 10 if empty."),
+    "read_timeout": _seconds("Read timeout (s)", "Seconds an answer may take; 30 if empty."),
+}
+"""The fields of the connection form that stand in its extra."""
+
+
+def provider_info(version: str) -> dict[str, Any]:
+    """Describe the provider.
+
+    :param version: its version.
+    """
+    return {
+        "package-name": "airflow-provider-ecsjobs",
+        "name": NAME,
+        "description": "Wait for the asynchronous jobs of Huawei Cloud ECS without a worker slot.",
+        "versions": [version],
+        "integrations": [
+            {
+                "integration-name": NAME,
+                "external-doc-url": "https://support.huaweicloud.com/intl/en-us/api-ecs/en-us_topic_0022067710.html",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("hooks")],
+        "operators": [_modules("operators")],
+        "sensors": [_modules("sensors")],
+        "triggers": [_modules("triggers")],
+        "connection-types": [
+            {
+                "connection-type": CONNECTION_TYPE,
+                "hook-class-name": "airflow_provider_ecsjobs.hooks.ecs_jobs.EcsJobsHook",
+                "hook-name": NAME,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONNECTION_FIELDS,
+            }
+        ],
+    }
+
+
+def _modules(role: str) -> dict[str, Any]:
+    return {"integration-name": NAME, "python-modules": [f"airflow_provider_ecsjobs.{role}.ecs_jobs"]}
