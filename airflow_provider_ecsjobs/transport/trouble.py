@@ -47,6 +47,8 @@ def _words(error: BaseException) -> str:
             return f"the host's name can't be resolved ({cause.strerror or cause})"
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed ({cause.reason or cause})"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
         if isinstance(cause, ConnectionResetError):

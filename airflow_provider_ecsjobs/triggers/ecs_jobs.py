@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import math
-import sys
 import time
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -27,12 +27,13 @@ from airflow_provider_ecsjobs.core.waiting import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from types import ModuleType
 
     from airflow_provider_ecsjobs.transport.settings import Settings
 
 _Default = TypeVar("_Default", float, None)
 _TRANSPORT = "airflow_provider_ecsjobs.transport.aio"
+# Not looked up in sys.modules, which has the module while another thread is still importing it.
+_loaded: list[ModuleType] = []
 
 
 class EcsJobTrigger(BaseTrigger):
@@ -214,6 +215,6 @@ class _ConnectionLookupError(Exception):
 
 async def _transport() -> ModuleType:
     """Import the transport, the first time in a thread: importing aiohttp takes longer than an event loop may stand."""
-    if _TRANSPORT not in sys.modules:
-        await asyncio.to_thread(importlib.import_module, _TRANSPORT)
-    return sys.modules[_TRANSPORT]
+    if not _loaded:
+        _loaded.append(await asyncio.to_thread(importlib.import_module, _TRANSPORT))
+    return _loaded[0]
