@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import textwrap
@@ -181,7 +182,9 @@ def _stay(demo: Demo) -> None:
         'A job of 60 s to wait for, as the job_id of a DAG run (add "failing": 1 for one that fails):',
         f'  curl -d \'{{"sub_jobs": 3, "run_seconds": 60}}\' http://127.0.0.1:{port}/_emulator/jobs',
     )
-    demo.airflow.serve_forever()
+    # Ctrl-C is how this is meant to end, so it is no failure.
+    with contextlib.suppress(KeyboardInterrupt):
+        demo.airflow.serve_forever()
 
 
 def _say(*lines: str) -> None:
