@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.answers import parse_object, read_error
@@ -16,6 +16,8 @@ from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_id
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
     from airflow_provider_ecsjobs.core.identity import Call, Login
+
+    _Asked: TypeAlias = tuple[Call, Answer | Trouble, bool]
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
@@ -35,6 +37,8 @@ class Access:
         self.project_id = login.project_id
         self.proven = False
         """Whether the cloud took this identity: until it has, one request at a time finds out."""
+        self.doubt: ApiError | None = None
+        """The 401 that this identity was answered with, while it is being seen to: nobody else need try it."""
         self.renewed = False
         self.reloaded = False
         self.refusal: ApiError | None = None
@@ -50,6 +54,12 @@ class Access:
         """Begin anew with a connection that has changed."""
         self.login, self.identity, self.project_id, self.refusal = login, None, login.project_id, None
         self.proven = self.renewed = False
+        self.doubt = None
+
+    def hold(self, identity: Identity) -> None:
+        """Take a new identity, which the cloud has not seen yet."""
+        self.identity, self.proven, self.doubt = identity, False, None
+        self.project_id = self.project_id or identity.project_id
 
     def prove(self) -> None:
         """Note that the cloud took the identity."""
@@ -57,7 +67,7 @@ class Access:
 
     def refuse(self, error: ApiError, now: float) -> ApiError:
         """Note that the cloud did not take it, and keep everybody from trying it again for a while."""
-        self.proven = False
+        self.proven, self.doubt = False, None
         self.refusal = replace(error, advice=advice_on_refusal(self.login, error.skew))
         self._refused_until = now + REFUSAL_KEPT
         return self.refusal
@@ -86,18 +96,16 @@ def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble 
         failure = yield from establish(access, ambient)
         if failure is not None:
             return failure
-        used = access.identity
-        if access.proven:
-            answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
-        else:
-            mine = object()
-            tried: _Trial = yield Shared("proof", partial(_try_out, access, call, mine, ambient))
-            if tried.owner is not mine and (tried.proves or access.identity is not used):
-                continue  # somebody else's request has settled it; its answer is not ours
-            answer = tried.answer
-        error = _refusal_in(answer, ambient.clock())
+        used, error = access.identity, access.doubt
         if error is None:
-            return answer
+            owner, answer, proves = yield from _ask(access, call, ambient)
+            if owner is not call and (proves or access.identity is not used):
+                continue  # somebody else's request has settled it; its answer is not ours
+            error = _refusal_in(answer, ambient.clock())
+            if error is None:
+                return answer
+            if access.identity is used:
+                access.doubt = error
         lost: ApiError | None = yield Shared("recovery", partial(_recover, access, used, error, ambient))
         if lost is not None:
             return lost
@@ -115,19 +123,24 @@ def establish(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     return failure
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    owner: object
-    answer: Answer | Trouble
-    proves: bool
+def _ask(access: Access, call: Call, ambient: Ambient) -> Flow[_Asked]:
+    """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
+
+    :return: whose request was sent, its answer, and whether that proves the identity.
+    """
+    if access.proven:
+        answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
+        return call, answer, False
+    asked: _Asked = yield Shared("proof", partial(_try_out, access, call, ambient))
+    return asked
 
 
-def _try_out(access: Access, call: Call, owner: object, ambient: Ambient) -> Flow[_Trial]:
+def _try_out(access: Access, call: Call, ambient: Ambient) -> Flow[_Asked]:
     answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
     proves = isinstance(answer, Answer) and _proves(answer, ambient.clock())
     if proves:
         access.prove()
-    return _Trial(owner, answer, proves)
+    return call, answer, proves
 
 
 def _proves(answer: Answer, now: float) -> bool:
@@ -194,8 +207,7 @@ def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     if held is None or now >= held.refresh_at:
         fresh = yield from new_identity(access.login, ambient)
         if isinstance(fresh, Identity):
-            access.identity, access.proven = fresh, False
-            access.project_id = access.project_id or fresh.project_id
+            access.hold(fresh)
         elif held is not None and fresh.is_passing and now < held.expires_at:
             # The one we hold is good for a while yet: go on with it, and try again soon.
             access.identity = replace(held, refresh_at=min(now + _RETRY_REFRESH_AFTER, held.expires_at))

@@ -6,7 +6,6 @@ import asyncio
 import importlib
 import math
 import time
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -27,6 +26,7 @@ from airflow_provider_ecsjobs.core.waiting import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from types import ModuleType
 
     from airflow_provider_ecsjobs.transport.settings import Settings
 
