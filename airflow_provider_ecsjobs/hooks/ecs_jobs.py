@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsConfigError, ErrorKind
+from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -221,6 +222,7 @@ def read_settings(conn_id: str, region: str | None, project_id: str | None, serv
 
     from airflow_provider_ecsjobs.transport.settings import ConnectionFields, Settings
 
+    check_names(conn_id, region, project_id, service)
     connection = BaseHook.get_connection(conn_id)
     settings = Settings.from_connection(
         ConnectionFields(
@@ -241,6 +243,18 @@ def read_settings(conn_id: str, region: str | None, project_id: str | None, serv
     if settings.verify is False:
         log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
     return settings
+
+
+def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:
+    """Check that the names are texts: a template rendered natively, or an old trigger, may hold anything.
+
+    :raises EcsConfigError: one is not.
+    """
+    if not isinstance(conn_id, str) or not conn_id.strip():
+        raise EcsConfigError(f"huawei_ecs_conn_id is {clean(repr(conn_id), 100)}; expected the id of a connection.")
+    for name, value in (("region", region), ("project_id", project_id), ("service", service)):
+        if not isinstance(value, str) and (value is not None or name == "service"):
+            raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
 
 
 def _extra_of(connection: Connection) -> dict[str, Any]:

@@ -145,6 +145,9 @@ class EcsJobTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> WaitEnd:
+        from airflow_provider_ecsjobs.hooks.ecs_jobs import check_names
+
+        check_names(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
         wait = Wait(check_job_id(self.job_id), self._policy())
         aio = await _transport()
         key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
