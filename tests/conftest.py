@@ -55,3 +55,29 @@ def set_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
     return set_it
+
+
+@pytest.fixture
+def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pauses after trouble take hundredths of a second."""
+    from airflow_provider_ecsjobs.core import answers, waiting
+
+    monkeypatch.setattr(waiting, "FIRST_BACKOFF", 0.02)
+    monkeypatch.setattr(waiting, "SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(answers, "PAUSE_OF_CODE", dict.fromkeys(answers.PAUSE_OF_CODE, 0.05))
+
+
+@pytest.fixture
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give a list that fills with the ids of the connections that are looked up in Airflow."""
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    seen: list[str] = []
+    look_up = BaseHook.get_connection
+
+    def noting(conn_id: str) -> object:
+        seen.append(conn_id)
+        return look_up(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", noting)
+    return seen
