@@ -67,8 +67,11 @@ texts = st.one_of(
 )
 keys = st.one_of(
     st.sampled_from(
-        "status entities job_id job_type begin_time end_time error_code fail_reason message code sub_jobs_total"
-        " sub_jobs sub_jobs_result server_id nic_id errorcode_message order_id error details request_id".split()
+        [
+            *("status", "entities", "job_id", "job_type", "begin_time", "end_time", "error_code", "fail_reason"),
+            *("message", "code", "sub_jobs_total", "sub_jobs", "sub_jobs_result", "server_id", "nic_id"),
+            *("errorcode_message", "order_id", "error", "details", "request_id"),
+        ]
     ),
     texts,
 )

@@ -252,8 +252,18 @@ def test_foreign_values_become_one_bounded_line(value: Any, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(-3, "0 s"), (0.4, "0 s"), (84.2, "84 s"), (599, "599 s"), (600, "10 min"), (7199, "119 min"), (7200, "2 h 0 min")]
-    + [(12_060, "3 h 21 min"), (90_000, "25 h 0 min")],
+    [
+        *(
+            (-3, "0 s"),
+            (0.4, "0 s"),
+            (84.2, "84 s"),
+            (599, "599 s"),
+            (600, "10 min"),
+            (7199, "119 min"),
+            (7200, "2 h 0 min"),
+        ),
+        *((12_060, "3 h 21 min"), (90_000, "25 h 0 min")),
+    ],
 )
 def test_durations_read_as_people_say_them(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
