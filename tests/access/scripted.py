@@ -1,0 +1,103 @@
+"""Drives flows with no socket and no clock: each request is answered by a function of the test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core.access import Access
+from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.identity import Login
+from airflow_provider_ecsjobs.core.signing import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+START = 1_800_000_000.0
+JOB = {"status": "SUCCESS", "job_id": "j" * 32}
+PROJECT = "0123456789abcdef0123456789abcdef"
+
+
+def answer(status: int, body: Any, **headers: str) -> Answer:
+    """An answer with a JSON body; header names are written with ``_``."""
+    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode())
+
+
+REFUSED = answer(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"})
+GOOD = answer(200, JOB)
+
+
+def login(auth: str = "aksk", **changes: Any) -> Login:
+    """A login of each kind, for the same project."""
+    fields: dict[str, Any] = {
+        "conn_id": "my_conn",
+        "auth": auth,
+        "endpoint": "https://ecs.example.com",
+        "iam_endpoint": "https://iam.example.com",
+        "metadata_endpoint": "http://meta.example.com",
+        "region": "r-1",
+        "project_id": PROJECT,
+    }
+    if auth == "aksk":
+        fields["credentials"] = Credentials("AK", "SK")
+    if auth == "password":
+        fields |= {"user_name": "user", "domain_name": "domain", "password": "pw"}
+    if auth == "token":
+        fields["token"] = "given-token"
+    return Login(**(fields | changes))
+
+
+@dataclass
+class Scripted:
+    """A driver whose time stands still but for its sleeps.
+
+    :param serve: answers a request.
+    :param reload: what the connection is when it is read again.
+    """
+
+    serve: Callable[[Request], Answer | Trouble]
+    reload: Callable[[], Login | None] = lambda: None
+    now: float = START
+    requests: list[Request] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    reloads: int = 0
+
+    @property
+    def ambient(self) -> Ambient:
+        """The driver's clock, and no chance."""
+        return Ambient(lambda: self.now, lambda: 0.5)
+
+    def run(self, flow: Generator[Any, Any, Any]) -> Any:
+        """Carry a flow out."""
+        sent: Any = None
+        while True:
+            try:
+                step = flow.send(sent)
+            except StopIteration as end:
+                return end.value
+            sent = self._do(step)
+
+    def _do(self, step: Any) -> Any:
+        if isinstance(step, Request):
+            self.requests.append(step)
+            return self.serve(step)
+        if isinstance(step, Sleep):
+            self.now += step.seconds
+        elif isinstance(step, Report):
+            self.reports.append(step)
+        elif isinstance(step, Shared):
+            return self.run(step.make())
+        elif isinstance(step, Reload):
+            self.reloads += 1
+            return self.reload()
+        return None
+
+    def paths(self) -> list[str]:
+        """What was asked, without the hosts."""
+        return [request.url.split("/", 3)[3] for request in self.requests]
+
+
+def access_of(auth: str = "aksk", **changes: Any) -> Access:
+    """What is known of a login before anything has been asked."""
+    return Access(login(auth, **changes))

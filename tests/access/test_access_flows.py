@@ -1,0 +1,258 @@
+"""Logging in, expiry, rotation and refusal, as flows: no socket, no clock."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from scripted import GOOD, JOB, PROJECT, REFUSED, START, Scripted, access_of, answer, login
+
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.flows import check_access, look
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.signing import Credentials
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.access import Access
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Cloud:
+    """Answers as IAM, metadata and ECS do; counts, and can be told what to refuse."""
+
+    def __init__(self, lifetime: float = 86400.0) -> None:
+        self.lifetime = lifetime
+        self.tokens: list[str] = []
+        self.keys: list[str] = []
+        self.revoked: set[str] = set()
+        self.iam_is_down = False
+        self.projects: list[dict[str, Any]] = [{"id": PROJECT, "name": "r-1"}]
+        self.driver = Scripted(self)
+
+    def __call__(self, request: Request) -> Answer | Trouble:
+        if "/v3/auth/tokens" in request.url:
+            return self._token(request)
+        if "/v3/projects" in request.url:
+            named = [p for p in self.projects if "name=" not in request.url or p["name"] == "r-1"]
+            return answer(200, {"projects": named})
+        if "securitykey" in request.url:
+            assert request.is_direct
+            self.keys.append(f"TMP{len(self.keys)}")
+            end = iso(self.driver.now + self.lifetime)
+            key = {"access": self.keys[-1], "secret": "s", "securitytoken": "st", "expires_at": end}
+            return answer(200, {"credential": key})
+        authorized_by = request.headers.get("X-Auth-Token") or request.headers["Authorization"]
+        return REFUSED if any(name in authorized_by for name in self.revoked) else GOOD
+
+    def _token(self, request: Request) -> Answer | Trouble:
+        if self.iam_is_down:
+            return Trouble("no answer from iam.example.com")
+        scope = json.loads(request.body)["auth"]["scope"]["project"]
+        assert scope in ({"id": PROJECT}, {"name": "r-1"})
+        self.tokens.append(f"token-{len(self.tokens)}")
+        body = {"token": {"expires_at": iso(self.driver.now + self.lifetime), "project": {"id": PROJECT}}}
+        return answer(201, body, x_subject_token=self.tokens[-1])
+
+    def look(self, access: Access) -> Any:
+        return self.driver.run(look(access, JOB["job_id"], self.driver.ambient))
+
+
+def test_a_key_signs_at_once_with_no_question_to_iam() -> None:
+    cloud = Cloud()
+    assert isinstance(cloud.look(access_of()), Job)
+    (request,) = cloud.driver.requests
+    assert request.headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=AK, ")
+    assert request.headers["X-Project-Id"] == PROJECT
+
+
+def test_a_temporary_key_sends_its_token_signed() -> None:
+    cloud = Cloud()
+    cloud.look(access_of(credentials=Credentials("AK", "SK", "st-1")))
+    (request,) = cloud.driver.requests
+    assert request.headers["X-Security-Token"] == "st-1"
+    assert "x-security-token" in request.headers["Authorization"]
+
+
+@pytest.mark.parametrize("project_id", [PROJECT, ""])
+def test_a_password_gives_one_token_for_all(project_id: str) -> None:
+    cloud, access = Cloud(), access_of("password", project_id=project_id)
+    for _ in range(3):
+        assert isinstance(cloud.look(access), Job)
+    assert cloud.tokens == ["token-0"]
+    assert cloud.driver.requests[-1].headers["X-Auth-Token"] == "token-0"
+    assert access.project_id == PROJECT
+    assert not any("projects" in path for path in cloud.driver.paths())  # the token says it
+
+
+@pytest.mark.parametrize("auth", ["password", "agency"])
+def test_what_expires_is_replaced_shortly_before(auth: str) -> None:
+    cloud, access = Cloud(lifetime=3600), access_of(auth)
+    cloud.look(access)
+    got = cloud.tokens or cloud.keys
+    cloud.driver.now = START + 3600 - 361
+    cloud.look(access)
+    assert len(got) == 1
+    cloud.driver.now = START + 3600 - 359
+    cloud.look(access)
+    assert len(got) == 2
+
+
+def test_a_held_token_serves_while_iam_is_down() -> None:
+    cloud, access = Cloud(lifetime=3600), access_of("password")
+    cloud.look(access)
+    cloud.iam_is_down = True
+    cloud.driver.now = START + 3600 - 300
+    assert isinstance(cloud.look(access), Job)
+    asked = len(cloud.driver.requests)
+    cloud.look(access)
+    assert len(cloud.driver.requests) == asked + 1  # IAM is left alone for a while
+    cloud.driver.now = START + 3601
+    error = cloud.look(access)
+    assert isinstance(error, ApiError)
+    assert error.kind is ErrorKind.TRANSIENT
+    assert "asking IAM" in error.message
+
+
+@pytest.mark.parametrize("auth", ["password", "agency"])
+def test_a_revoked_token_or_key_is_replaced_once(auth: str) -> None:
+    cloud, access = Cloud(), access_of(auth)
+    cloud.look(access)
+    cloud.revoked = {"token-0", "TMP0"}
+    assert isinstance(cloud.look(access), Job)
+    assert cloud.driver.reloads == 0
+    # And again later: "once" is once in a row.
+    cloud.revoked |= {"token-1", "TMP1"}
+    assert isinstance(cloud.look(access), Job)
+    assert len(cloud.tokens or cloud.keys) == 3
+
+
+def test_a_rotated_key_is_read_from_the_connection_again() -> None:
+    cloud, access = Cloud(), access_of()
+    cloud.look(access)
+    cloud.revoked = {"Access=AK,"}
+    cloud.driver.reload = lambda: login(credentials=Credentials("NEW", "SK2"))
+    assert isinstance(cloud.look(access), Job)
+    assert cloud.driver.reloads == 1
+    assert "Access=NEW," in cloud.driver.requests[-1].headers["Authorization"]
+
+
+@pytest.mark.parametrize("auth", ["aksk", "token"])
+def test_a_wrong_key_is_tried_once_and_then_left_alone(auth: str) -> None:
+    cloud, access = Cloud(), access_of(auth)
+    cloud.revoked = {"Access=AK,", "given-token"}
+    cloud.driver.reload = lambda: login(auth)
+    errors = [cloud.look(access) for _ in range(20)]
+    assert all(error.kind is ErrorKind.UNAUTHORIZED for error in errors)
+    assert len(cloud.driver.requests) == 1
+    assert cloud.driver.reloads == 1
+
+
+def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_first() -> None:
+    cloud, access = Cloud(), access_of()
+    cloud.revoked = {"Access=AK,"}
+    cloud.look(access)
+    cloud.driver.now += 61
+    cloud.driver.reload = lambda: login(credentials=Credentials("NEW", "SK2"))
+    assert isinstance(cloud.look(access), Job)
+    assert len(cloud.driver.requests) == 2
+
+
+def test_a_wrong_password_is_tried_once() -> None:
+    def iam(request: Request) -> Answer:
+        assert "/v3/auth/tokens" in request.url
+        return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
+
+    driver, access = Scripted(iam), access_of("password")
+    errors = [driver.run(look(access, "j", driver.ambient)) for _ in range(5)]
+    assert len(driver.requests) == 1
+    assert "IAM user user of domain" in str(errors[-1])
+    assert "'domain_name'" in str(errors[-1])
+    assert "pw" not in str(errors[-1]).split()
+
+
+def test_a_refusal_names_connection_and_key_and_what_to_check() -> None:
+    cloud, access = Cloud(), access_of()
+    cloud.revoked = {"Access=AK,"}
+    text = str(cloud.look(access))
+    assert "APIGW.0301 Incorrect IAM authentication information (HTTP 401)" in text
+    assert "Connection 'my_conn', access key AK" in text
+    assert "check that the key exists" in text
+
+
+@pytest.mark.parametrize(("minutes", "way"), [(20, "20 min behind"), (-20, "20 min ahead of")])
+def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> None:
+    date = format_datetime(datetime.fromtimestamp(START + minutes * 60, UTC), usegmt=True)
+    refused = Answer(401, {"date": date}, REFUSED.body)
+    driver, access = Scripted(lambda _: refused), access_of()
+    error = driver.run(look(access, "j", driver.ambient))
+    assert f"this machine's clock is {way} the server's" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("projects", "text"),
+    [
+        ([], "sees no project named 'r-1', only: none at all"),
+        ([{"id": "p9", "name": "r-9"}], "sees no project named 'r-1', only: r-9 (p9)"),
+        (
+            [{"id": "p1", "name": "r-1"}, {"id": "p2", "name": "r-1"}],
+            "several projects named 'r-1': r-1 (p1), r-1 (p2)",
+        ),
+    ],
+)
+def test_a_project_that_is_not_the_only_one_is_an_error_that_lists_them(projects: list[Any], text: str) -> None:
+    cloud, access = Cloud(), access_of(project_id="")
+    cloud.projects = projects
+    error = cloud.look(access)
+    assert text in str(error)
+    assert not error.is_passing
+
+
+def test_the_project_is_looked_up_once() -> None:
+    cloud, access = Cloud(), access_of(project_id="")
+    for _ in range(3):
+        cloud.look(access)
+    assert [path for path in cloud.driver.paths() if "projects" in path] == ["v3/projects?name=r-1"]
+    assert cloud.driver.requests[0].url.startswith("https://iam.example.com/")
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (answer(404, {"error": {"code": "404", "message": "none"}}), "an agency assigned"),
+        (answer(200, {"credential": {"access": "a"}}), "there is no key in the answer"),
+        (Answer(200, {}, b"<html>"), "not a JSON object"),
+    ],
+)
+def test_a_server_without_an_agency_is_told_so(reply: Answer, text: str) -> None:
+    driver = Scripted(lambda _: reply)
+    error = driver.run(look(access_of("agency"), "j", driver.ambient))
+    assert text in str(error)
+    assert error.kind is not ErrorKind.UNAUTHORIZED
+
+
+def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
+    driver, access = Scripted(lambda _: Trouble("no answer")), access_of()
+    error = driver.run(look(access, "j", driver.ambient))
+    assert error.kind is ErrorKind.TRANSIENT
+    assert not access.proven
+
+
+@pytest.mark.parametrize(
+    ("reply", "fine"),
+    [
+        (answer(400, {"error": {"code": "Common.0011", "message": "Failed to query system tasks"}}), True),
+        (answer(403, {"error": {"code": "Pdp.0001", "message": "denied"}}), False),
+        (answer(400, {"error": {"code": "Common.0018", "message": "wrong project"}}), False),
+    ],
+)
+def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Answer, fine: bool) -> None:
+    driver = Scripted(lambda _: reply)
+    failure = driver.run(check_access(access_of(), driver.ambient))
+    assert (failure is None) is fine
