@@ -109,9 +109,14 @@ class AsyncClient:
         task = self._shared.get(step.key)
         if task is None:
             task = self._shared[step.key] = asyncio.ensure_future(self.run(step.make(), logger))
-            task.add_done_callback(lambda _: self._shared.pop(step.key, None))
+            task.add_done_callback(partial(self._settled, step.key))
         # Shielded: one wait that is cancelled must not take the answer away from the others.
         return await asyncio.shield(task)
+
+    def _settled(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        del self._shared[key]
+        if not task.cancelled():
+            task.exception()  # looked at, for the case that nobody waits for it any more
 
     async def _ask(self, request: Request) -> Answer | Trouble:
         settings = self.settings
