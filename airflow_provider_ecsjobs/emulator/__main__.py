@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     name, value = emulator.connection_env()
     print(f"ECS emulator on {emulator.url}")
+    if emulator.ca_file is not None:
+        print(f"CA file {emulator.ca_file}")
     print(f"export {name}={shlex.quote(value)}", flush=True)
     signal.sigwait(_STOP_SIGNALS)
     emulator.stop()
@@ -54,10 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, help="port to listen on; 0 for a free one")
     add("--init-seconds", type=_seconds, help="how long a job stays in INIT")
     add("--run-seconds", type=_seconds, help="how long a job is RUNNING after that")
-    add("--access-key", help="the one access key that exists")
+    add("--access-key", help="the access key that exists")
     add("--secret-key", help="its secret key")
-    add("--region", help="the region named in the connection")
-    add("--project-id", help="the one project that exists")
+    add("--region", help="the region whose ECS this is")
+    add("--project-id", help="the project of the region")
+    add("--user-name", help="the IAM user that exists")
+    add("--password", help="its password")
+    add("--domain-name", help="the name of its account")
+    add("--token-seconds", type=_validity, help="how long a token of IAM is valid")
+    add("--agency-seconds", type=_validity, help="how long a temporary key is valid")
+    add("--tls", action="store_true", help="serve over TLS with a self-signed certificate")
     parser.set_defaults(**{name: value for name, value in defaults.items() if name != "clock"})
     return parser
 
@@ -67,6 +75,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"a port is between 0 and 65535, not {port}")
     return port
+
+
+def _validity(text: str) -> float:
+    seconds = _seconds(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError("must be more than 0 seconds")
+    return seconds
 
 
 def _seconds(text: str) -> float:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from airflow_provider_ecsjobs.emulator import errors
-from airflow_provider_ecsjobs.emulator.auth import UnauthorizedError, verify
+from airflow_provider_ecsjobs.emulator.auth import verify
 from airflow_provider_ecsjobs.emulator.control import CONTROL_PREFIX, control_routes
+from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
+from airflow_provider_ecsjobs.emulator.iam import IAM_PREFIX, PUBLIC_PATHS, iam_routes
 from airflow_provider_ecsjobs.emulator.journal import Journal
 from airflow_provider_ecsjobs.emulator.state import MAX_SUB_JOBS, State, UnknownServerError, new_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from airflow_provider_ecsjobs.emulator.account import Account
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,13 +41,10 @@ _ACTIONS: dict[str, tuple[str, str, tuple[str | None, ...]]] = {
 
 @dataclass(frozen=True)
 class Cloud:
-    """The emulated cloud: the one account it has, its state, its faults and its journal."""
+    """The emulated cloud: the one account it has, the state of its region, its faults and its journal."""
 
+    account: Account
     state: State
-    clock: Callable[[], float]
-    access_key: str
-    secret_key: str = field(repr=False)
-    project_id: str = ""
     faults: FaultPlan = field(default_factory=FaultPlan)
     journal: Journal = field(default_factory=Journal)
 
@@ -59,7 +61,7 @@ def make_app(cloud: Cloud) -> web.Application:
         client_max_size=MAX_BODY_BYTES,
     )
     app[CLOUD] = cloud
-    for method, path, handler in ROUTES:
+    for method, path, handler in (*ROUTES, *iam_routes(cloud.account, cloud.journal)):
         app.router.add_route(method, path, handler)
     app.add_routes(control_routes(cloud.state, cloud.faults, cloud.journal))
     app.on_response_prepare.append(_add_request_id)
@@ -130,11 +132,16 @@ async def _keep_journal(request: web.Request, handler: Handler) -> web.StreamRes
     request[REQUEST_ID] = new_job_id()
     if _is_control(request):
         return await handler(request)
-    journal = request.app[CLOUD].journal
+    cloud = request.app[CLOUD]
+    journal = cloud.journal
     journal.arrived(request.transport)
+    if _carries_credentials(request):
+        journal.count("authenticated")
     status = None
     try:
         response = await handler(request)
+        if not response.prepared:
+            response.headers.setdefault("Date", formatdate(cloud.account.clock(), usegmt=True))
         if request.transport is not None and not request.transport.is_closing():
             status = response.status
     finally:
@@ -167,20 +174,18 @@ async def _inject_faults(request: web.Request, handler: Handler) -> web.StreamRe
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let only known APIs, signed by our key for our project, through; turn errors into answers."""
+    """Let only known APIs, asked with good credentials for our project, through; turn errors into answers."""
     request_id = request[REQUEST_ID]
     try:
         # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
         if request.match_info.http_exception is not None:
             raise errors.unknown_api(request_id)
         if not _is_control(request):
-            await _authenticate(request)
-            if request.match_info["project_id"] != request.app[CLOUD].project_id:
-                raise errors.wrong_project()
+            await _admit(request)
         return await handler(request)
     except UnauthorizedError as error:
         request.app[CLOUD].journal.count("unauthorized")
-        answer = errors.unauthorized(str(error), request_id)
+        answer = errors.unauthorized(error, request_id)
     except UnknownServerError as error:
         answer = errors.unknown_server(error.server_id)
     except web.HTTPRequestEntityTooLarge:
@@ -190,18 +195,34 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     return web.json_response(answer.body, status=answer.status)
 
 
-async def _authenticate(request: web.Request) -> None:
-    cloud = request.app[CLOUD]
-    verify(
-        access_key=cloud.access_key,
-        secret_key=cloud.secret_key,
-        now=cloud.clock(),
-        method=request.method,
-        path=request.raw_path.partition("?")[0],
-        query=list(request.query.items()),
-        headers=request.headers,
-        body=await request.read(),
-    )
+async def _admit(request: web.Request) -> None:
+    account = request.app[CLOUD].account
+    if request.path in PUBLIC_PATHS:
+        return
+    token = request.headers.get("X-Auth-Token")
+    project_id = request.match_info.get("project_id")
+    if token and "Authorization" not in request.headers:
+        scope = account.project_of_token(token)
+    else:
+        verify(
+            account,
+            method=request.method,
+            path=request.raw_path.partition("?")[0],
+            query=list(request.query.items()),
+            headers=request.headers,
+            body=await request.read(),
+        )
+        scope = project_id or ""
+    if project_id is not None:
+        if scope != project_id or not account.serves(project_id):
+            raise errors.wrong_project()
+        account.check_permission(request.path)
+
+
+def _carries_credentials(request: web.Request) -> bool:
+    if request.path.startswith(IAM_PREFIX) or request.path in PUBLIC_PATHS:
+        return False
+    return "Authorization" in request.headers or "X-Auth-Token" in request.headers
 
 
 async def _add_request_id(request: web.Request, response: web.StreamResponse) -> None:

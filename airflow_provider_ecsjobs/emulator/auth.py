@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.signing import ALGORITHM, DATE_FORMAT, DATE_HEADER, signature_of
+from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from airflow_provider_ecsjobs.emulator.account import Account
 
 MAX_SKEW_SECONDS = 15 * 60
 """How far the time of signing may be from the gateway's."""
@@ -20,15 +23,9 @@ _AUTHORIZATION = re.compile(
 )
 
 
-class UnauthorizedError(Exception):
-    """The signature is missing or not accepted; the text is the gateway's reason."""
-
-
 def verify(
+    account: Account,
     *,
-    access_key: str,
-    secret_key: str,
-    now: float,
     method: str,
     path: str,
     query: Iterable[tuple[str, str]],
@@ -37,9 +34,7 @@ def verify(
 ) -> None:
     """Verify the signature of a request over exactly the headers it says are signed.
 
-    :param access_key: the one key that exists.
-    :param secret_key: its secret.
-    :param now: the gateway's time, seconds since the epoch.
+    :param account: whose keys are accepted, and whose clock is the gateway's.
     :param path: the path as received, without the query.
     :param query: the decoded query parameters.
     :param headers: the headers as received; names may have any case.
@@ -52,15 +47,16 @@ def verify(
     given = _AUTHORIZATION.fullmatch(authorization.strip())
     if given is None:
         raise UnauthorizedError("authorization header format is incorrect")
-    if given["access_key"] != access_key:
-        raise UnauthorizedError(f"Get secretKey failed,ak:{given['access_key']},err:ak not exist")
-    _check_date(lowered.get(DATE_HEADER.lower()), now)
+    key = account.usable_key(given["access_key"], lowered.get("x-security-token", ""))
+    _check_date(lowered.get(DATE_HEADER.lower()), account.clock())
     signed = {name: lowered[name] for name in given["names"].split(";") if name in lowered}
     if "host" not in signed or DATE_HEADER.lower() not in signed:
         raise UnauthorizedError("verify aksk signature fail, SignedHeaders lacks host or x-sdk-date")
-    names, signature = signature_of(secret_key, method=method, path=path, query=query, headers=signed, body=body)
+    names, signature = signature_of(key.secret_key, method=method, path=path, query=query, headers=signed, body=body)
     # Names differ when a header was announced as signed and did not come, or came unsorted.
-    if names != given["names"] or not hmac.compare_digest(signature.encode(), given["signature"].encode()):
+    right = names == given["names"] and hmac.compare_digest(signature.encode(), given["signature"].encode())
+    account.signature_checked(key.access_key, right=right)
+    if not right:
         raise UnauthorizedError(
             f"verify aksk signature fail, canonicalRequest:{method}|{path}|...|{names}, signature does not match"
         )
@@ -74,4 +70,7 @@ def _check_date(date: str | None, now: float) -> None:
     except ValueError:
         raise UnauthorizedError(f"x-sdk-date format is incorrect, time:{date}") from None
     if abs(now - signed_at.timestamp()) > MAX_SKEW_SECONDS:
-        raise UnauthorizedError(f"verify aksk signature fail, timestamp expired, time:{date}")
+        server_time = datetime.fromtimestamp(now, UTC).strftime(DATE_FORMAT)
+        raise UnauthorizedError(
+            f"calc aksk signature fail:signature expired, signature time:{date},server time:{server_time}"
+        )

@@ -18,6 +18,25 @@ class ApiError(Exception):
         self.body = body
 
 
+class UnauthorizedError(Exception):
+    """The credentials of a request are missing or not accepted.
+
+    :param reason: the gateway's text.
+    :param code: the gateway's code; the text of the usual one gets the gateway's heading.
+    """
+
+    def __init__(self, reason: str, *, code: str = "APIGW.0301") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+FORBIDDEN = {
+    "Pdp.0001": "Policy doesn't allow this action to be performed.",
+    "Ecs.0003": "You do not have the permission to perform this operation.",
+}
+"""The codes of a missing permission, and their texts."""
+
+
 def ecs_error(status: int, code: str, message: str) -> ApiError:
     """Make an error of the ECS service."""
     return ApiError(status, {"error": {"code": code, "message": message}})
@@ -33,10 +52,21 @@ def openstack_bad_request(message: str) -> ApiError:
     return ApiError(400, {"badRequest": {"code": 400, "message": message}})
 
 
-def unauthorized(reason: str, request_id: str) -> ApiError:
-    """Make the gateway's answer to a request whose signature it does not accept."""
-    message = f"Incorrect IAM authentication information: {reason}"
-    return gateway_error(401, "APIGW.0301", message, request_id)
+def iam_error(status: int, message: str) -> ApiError:
+    """Make an error of IAM."""
+    title = {400: "Bad Request", 401: "Unauthorized"}[status]
+    return ApiError(status, {"error": {"code": status, "message": message, "title": title}})
+
+
+def unauthorized(error: UnauthorizedError, request_id: str) -> ApiError:
+    """Make the gateway's answer to a request whose credentials it does not accept."""
+    heading = "Incorrect IAM authentication information: " if error.code == "APIGW.0301" else ""
+    return gateway_error(401, error.code, f"{heading}{error}", request_id)
+
+
+def forbidden(code: str) -> ApiError:
+    """Make the answer to a request that the key, user or agency has no permission for."""
+    return ecs_error(403, code, FORBIDDEN[code])
 
 
 def unknown_api(request_id: str) -> ApiError:

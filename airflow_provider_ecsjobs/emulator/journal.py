@@ -14,17 +14,34 @@ if TYPE_CHECKING:
 MAX_REQUESTS = 10_000
 """How many requests are remembered."""
 
-COUNTERS = ("requests", "connections", "submits", "job_queries", "unauthorized", "faults")
+COUNTERS = (
+    "requests",
+    "connections",
+    "tls_handshakes",
+    "authenticated",
+    "unauthorized",
+    "tokens",
+    "project_lookups",
+    "metadata",
+    "submits",
+    "job_queries",
+    "faults",
+)
 
-_SECRET_HEADERS = frozenset({"authorization", "x-auth-token", "x-security-token", "x-subject-token", "cookie"})
+_SECRET_HEADERS = frozenset(
+    {"authorization", "x-auth-token", "x-security-token", "x-subject-token", "proxy-authorization", "cookie"}
+)
 
 
 class Journal:
     """Counts and remembers requests. Safe to use from several threads.
 
     ``requests`` and ``connections`` (those that carried a request) count everything but control requests,
-    ``submits`` the accepted ones, ``job_queries`` those the job query answered (also with an unknown job),
-    ``unauthorized`` the rejected signatures and ``faults`` the requests that a fault befell.
+    ``tls_handshakes`` those begun, also by clients that then did not trust the certificate.
+    ``authenticated`` counts the requests to ECS that carried credentials, whatever the answer; ``unauthorized`` the
+    credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups`` and ``metadata`` count what IAM and the
+    metadata service were asked for, ``submits`` the accepted ones, ``job_queries`` those the job query answered (also
+    with an unknown job), and ``faults`` the requests that a fault befell.
     """
 
     def __init__(self) -> None:

@@ -1,43 +1,45 @@
-"""The emulator as a running server: one thread, one event loop, one port."""
+"""The emulator for its users: start, stop, connect to it, change its cloud, see what it saw."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-import threading
 import time
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self
 
-from aiohttp import web
-
+from airflow_provider_ecsjobs.emulator.account import Account, Key
 from airflow_provider_ecsjobs.emulator.app import Cloud, make_app
+from airflow_provider_ecsjobs.emulator.connections import connection_fields, environment_fields
+from airflow_provider_ecsjobs.emulator.serving import Serving
 from airflow_provider_ecsjobs.emulator.state import State
+from airflow_provider_ecsjobs.emulator.tls import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from airflow_provider_ecsjobs.emulator.faults import Fault
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
 
-_SHUTDOWN_SECONDS = 0.2
-
 
 class Emulator:
-    """A local ECS API. Use it as a context manager; all methods may be called from any thread.
+    """A local ECS, IAM and metadata service. Use it as a context manager; all methods may be called from any thread.
 
     :param host: the address to listen on.
     :param port: the port to listen on; 0 for a free one.
-    :param access_key: the one access key that exists.
+    :param access_key: the access key that exists from the beginning.
     :param secret_key: its secret key.
-    :param region: the region shown in :meth:`connection`.
-    :param project_id: the one project that exists.
+    :param region: the region whose ECS this is.
+    :param project_id: the project of the region.
+    :param user_name: the IAM user that exists.
+    :param password: its password.
+    :param domain_name: the name of its account.
+    :param token_seconds: how long a token of IAM is valid.
+    :param agency_seconds: how long a temporary key is valid.
+    :param tls: serve over TLS, with a self-signed certificate: see :attr:`ca_file`.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long a job is RUNNING after that.
     :param clock: returns seconds since the epoch; it moves the jobs, and signatures must be of its time.
-    :raises ValueError: if a duration is negative or endless.
+    :raises ValueError: if a duration is negative or endless, or a validity zero.
     """
 
     def __init__(
@@ -49,28 +51,48 @@ class Emulator:
         secret_key: str = "emulator-secret-key",  # noqa: S107 - opens nothing but this emulator
         region: str = "emu-region-1",
         project_id: str = "0123456789abcdef0123456789abcdef",
+        user_name: str = "emulator-user",
+        password: str = "emulator-password",  # noqa: S107
+        domain_name: str = "emulator-domain",
+        token_seconds: float = 86_400.0,
+        agency_seconds: float = 86_400.0,
+        tls: bool = False,
         init_seconds: float = 0.2,
         run_seconds: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.region = region
         self._address = (host, port)
-        self._cloud = Cloud(
-            state=State(clock=clock, init_seconds=init_seconds, run_seconds=run_seconds),
+        self._account = Account(
             clock=clock,
-            access_key=access_key,
-            secret_key=secret_key,
+            key=Key(access_key, secret_key),
+            user_name=user_name,
+            password=password,
+            domain_name=domain_name,
+            region=region,
             project_id=project_id,
+            token_seconds=token_seconds,
+            agency_seconds=agency_seconds,
         )
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
+        self._cloud = Cloud(
+            account=self._account, state=State(clock=clock, init_seconds=init_seconds, run_seconds=run_seconds)
+        )
+        self._project_id = project_id
+        self._tls = tls
+        self._certificate: Certificate | None = None
+        self._serving: Serving | None = None
 
     @property
     def url(self) -> str:
         """The address, such as ``http://127.0.0.1:40123``; the port is known once started."""
         host, port = self._address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    @property
+    def ca_file(self) -> str | None:
+        """The PEM file to trust, from start to stop; None without TLS."""
+        return None if self._certificate is None else str(self._certificate.ca_file)
 
     @property
     def counters(self) -> dict[str, int]:
@@ -87,22 +109,87 @@ class Emulator:
         """The servers that exist now, by id."""
         return self._cloud.state.servers()
 
-    def connection(self, **extra: Any) -> dict[str, Any]:
+    @property
+    def projects(self) -> list[dict[str, str]]:
+        """The projects of the account: ``id`` and ``name`` of each."""
+        return [{"id": project.id, "name": project.name} for project in self._account.projects()]
+
+    def connection(self, auth: str = "aksk", **extra: Any) -> dict[str, Any]:
         """Return the fields of an Airflow connection to this emulator.
 
-        :param extra: added to the connection's extra.
+        :param auth: how it logs in: ``aksk``, ``password``, ``token`` (a new one), ``agency``, or ``env``, for
+            which the task needs :meth:`sdk_environment`.
+        :param extra: added to the connection's extra; a value of None leaves the key out, so that
+            ``project_id=None`` lets the project be looked up.
+        :raises ValueError: if there is no such ``auth``.
         """
-        return {
-            "conn_type": "huawei_ecs",
-            "login": self._cloud.access_key,
-            "password": self._cloud.secret_key,
-            "host": self.url,
-            "extra": {"region": self.region, "project_id": self._cloud.project_id, **extra},
-        }
+        if self.ca_file is not None:
+            extra = {"verify": self.ca_file, **extra}
+        return connection_fields(self._account, auth, url=self.url, project_id=self._project_id, extra=extra)
 
-    def connection_env(self, conn_id: str = "huawei_ecs_default") -> tuple[str, str]:
+    def connection_env(self, conn_id: str = "huawei_ecs_default", auth: str = "aksk", **extra: Any) -> tuple[str, str]:
         """Return the environment variable, name and value, that defines the connection for Airflow."""
-        return f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(self.connection())
+        return f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(self.connection(auth, **extra))
+
+    def sdk_environment(self, *, temporary: bool = False) -> dict[str, str]:
+        """Return the variables that the official SDK reads its credentials from.
+
+        :param temporary: with a new temporary key and its security token.
+        """
+        return environment_fields(self._account, project_id=self._project_id, temporary=temporary)
+
+    def add_key(self, access_key: str, secret_key: str) -> None:
+        """Add a permanent key, or give an existing one another secret."""
+        self._account.add_key(access_key, secret_key)
+
+    def remove_key(self, access_key: str) -> None:
+        """Remove a key: it is refused from now on.
+
+        :raises KeyError: if there is no such key.
+        """
+        self._account.remove_key(access_key)
+
+    def rotate_key(self) -> tuple[str, str]:
+        """Replace the key that :meth:`connection` shows by a new one; the old one is refused from now on.
+
+        :return: the new access key and secret key.
+        """
+        key = self._account.rotate_key()
+        return key.access_key, key.secret_key
+
+    def temporary_key(self) -> tuple[str, str, str]:
+        """Make a temporary key, valid for ``agency_seconds``: access key, secret key, security token."""
+        key = self._account.new_temporary_key()
+        return key.access_key, key.secret_key, key.security_token
+
+    def revoke_tokens(self) -> None:
+        """Revoke all tokens, as a change of the password does."""
+        self._account.revoke_tokens()
+
+    def set_agency(self, assigned: bool) -> None:
+        """Assign an agency to the server whose metadata service this is, or take it away."""
+        self._account.has_agency = assigned
+
+    def add_project(self, name: str, project_id: str) -> None:
+        """Add a project. ECS serves those that are named as the region; they share their jobs and servers."""
+        self._account.add_project(name, project_id)
+
+    def remove_project(self, project_id: str) -> None:
+        """Remove a project.
+
+        :raises KeyError: if there is no such project.
+        """
+        self._account.remove_project(project_id)
+
+    def forbid(self, what: bool | Iterable[str] = True, *, code: str = "Pdp.0001") -> None:
+        """Take the permission for requests to ECS: they are answered with 403.
+
+        :param what: True for job queries, False to give all permissions back, or regular expressions that are
+            searched in the path.
+        :param code: ``Pdp.0001`` or ``Ecs.0003``.
+        :raises ValueError: if it is another code.
+        """
+        self._account.forbid(what, code)
 
     def plant_job(self, *bodies: JobBody, job_id: str | None = None, http_status: int = 200) -> str:
         """Add a job that answers these bodies one after the other, the last one for ever.
@@ -171,24 +258,22 @@ class Emulator:
         :raises OSError: if the address cannot be listened on.
         :raises RuntimeError: if it was started before.
         """
-        if self._thread is not None:
+        if self._serving is not None:
             raise RuntimeError("an emulator can be started once")
         host, port = self._address
-        # Bound here, so that an address in use is the caller's exception.
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self._address = (host, listener.getsockname()[1])
-        ready: Future[None] = Future()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(listener, ready)), name=f"ecs-emulator-{self.url}", daemon=True
-        )
-        self._thread.start()
-        ready.result()
+        context = None
+        if self._tls:
+            self._certificate = Certificate(host)
+            context = self._certificate.context(lambda: self._cloud.journal.count("tls_handshakes"))
+        self._serving = Serving(make_app(self._cloud), host, port, context)
+        self._address = (host, self._serving.port)
 
     def stop(self) -> None:
         """Stop serving and close all connections, also those with a request under way."""
-        if self._thread is not None and self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
+        if self._serving is not None:
+            self._serving.stop()
+        if self._certificate is not None:
+            self._certificate.remove()
 
     def __enter__(self) -> Self:
         self.start()
@@ -201,18 +286,3 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-    async def _serve(self, listener: socket.socket, ready: Future[None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        runner = web.AppRunner(
-            make_app(self._cloud), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handle_signals=False
-        )
-        try:
-            await runner.setup()
-            await web.SockSite(runner, listener).start()
-        except BaseException as error:
-            ready.set_exception(error)
-            raise
-        ready.set_result(None)
-        await self._stopping.wait()
-        await runner.cleanup()

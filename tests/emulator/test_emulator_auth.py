@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_ecsjobs.core.signing import Credentials, sign
-from airflow_provider_ecsjobs.emulator.auth import UnauthorizedError, verify
+from airflow_provider_ecsjobs.emulator.account import Account, Key
+from airflow_provider_ecsjobs.emulator.auth import verify
+from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 KEY = Credentials("AK", "SK")
@@ -26,8 +28,22 @@ def signed(key: Credentials = KEY, **changes: Any) -> dict[str, Any]:
     return {**request, "headers": headers}
 
 
+def account() -> Account:
+    return Account(
+        clock=NOW.timestamp,
+        key=Key("AK", "SK"),
+        user_name="user",
+        password="password",
+        domain_name="domain",
+        region="region",
+        project_id="project",
+        token_seconds=3600,
+        agency_seconds=3600,
+    )
+
+
 def check(request: dict[str, Any]) -> None:
-    verify(access_key="AK", secret_key="SK", now=NOW.timestamp(), **request)
+    verify(account(), **request)
 
 
 def refusal(request: dict[str, Any]) -> str:
@@ -89,7 +105,9 @@ def test_an_unknown_access_key_is_named() -> None:
 
 @pytest.mark.parametrize("minutes", [-16, 16])
 def test_a_clock_more_than_15_minutes_off_is_refused(minutes: int) -> None:
-    assert "timestamp expired" in refusal(signed(when=NOW + timedelta(minutes=minutes)))
+    reason = refusal(signed(when=NOW + timedelta(minutes=minutes)))
+    assert "signature expired" in reason
+    assert reason.endswith("server time:20260301T120000Z")
 
 
 @pytest.mark.parametrize("minutes", [-15, 15])

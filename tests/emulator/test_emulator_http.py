@@ -90,7 +90,7 @@ def test_a_skewed_clock_is_refused(client: SignedClient) -> None:
     answer = client.request("GET", "/jobs/1", when=datetime.now(UTC) - timedelta(minutes=20))
 
     assert answer.status_code == 401
-    assert "timestamp expired" in answer.json()["error_msg"]
+    assert "signature expired" in answer.json()["error_msg"]
 
 
 def test_the_project_of_the_path_must_be_the_keys(client: SignedClient) -> None:
@@ -179,9 +179,14 @@ def test_it_counts_requests_connections_submits_and_queries(client: SignedClient
     assert ecs_emulator.counters == {
         "requests": 4,
         "connections": 1,
+        "tls_handshakes": 0,
+        "authenticated": 4,
+        "unauthorized": 0,
+        "tokens": 0,
+        "project_lookups": 0,
+        "metadata": 0,
         "submits": 1,
         "job_queries": 3,
-        "unauthorized": 0,
         "faults": 0,
     }
     client.session.close()
@@ -215,10 +220,13 @@ def test_the_connection_is_one_airflow_understands(ecs_emulator: Emulator) -> No
     assert name == "AIRFLOW_CONN_MY_ECS"
     assert json.loads(value) == ecs_emulator.connection()
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", ecs_emulator.connection()["host"])
-    assert ecs_emulator.connection(auth="aksk")["extra"] == {
+    assert ecs_emulator.connection(read_timeout=5)["extra"] == {
+        "auth": "aksk",
         "region": "emu-region-1",
         "project_id": "0123456789abcdef0123456789abcdef",
-        "auth": "aksk",
+        "iam_endpoint": ecs_emulator.url,
+        "metadata_endpoint": ecs_emulator.url,
+        "read_timeout": 5,
     }
 
 

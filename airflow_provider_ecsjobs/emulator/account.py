@@ -1,0 +1,277 @@
+"""The emulated account: access keys, the IAM user and its tokens, projects, permissions. No I/O."""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
+from airflow_provider_ecsjobs.emulator.jobs import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_FAILURES = 5
+"""A key stays usable after this many wrong signatures in a row; one more locks it."""
+LOCK_SECONDS = 300
+"""How long a key is locked."""
+
+_JOB_QUERIES = ("/jobs/",)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An access key; a temporary one has a security token and an end."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    security_token: str = field(default="", repr=False)
+    expires_at: float = math.inf
+
+
+class Project(NamedTuple):
+    """A project: the part of an account that lies in one region, which its name says."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of the IAM user for one project."""
+
+    text: str = field(repr=False)
+    project: Project
+    issued_at: float
+    expires_at: float
+
+
+class Account:
+    """The one account that exists. Safe to use from several threads.
+
+    :param clock: returns seconds since the epoch.
+    :param key: the access key that exists from the beginning.
+    :param user_name: the IAM user.
+    :param password: its password.
+    :param domain_name: the account's name.
+    :param region: the region whose ECS this is: it serves the projects of this name, and their sub-projects.
+    :param project_id: the project of the region.
+    :param token_seconds: how long a token is valid.
+    :param agency_seconds: how long a temporary key is valid.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        key: Key,
+        user_name: str,
+        password: str,
+        domain_name: str,
+        region: str,
+        project_id: str,
+        token_seconds: float,
+        agency_seconds: float,
+    ) -> None:
+        for name, seconds in (("token_seconds", token_seconds), ("agency_seconds", agency_seconds)):
+            if not 0 < seconds < math.inf:
+                raise ValueError(f"{name} must be seconds, more than zero, not {seconds}")
+        self.clock = clock
+        self.user_name, self.password, self.domain_name = user_name, password, domain_name
+        self.user_id, self.domain_id = _id_of(user_name), _id_of(domain_name)
+        self.region = region
+        self.has_agency = True
+        self._token_seconds, self._agency_seconds = token_seconds, agency_seconds
+        self._lock = threading.RLock()
+        self._key = key
+        self._keys = {key.access_key: key}
+        self._failures: dict[str, int] = {}
+        self._locked_until: dict[str, float] = {}
+        self._tokens: dict[str, Token] = {}
+        self._revoked: set[str] = set()
+        self._projects = {project_id: Project(project_id, region)}
+        self._forbidden: tuple[tuple[str, ...], str] = ((), "")
+
+    @property
+    def key(self) -> Key:
+        """The permanent key: the first one, or what it was rotated to."""
+        with self._lock:
+            return self._key
+
+    def add_key(self, access_key: str, secret_key: str) -> None:
+        """Add a permanent key, or give an existing one another secret; its lock is lifted."""
+        with self._lock:
+            self._keys[access_key] = Key(access_key, secret_key)
+            self._unlock(access_key)
+
+    def remove_key(self, access_key: str) -> None:
+        """Remove a key.
+
+        :raises KeyError: if there is no such key.
+        """
+        with self._lock:
+            del self._keys[access_key]
+            self._unlock(access_key)
+
+    def rotate_key(self) -> Key:
+        """Replace the permanent key by a new one."""
+        with self._lock:
+            self._keys.pop(self._key.access_key, None)
+            self._key = _new_key()
+            self._keys[self._key.access_key] = self._key
+            return self._key
+
+    def new_temporary_key(self) -> Key:
+        """Make a temporary key, as the metadata service gives one for the agency of a server."""
+        key = _new_key(security_token=_opaque("gQ", 900), expires_at=self.clock() + self._agency_seconds)
+        with self._lock:
+            self._keys[key.access_key] = key
+        return key
+
+    def usable_key(self, access_key: str, security_token: str) -> Key:
+        """Return the key that a request is signed with.
+
+        :raises UnauthorizedError: if it does not exist, is locked, or its security token is not right.
+        """
+        with self._lock:
+            key = self._keys.get(access_key)
+            # A temporary key exists only together with its token, which holds it.
+            if key is None or (key.security_token and not security_token):
+                raise UnauthorizedError(f"Get secretKey failed,ak:{access_key},err:ak not exist")
+            if self.clock() < self._locked_until.get(access_key, 0.0):
+                raise UnauthorizedError("AK access failed to reach the limit,forbidden.")
+        if key.security_token:
+            if not secrets.compare_digest(key.security_token.encode(), security_token.encode()):
+                raise UnauthorizedError("decrypt token fail")
+            if self.clock() >= key.expires_at:
+                raise UnauthorizedError(f"token expires, expires_at:{timestamp(key.expires_at)}")
+        return key
+
+    def signature_checked(self, access_key: str, *, right: bool) -> None:
+        """Count wrong signatures in a row; too many lock the key."""
+        with self._lock:
+            if right:
+                self._failures.pop(access_key, None)
+                return
+            failures = self._failures.get(access_key, 0) + 1
+            self._failures[access_key] = failures
+            if failures > MAX_FAILURES:
+                self._failures.pop(access_key)
+                self._locked_until[access_key] = self.clock() + LOCK_SECONDS
+
+    def log_in(self, user_name: str, password: str, domain_name: str, project: Project | None) -> Token:
+        """Log the IAM user in.
+
+        :raises ApiError: if that is not its name, password and account, or there is no such project.
+        """
+        given = "\n".join((user_name, password, domain_name))
+        expected = "\n".join((self.user_name, self.password, self.domain_name))
+        if not secrets.compare_digest(given.encode(), expected.encode()):
+            raise errors.iam_error(401, "The username or password is wrong.")
+        if project is None:
+            raise errors.iam_error(401, "The request you have made requires authentication.")
+        return self.issue_token(project)
+
+    def issue_token(self, project: Project) -> Token:
+        """Make a token for a project."""
+        now = self.clock()
+        token = Token(_opaque("MIIE", 1500), project, issued_at=now, expires_at=now + self._token_seconds)
+        with self._lock:
+            self._tokens[token.text] = token
+        return token
+
+    def project_of_token(self, text: str) -> str:
+        """Return the id of the project that a token is for.
+
+        :raises UnauthorizedError: if the token is unknown, revoked or over.
+        """
+        with self._lock:
+            token = self._tokens.get(text)
+            revoked = text in self._revoked
+        if token is None:
+            raise UnauthorizedError("decrypt token fail")
+        if revoked:
+            raise UnauthorizedError("The token must be updated.", code="APIGW.0307")
+        if self.clock() >= token.expires_at:
+            raise UnauthorizedError(f"token expires, expires_at:{timestamp(token.expires_at)}")
+        return token.project.id
+
+    def revoke_tokens(self) -> None:
+        """Revoke all tokens, as a change of the password does."""
+        with self._lock:
+            self._revoked.update(self._tokens)
+
+    def add_project(self, name: str, project_id: str) -> None:
+        """Add a project; several may have the same name."""
+        with self._lock:
+            self._projects[project_id] = Project(project_id, name)
+
+    def remove_project(self, project_id: str) -> None:
+        """Remove a project.
+
+        :raises KeyError: if there is no such project.
+        """
+        with self._lock:
+            del self._projects[project_id]
+
+    def projects(self, name: str | None = None) -> list[Project]:
+        """Return the projects, or those of this name."""
+        with self._lock:
+            return [project for project in self._projects.values() if name in (None, project.name)]
+
+    def find_project(self, *, project_id: str | None = None, name: str | None = None) -> Project | None:
+        """Return a project, the first one if several have this name."""
+        with self._lock:
+            found = (project for project in self._projects.values() if name == project.name)
+            return self._projects.get(project_id) if project_id is not None else next(found, None)
+
+    def serves(self, project_id: str) -> bool:
+        """Whether the project exists and lies in this region."""
+        project = self.find_project(project_id=project_id)
+        return project is not None and (project.name == self.region or project.name.startswith(f"{self.region}_"))
+
+    def forbid(self, what: bool | Iterable[str], code: str) -> None:
+        """Take the permission for paths, or for job queries (True), or give all back (False).
+
+        :param what: regular expressions, searched in the path.
+        :raises ValueError: if the code is none of a missing permission.
+        """
+        if code not in errors.FORBIDDEN:
+            raise ValueError(f"code must be one of {', '.join(errors.FORBIDDEN)}, not {code!r}")
+        if isinstance(what, str):
+            raise TypeError("what must be True, False or several regular expressions, not one text")
+        paths = (_JOB_QUERIES if what else ()) if isinstance(what, bool) else tuple(what)
+        with self._lock:
+            self._forbidden = (paths, code)
+
+    def check_permission(self, path: str) -> None:
+        """Check that a request is permitted.
+
+        :raises ApiError: if it is not.
+        """
+        with self._lock:
+            paths, code = self._forbidden
+        if any(re.search(forbidden, path) for forbidden in paths):
+            raise errors.forbidden(code)
+
+    def _unlock(self, access_key: str) -> None:
+        self._failures.pop(access_key, None)
+        self._locked_until.pop(access_key, None)
+
+
+def _new_key(*, security_token: str = "", expires_at: float = math.inf) -> Key:
+    return Key(secrets.token_hex(10).upper(), secrets.token_urlsafe(30), security_token, expires_at)
+
+
+def _opaque(prefix: str, length: int) -> str:
+    return prefix + secrets.token_urlsafe(length)[: length - len(prefix)]
+
+
+def _id_of(name: str) -> str:
+    return uuid.uuid5(uuid.NAMESPACE_OID, name).hex

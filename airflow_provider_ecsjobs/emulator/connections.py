@@ -1,0 +1,55 @@
+"""How clients reach the emulator: connections for Airflow, variables for the official SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.emulator.account import Account
+
+AUTHS = ("aksk", "password", "token", "agency", "env")
+
+
+def connection_fields(
+    account: Account, auth: str, *, url: str, project_id: str, extra: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the fields of an Airflow connection.
+
+    :param auth: one of :data:`AUTHS`.
+    :param extra: goes before what the connection's extra would hold; None leaves a key out.
+    :raises ValueError: if there is no such ``auth``.
+    """
+    if auth not in AUTHS:
+        raise ValueError(f"auth must be one of {', '.join(AUTHS)}, not {auth!r}")
+    defaults: dict[str, Any] = {
+        "auth": auth,
+        "region": account.region,
+        "project_id": project_id,
+        "iam_endpoint": url,
+        "metadata_endpoint": url,
+    }
+    login = None
+    if auth == "aksk":
+        login = (account.key.access_key, account.key.secret_key)
+    elif auth == "password":
+        login = (account.user_name, account.password)
+        defaults["domain_name"] = account.domain_name
+    elif auth == "token":
+        project = account.find_project(project_id=project_id) or account.find_project(name=account.region)
+        if project is None:
+            raise ValueError("there is no project in this region to make a token for")
+        defaults["token"] = account.issue_token(project).text
+    named = {"login": login[0], "password": login[1]} if login is not None else {}
+    merged = {key: value for key, value in {**defaults, **extra}.items() if value is not None}
+    return {"conn_type": "huawei_ecs", **named, "host": url, "extra": merged}
+
+
+def environment_fields(account: Account, *, project_id: str, temporary: bool) -> dict[str, str]:
+    """Return the variables that the official SDK reads its credentials from."""
+    key = account.new_temporary_key() if temporary else account.key
+    variables = {
+        "HUAWEICLOUD_SDK_AK": key.access_key,
+        "HUAWEICLOUD_SDK_SK": key.secret_key,
+        "HUAWEICLOUD_SDK_PROJECT_ID": project_id,
+    }
+    return {**variables, "HUAWEICLOUD_SDK_SECURITY_TOKEN": key.security_token} if temporary else variables

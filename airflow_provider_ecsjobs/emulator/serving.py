@@ -1,0 +1,58 @@
+"""A web application on a port of its own, served by a thread of its own with one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    import ssl
+
+_SHUTDOWN_SECONDS = 0.2
+
+
+class Serving:
+    """Listens and serves from the moment it is made until :meth:`stop`.
+
+    :param app: the application.
+    :param host: the address to listen on.
+    :param port: the port to listen on; 0 for a free one.
+    :param tls: the TLS context, or None for plain HTTP.
+    :raises OSError: if the address cannot be listened on.
+    """
+
+    def __init__(self, app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self._app, self._tls = app, tls
+        # Bound here, so that an address in use is the caller's exception.
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.port: int = listener.getsockname()[1]
+        self._stopping = asyncio.Event()
+        ready: Future[asyncio.AbstractEventLoop] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener, ready)), name=f"ecs-emulator-{self.port}", daemon=True
+        )
+        self._thread.start()
+        self._loop = ready.result()
+
+    def stop(self) -> None:
+        """Stop serving and close all connections, also those with a request under way."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join()
+
+    async def _serve(self, listener: socket.socket, ready: Future[asyncio.AbstractEventLoop]) -> None:
+        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handle_signals=False)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, listener, ssl_context=self._tls).start()
+        except BaseException as error:
+            ready.set_exception(error)
+            raise
+        ready.set_result(asyncio.get_running_loop())
+        await self._stopping.wait()
+        await runner.cleanup()
