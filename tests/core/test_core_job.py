@@ -248,6 +248,10 @@ def test_a_duration_needs_both_times_in_order(begin: str, end: str) -> None:
     assert Job({"begin_time": begin, "end_time": end}).duration is None
 
 
+def test_a_duration_may_be_nothing() -> None:
+    assert Job({"begin_time": "2016-04-25T20:04:34Z", "end_time": "2016-04-25T20:04:34Z"}).duration == timedelta(0)
+
+
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
