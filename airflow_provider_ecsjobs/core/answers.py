@@ -128,15 +128,25 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
+        date = parse_http_date(value)
+        if date is None:
             return None
-        # A date without a zone, as asctime writes it, is in GMT too.
-        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+        seconds = date - now
     if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def parse_http_date(value: str) -> float | None:
+    """Read an HTTP date; one without a zone, as asctime writes it, is in GMT too.
+
+    :return: seconds since the epoch, or ``None`` if it is no date.
+    """
+    try:
+        date = parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _kind(status: int, codes: list[str]) -> ErrorKind:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.text import duration, join_limited
+from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 MAX_FAILURES_SHOWN_ONE_BY_ONE = 5
 MAX_REASONS = 20
+MAX_GROUPED_REASON = 500
 MAX_SERVERS = 20
+
+_ID = re.compile(r"\b([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.IGNORECASE)
 
 HINTS = {
     "Ecs.0012": "the subnet has no free IP addresses: use another subnet, or release addresses",
@@ -51,6 +54,9 @@ def explain_failure(job: Job) -> str:
     if succeeded:
         lines.append(f"  {_succeeded_line(succeeded)}")
     unfinished = sum(not part.status.is_finished for part in parts)
+    unlisted = job.sub_jobs_total - len(job.sub_jobs)
+    if unlisted > 0:
+        lines.append(f"  {unlisted} more are counted in the API's answer, but not listed in it")
     if unfinished:
         lines.append(f"  {unfinished} had not finished when the job failed")
     return "\n".join(lines)
@@ -100,11 +106,15 @@ def _failed_lines(failed: list[SubJob], total: int) -> list[str]:
         return [f"{head}:", *(f"  - {_name(part)}: {reason_of(part)}" for part in failed)]
     by_reason: dict[str, list[SubJob]] = defaultdict(list)
     for part in failed:
-        by_reason[reason_of(part)].append(part)
+        # Reasons that differ in no more than the id of a server or request are one.
+        by_reason[_ID.sub("...", reason_of(part))].append(part)
     groups = sorted(by_reason.items(), key=lambda group: -len(group[1]))
     reasons = "the same reason" if len(groups) == 1 else f"{len(groups)} reasons"
     lines = [f"{head}, for {reasons}:"]
-    lines += [f"  - {len(parts)} x {reason} (first: {_name(parts[0])})" for reason, parts in groups[:MAX_REASONS]]
+    lines += [
+        f"  - {len(parts)} x {clean(reason, MAX_GROUPED_REASON)} (first: {_name(parts[0])})"
+        for reason, parts in groups[:MAX_REASONS]
+    ]
     if len(groups) > MAX_REASONS:
         rest = sum(len(parts) for _, parts in groups[MAX_REASONS:])
         lines.append(f"  - {rest} more, for {len(groups) - MAX_REASONS} further reasons")

@@ -10,11 +10,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_ecsjobs.core.answers import parse_object, read_error
+from airflow_provider_ecsjobs.core.answers import parse_http_date, parse_object, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
 from airflow_provider_ecsjobs.core.identity import Call, Identity, authorized_request
@@ -149,10 +148,8 @@ def _read(answer: Answer | Trouble, what: str, *, now: float) -> dict[str, Any] 
 
 def clock_skew(answer: Answer, now: float) -> float:
     """Tell how far our clock is ahead of the server's, in seconds; 0 where the server does not say."""
-    try:
-        return now - parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError, OverflowError):
-        return 0.0
+    date = parse_http_date(answer.headers.get("date", ""))
+    return 0.0 if date is None else now - date
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -149,7 +149,7 @@ class Wait:
     seen: tuple[str, int] | None = None
     _odd: set[str] = field(default_factory=set)
     _last_error: ApiError | None = None
-    _last_good: float | None = None
+    _failing_since: float | None = None
 
     def __post_init__(self) -> None:
         self.pending_since = self.policy.pending_since
@@ -162,8 +162,6 @@ class Wait:
         :param now: the time.
         :return: the end of the wait, or ``None`` to go on.
         """
-        if self._last_good is None:
-            self._last_good = now
         if isinstance(answer, Job):
             return self._saw_job(answer, now) or self._past_deadline(now)
         return self._saw_error(answer, now) or self._past_deadline(now)
@@ -198,7 +196,7 @@ class Wait:
     def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
         if self._last_error is not None and self._last_error.is_passing:
             self._report(logging.INFO, f"ECS job {self.job_id}: the API answers again")
-        self.job, self.failures, self._last_error, self._last_good = job, 0, None, now
+        self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         waited = max(now - self.policy.started, 0.0)
         seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
@@ -242,7 +240,11 @@ class Wait:
         )
 
     def _saw_error(self, error: ApiError, now: float) -> WaitEnd | None:
-        assert self._last_good is not None
+        if error.kind is ErrorKind.NOT_FOUND:
+            self._failing_since = None  # the API answers, it only does not know the job yet
+        elif self._failing_since is None:
+            self._failing_since = now
+        silent = 0.0 if self._failing_since is None else now - self._failing_since
         waited = max(now - self.policy.started, 0.0)
         if error.kind is ErrorKind.NOT_FOUND:
             if waited >= self.policy.not_found_grace:
@@ -257,13 +259,9 @@ class Wait:
         elif not error.is_passing:
             why = "permission is missing" if error.kind is ErrorKind.FORBIDDEN else "the request was rejected"
             return WaitEnd(Outcome.ERROR, self._refused(why, error), self.job, error)
-        elif (
-            self.failures + 1 >= FAILURES_BEFORE_UNREACHABLE
-            and now - self._last_good >= self.policy.unreachable_timeout
-        ):
-            silent = duration(now - self._last_good)
+        elif silent >= self.policy.unreachable_timeout and self.failures + 1 >= FAILURES_BEFORE_UNREACHABLE:
             message = (
-                f"ECS job {self.job_id}: no good answer from the API for {silent} ({self._last_seen()});"
+                f"ECS job {self.job_id}: no good answer from the API for {duration(silent)} ({self._last_seen()});"
                 f" the job itself may well go on. Last error: {error}"
             )
             return WaitEnd(Outcome.UNREACHABLE, message, self.job, error)
