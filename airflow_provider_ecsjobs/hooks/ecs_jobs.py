@@ -158,18 +158,21 @@ class EcsJobsHook(BaseHook):
         :raises EcsJobNotFound: the API does not know it, or knows it no more.
         :raises EcsApiError: the API could not be asked.
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
+        :raises ValueError: a length of time is none; nothing is asked.
         """
-        from airflow_provider_ecsjobs.waits import succeeded_or_raise
+        from airflow_provider_ecsjobs.waits import seconds_of, succeeded_or_raise
 
         started = time.time()
         policy = WaitPolicy(
             started=started,
-            deadline=None if timeout is None else started + timeout,
-            poll_interval=poll_interval,
-            max_poll_interval=max_poll_interval,
-            payment_timeout=payment_timeout,
-            not_found_grace=not_found_grace,
-            unreachable_timeout=unreachable_timeout,
+            deadline=None if timeout is None else started + seconds_of("timeout", timeout, zero_allowed=True),
+            poll_interval=seconds_of("poll_interval", poll_interval),
+            max_poll_interval=seconds_of("max_poll_interval", max_poll_interval),
+            payment_timeout=(
+                None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
+            ),
+            not_found_grace=seconds_of("not_found_grace", not_found_grace, zero_allowed=True),
+            unreachable_timeout=seconds_of("unreachable_timeout", unreachable_timeout),
         )
         return succeeded_or_raise(self.carry_out(Wait(check_job_id(job_id), policy)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -131,6 +131,17 @@ def test_not_found_is_waited_for_within_its_grace(hook: EcsJobsHook, connected: 
 
     assert job.status is JobStatus.SUCCESS
     assert connected.counters["requests"] == 3
+
+
+@pytest.mark.parametrize("value", [-1, "10", float("nan"), True], ids=repr)
+@pytest.mark.parametrize(
+    "name",
+    ["poll_interval", "max_poll_interval", "timeout", "payment_timeout", "not_found_grace", "unreachable_timeout"],
+)
+def test_a_bad_number_asks_nothing(hook: EcsJobsHook, connected: Emulator, name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name} is"):
+        hook.wait_for_job("job-1", **{name: value})
+    assert connected.counters["requests"] == 0
 
 
 def test_the_session_signs(hook: EcsJobsHook, connected: Emulator) -> None:
