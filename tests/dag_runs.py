@@ -35,8 +35,10 @@ def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> Run:
     dag_run = dag.test(run_conf=conf)
     states, xcoms = {}, {}
     for ti in dag_run.get_task_instances():
-        states[ti.task_id] = str(ti.state.value if hasattr(ti.state, "value") else ti.state)
-        xcoms[ti.task_id] = _xcom(dag_run, ti.task_id)
+        state = str(ti.state.value if hasattr(ti.state, "value") else ti.state)
+        # The instances of a mapped task have one state, or it is said which they have.
+        states[ti.task_id] = state if states.get(ti.task_id, state) == state else f"{states[ti.task_id]}, {state}"
+        xcoms[ti.task_id] = _xcom(dag_run, ti)
     return Run(states, xcoms)
 
 
@@ -51,13 +53,19 @@ def _sync(dag: DAG) -> None:
     sync_bag_to_db(bag, "dags-folder", None)
 
 
-def _xcom(dag_run: Any, task_id: str) -> Any:
+def _xcom(dag_run: Any, ti: Any) -> Any:
     if not AIRFLOW_3:
-        return dag_run.get_task_instance(task_id).xcom_pull(task_ids=task_id)
+        return ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
-    query = XComModel.get_many(run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids=task_id, key="return_value")
+    query = XComModel.get_many(
+        run_id=dag_run.run_id,
+        dag_ids=dag_run.dag_id,
+        task_ids=ti.task_id,
+        map_indexes=ti.map_index,
+        key="return_value",
+    )
     with create_session() as session:
         row = session.execute(query.with_only_columns(XComModel.value)).scalar()
     return None if row is None else XComModel.deserialize_value(SimpleNamespace(value=row))

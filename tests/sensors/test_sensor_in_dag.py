@@ -23,6 +23,7 @@ def test_waits_of_all_kinds(connected: Emulator) -> None:
     with DAG("waits_of_all_kinds", start_date=START, schedule=None) as dag:
         EcsJobSensor(task_id="deferred_sensor", job_id=good, poke_interval=0.2)
         EcsJobSensor(task_id="poking_sensor", job_id=good, poke_interval=0.2, deferrable=False)
+        EcsJobSensor(task_id="rescheduled", job_id=good, poke_interval=0.2, deferrable=False, mode="reschedule")
         EcsJobOperator(task_id="deferred", job_id=good, poll_interval=0.2)
         EcsJobOperator(task_id="in_worker", job_id=good, poll_interval=0.2, deferrable=False)
         EcsJobSensor(task_id="failed_sensor", job_id=bad, poke_interval=0.2, retries=3)
@@ -35,6 +36,7 @@ def test_waits_of_all_kinds(connected: Emulator) -> None:
     assert run.states == {
         "deferred_sensor": "success",
         "poking_sensor": "success",
+        "rescheduled": "success",
         "deferred": "success",
         "in_worker": "success",
         "failed_sensor": "failed",
@@ -42,7 +44,7 @@ def test_waits_of_all_kinds(connected: Emulator) -> None:
         "soft": "skipped",
         "soft_poking": "skipped",
     }
-    results = [run.xcoms[task] for task in ("deferred_sensor", "poking_sensor", "deferred", "in_worker")]
+    results = [run.xcoms[task] for task in ("deferred_sensor", "poking_sensor", "rescheduled", "deferred", "in_worker")]
     assert len(results[0]["server_ids"]) == 3
     assert results[0]["status"] == "SUCCESS"
     assert all(result == results[0] for result in results)
