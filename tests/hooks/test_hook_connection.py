@@ -56,7 +56,8 @@ def test_a_bad_field_is_named_and_nothing_is_asked(
     named: str,
     accepted: str,
 ) -> None:
-    set_connection("my_cloud", **{**ecs_emulator.connection(**extra), **fields})
+    good = ecs_emulator.connection()
+    set_connection("my_cloud", **{**good, "extra": {**good["extra"], **extra}, **fields})
 
     with pytest.raises(EcsConfigError) as caught:
         EcsJobsHook("my_cloud").get_job("job-1")
