@@ -7,6 +7,7 @@ when the last one leaves.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import random
 import ssl
@@ -121,6 +122,9 @@ class AsyncClient:
     async def _ask(self, request: Request) -> Answer | Trouble:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
+        proxy_headers = _proxy_headers(proxy)
+        # aiohttp gives the proxy its own headers only where it is asked for a tunnel.
+        tunnelled = request.url.startswith("https:")
         # Waiting for one's turn is not the server's slowness: the clock starts behind it.
         async with self._slots:
             try:
@@ -129,11 +133,11 @@ class AsyncClient:
                     self._session.request(
                         request.method,
                         URL(request.url, encoded=True),
-                        headers=request.headers,
+                        headers=request.headers if tunnelled else {**request.headers, **proxy_headers},
                         data=request.body or None,
                         allow_redirects=False,
                         proxy=None if proxy is None else proxy.url,
-                        proxy_auth=None if proxy is None or not proxy.user else _basic_auth(proxy),
+                        proxy_headers=proxy_headers if tunnelled else None,
                     ) as response,
                 ):
                     body = await _read(response)
@@ -145,8 +149,11 @@ class AsyncClient:
         return Answer(response.status, headers, body)
 
 
-def _basic_auth(proxy: Proxy) -> aiohttp.BasicAuth:
-    return aiohttp.BasicAuth(proxy.user, proxy.password, encoding="utf-8")
+def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
+    if proxy is None or not proxy.user:
+        return {}
+    credentials = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
+    return {"Proxy-Authorization": f"Basic {credentials}"}
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:

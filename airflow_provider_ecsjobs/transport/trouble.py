@@ -41,14 +41,15 @@ def trouble(request: Request, what: BaseException | str, settings: Settings) -> 
 
 def _words(error: BaseException) -> str:
     """Say what an error comes down to: clients wrap the one that matters in several of their own."""
-    chain = list(_chain(error))
+    # The innermost first: aiohttp's errors are of the same classes as those they wrap, but say less.
+    chain = list(_chain(error))[::-1]
     for cause in chain:
         if isinstance(cause, socket.gaierror):
             return f"the host's name can't be resolved ({cause.strerror or cause})"
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({cause.verify_message})"
+            return f"its certificate is not trusted ({getattr(cause, 'verify_message', '') or cause})"
         if isinstance(cause, ssl.SSLError):
-            return f"TLS failed ({cause.reason or cause})"
+            return f"TLS failed ({getattr(cause, 'reason', '') or cause})"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
         if isinstance(cause, ConnectionResetError):
