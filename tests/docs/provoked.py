@@ -1,0 +1,89 @@
+"""Provokes the messages that the README explains."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from airflow_provider_ecsjobs.core.waiting import Wait, WaitPolicy
+from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from airflow_provider_ecsjobs.exceptions import ApiError, EcsJobsError, ErrorKind
+from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+JOB_ID = "f" * 32
+
+
+def provoked_messages() -> Iterator[str]:
+    """Yield what users see when things go wrong."""
+    with Emulator() as emulator:
+        yield from _of_jobs(emulator)
+        yield from _of_connections(emulator)
+    with Emulator(clock=lambda: time.time() - 3600) as late:
+        yield _tested(late.connection())
+    with Emulator(tls=True) as secure:
+        yield _tested({**secure.connection(verify=None)})
+        yield _tested({**secure.connection(), "host": secure.url.replace("https", "http")})
+
+
+def _of_jobs(emulator: Emulator) -> Iterator[str]:
+    good = emulator.connection()
+    unpaid = {"status": "PENDING_PAYMENT", "job_type": "createServer", "entities": {"order_id": "CS123"}}
+    running = emulator.start_job(run_seconds=1000)
+    yield _waited(good, "None")
+    yield _waited(good, {"job_id": JOB_ID})
+    yield _waited(good, JOB_ID)
+    yield _waited(good, running, timeout=0)
+    silence = Wait(JOB_ID, WaitPolicy(started=0.0))
+    for minutes in (0, 8, 16):
+        end = silence.saw(ApiError(ErrorKind.TRANSIENT, "the connection was refused"), minutes * 60.0)
+    assert end is not None
+    yield end.message
+    with _connection(good):
+        wait = Wait(emulator.plant_job(unpaid), WaitPolicy(started=time.time(), payment_timeout=0))
+        wait.saw(EcsJobsHook().get_job(wait.job_id), time.time())
+        yield from (report.message for report in wait.take_reports())
+
+
+def _of_connections(emulator: Emulator) -> Iterator[str]:
+    good = emulator.connection()
+    extra = good["extra"]
+    yield _tested({**good, "password": "wrong"})
+    yield _tested({**good, "host": "", "extra": {}})
+    yield _tested({**good, "extra": {**extra, "auth": "AKSK2"}})
+    yield _tested({**good, "extra": {"region": "eu-de"}})
+    yield _tested({**good, "extra": {**extra, "project_id": None, "region": "cn-north-99"}})
+    yield _tested({**good, "extra": {**extra, "project_id": "1" * 32}})
+    yield _tested({**good, "host": "http://no-such-host.invalid"})
+    yield _tested({**good, "host": "http://127.0.0.1:1"})
+    yield _tested({**good, "host": emulator.url.replace("http", "https")})
+    yield _tested({**good, "extra": {**extra, "auth": "agency", "metadata_endpoint": "http://127.0.0.1:1"}})
+    yield _tested({**good, "extra": {**extra, "verify": "/no/such/ca.pem"}})
+    emulator.fault(Fault(delay=1))
+    yield _tested({**good, "extra": {**extra, "read_timeout": 0.1}})
+
+
+def _waited(connection: dict[str, Any], job_id: Any, **options: float) -> str:
+    with _connection(connection):
+        try:
+            EcsJobsHook().wait_for_job(job_id, **options)
+        except EcsJobsError as error:
+            return str(error)
+    raise AssertionError("the wait should have failed")
+
+
+def _tested(connection: dict[str, Any]) -> str:
+    with _connection(connection):
+        return EcsJobsHook().test_connection()[1]
+
+
+@contextmanager
+def _connection(fields: dict[str, Any]) -> Iterator[None]:
+    with patch.dict(os.environ, {"AIRFLOW_CONN_HUAWEI_ECS_DEFAULT": json.dumps(fields)}):
+        yield

@@ -1,0 +1,340 @@
+"""Runs every snippet of README.md, and compares its tables and messages with the code."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+import tomllib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+from airflow.models import Connection
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, BaseHook
+from dag_runs import run_dag
+from provoked import provoked_messages
+from readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet, snippets, table
+
+from airflow_provider_ecsjobs import exceptions
+from airflow_provider_ecsjobs.core.diagnosis import describe_access
+from airflow_provider_ecsjobs.core.identity import DEFAULT_METADATA_ENDPOINT
+from airflow_provider_ecsjobs.emulator import Emulator
+from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
+from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
+from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from airflow_provider_ecsjobs.transport.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.live.demo import EXPECTED_STATES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+CHECKS = {
+    "make": "sh",
+    "demo output": "text",
+    "install": "sh",
+    "environment": "sh",
+    "dag": "python",
+    "python": "python",
+    "failure text": "text",
+    "connection": "json",
+    "connections add": "sh",
+    "test message": "text",
+    "file": "python",
+    "pytest": "python",
+    "emulator": "sh",
+    "emulator output": "text",
+    "emulator request": "sh",
+}
+"""What is checked below, and the language of such snippets."""
+
+AT_ONCE = {"init_seconds": 0, "run_seconds": 0}
+INHERITED = {"timeout", "soft_fail", "mode"}
+CONN_ID = EcsJobsHook.default_conn_name
+VARIABLE = f"AIRFLOW_CONN_{CONN_ID.upper()}"
+
+
+@pytest.mark.parametrize("found", snippets(), ids=str)
+def test_each_snippet_has_a_check(found: Snippet) -> None:
+    assert CHECKS.get(found.check) == found.language
+
+
+def test_the_make_targets_exist() -> None:
+    made = re.findall(r"(?:^|`)make ([a-z-]+)", TEXT, re.M)
+    assert {"demo", "demo-ui", "test"} <= set(made)
+    for target in made:
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M)
+
+
+def test_the_demo_shows_what_the_readme_shows() -> None:
+    text = snippet("demo output").text
+    run, shown = "", {}
+    for indent, name, state in re.findall(r"^( *)(\w+): (success|failed|skipped)\b", text, re.M):
+        if indent:
+            shown[name] = state == EXPECTED_STATES[run][name]
+        else:
+            run = name
+    assert shown == dict.fromkeys(EXPECTED_STATES[run], True)
+    reason = snippet("failure text").text
+    assert textwrap.indent(f"EcsJobFailedNoRetry: {reason}", "  ") in text
+
+
+def test_the_package_is_installed_as_airflow_knows_it() -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
+    install, listing = snippet("install").text.splitlines()
+    assert shlex.split(install) == ["pip", "install", "."]
+    assert listing == "airflow providers list | grep ecsjobs"
+    assert "ecsjobs" in name
+    assert name in ProvidersManager().providers
+
+
+@pytest.mark.usefixtures("airflow_db")
+@pytest.mark.parametrize("failing", [0, 1], ids=["success", "failure"])
+@pytest.mark.parametrize("found", snippets("dag"), ids=str)
+def test_the_dags_run(found: Snippet, failing: int, connected: Emulator, tmp_path: Path) -> None:
+    module = _import(found.text, tmp_path / f"readme_{found.line}_{failing}.py")
+    job_id = connected.start_job(sub_jobs=3, failing=failing, **AT_ONCE)
+    states = run_dag(module.dag, {"job_id": job_id}).states
+    assert states.pop("wait") == ("failed" if failing else "success")
+    assert set(states.values()) <= {"upstream_failed" if failing else "success"}
+
+
+def test_the_callback_tells_why(connected: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (found,) = (found for found in snippets("dag") if "on_failure_callback" in found.text)
+    module = _import(found.text, tmp_path / "readme_callback.py")
+    with pytest.raises(exceptions.EcsJobFailed) as caught:
+        EcsJobsHook().wait_for_job(connected.start_job(failing=1, **AT_ONCE))
+    module.tell({"exception": caught.value})
+    assert "FAIL Ecs.0219 No valid host was found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("found", snippets("python"), ids=str)
+def test_the_code_runs(found: Snippet, connected: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(found.text, "README.md", "exec"), {"job_id": connected.start_job(sub_jobs=3, **AT_ONCE)})
+    assert "SUCCESS" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_tests_of_the_readme_pass(tmp_path: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    dag = snippet("dag", "wait_for_ecs.py")
+    (tmp_path / "dags" / dag.name).write_text(dag.text)
+    conftest = snippet("file", "conftest.py")
+    (tmp_path / conftest.name).write_text(conftest.text)
+    for number, test in enumerate(snippets("pytest")):
+        (tmp_path / f"test_readme_{number}.py").write_text(test.text)
+    environment = os.environ | {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
+        "PYTHONPATH": str(tmp_path / "dags"),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+@pytest.mark.parametrize("found", snippets("connection"), ids=lambda found: f"{found.name}-{found}")
+def test_the_connections_wait_for_a_job(found: Snippet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, found.text)
+    _wait_through(BaseHook.get_connection(CONN_ID), monkeypatch, auth=found.name)
+
+
+@pytest.mark.parametrize("found", snippets("environment"), ids=str)
+def test_the_exported_connections_wait_for_a_job(found: Snippet, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = f'{found.text}printf %s "${VARIABLE}"'
+    value = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    monkeypatch.setenv(VARIABLE, value)
+    _wait_through(BaseHook.get_connection(CONN_ID), monkeypatch)
+
+
+def test_the_connection_in_five_lines_has_five() -> None:
+    assert snippets("environment")[0].text.count("\n") == 5
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_connection_added_on_the_command_line_waits_for_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.cli import cli_parser
+    from airflow.utils.session import create_session
+
+    words = shlex.split(snippet("connections add").text.replace("\\\n", ""))
+    assert words[0] == "airflow"
+    arguments = cli_parser.get_parser().parse_args(words[1:])
+    arguments.func(arguments)
+    with create_session() as session:
+        added = session.query(Connection).filter_by(conn_id=CONN_ID).one()
+        session.delete(added)
+        session.flush()
+        assert added.conn_type == CONNECTION_TYPE
+        _wait_through(added, monkeypatch)
+
+
+def test_the_test_button_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = snippets("connection")[0]
+    monkeypatch.setenv(VARIABLE, found.text)
+    login = EcsJobsHook().settings.login
+    assert describe_access(login, login.project_id) == snippet("test message").text.strip()
+
+
+def test_the_failure_text_is_what_the_code_says(connected: Emulator) -> None:
+    text = snippet("failure text").text.strip()
+    job_id = re.search(r"ECS job (\w+)", text)[1]  # type: ignore[index]
+    failed_id = re.search(r"createSingleServer (\w+)", text)[1]  # type: ignore[index]
+    servers = re.findall(r"server ([0-9a-f-]{36})", text)
+    job_type = "createSingleServer"
+    sub_jobs = [{"job_type": job_type, "status": "SUCCESS", "entities": {"server_id": server}} for server in servers]
+    reason = {"error_code": "Ecs.0219", "fail_reason": "No valid host was found"}
+    sub_jobs[0] |= {"job_id": failed_id, "status": "FAIL", **reason}
+    connected.plant_job(
+        {
+            "job_id": job_id,
+            "job_type": "createServer",
+            "status": "FAIL",
+            "begin_time": "2026-11-24T00:10:08.000Z",
+            "end_time": "2026-11-24T00:10:23.000Z",
+            "error_code": "Common.0021",
+            "fail_reason": "CollectInfoTask-fail",
+            "entities": {"sub_jobs_total": 3, "sub_jobs": sub_jobs},
+        }
+    )
+    with pytest.raises(exceptions.EcsJobFailed) as caught:
+        EcsJobsHook().wait_for_job(job_id)
+    assert str(caught.value) == text
+
+
+def test_the_emulator_starts_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    python, *words = shlex.split(snippet("emulator").text)
+    assert python == "python"
+    with subprocess.Popen([sys.executable, *words, "--port", "0"], stdout=subprocess.PIPE, text=True) as emulator:
+        try:
+            assert emulator.stdout is not None
+            printed = [emulator.stdout.readline().strip() for _ in range(2)]
+            for line, shown in zip(printed, snippet("emulator output").text.splitlines(), strict=True):
+                assert re.fullmatch(_pattern(shown).replace("8899", r"\d+"), line)
+            url = printed[0].split()[-1]
+            monkeypatch.setenv(*shlex.split(printed[1])[1].split("=", 1))
+            curl, option, data, address = shlex.split(snippet("emulator request").text)
+            assert (curl, option) == ("curl", "-d")
+            with urlopen(address.replace("http://127.0.0.1:8899", url), data.encode(), timeout=10) as answer:
+                job_id = json.load(answer)["job_id"]
+            assert not EcsJobsHook().get_job(job_id).status.is_finished
+        finally:
+            emulator.terminate()
+
+
+def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
+    sensor, operator = EcsJobSensor(task_id="s", job_id="x"), EcsJobOperator(task_id="o", job_id="x")
+    listed: dict[type, set[str]] = {EcsJobSensor: set(), EcsJobOperator: set()}
+    for sensor_cell, operator_cell, default, _, meaning in table("parameters of tasks"):
+        for task, cell in ((sensor, sensor_cell), (operator, operator_cell)):
+            for name in code_in(cell):
+                listed[type(task)].add(name)
+                assert default == "required" or _plain(getattr(task, name)) == ast.literal_eval(default.strip("`")), (
+                    name
+                )
+                assert ("(T)" in meaning) == (name in task.template_fields), name
+    assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
+    assert listed[EcsJobOperator] == _parameters(EcsJobOperator)
+
+
+def test_the_table_of_trigger_parameters_is_that_of_the_code() -> None:
+    listed = {
+        name: ast.literal_eval(default.strip("`"))
+        for names, default, *_ in table("parameters of the trigger")
+        for name in code_in(names)
+    }
+    signature = inspect.signature(EcsJobTrigger).parameters
+    assert listed == {name: signature[name].default for name in signature if name != "later"}
+
+
+def test_the_table_of_exceptions_is_that_of_the_code() -> None:
+    for names, _, retried, skipped in table("exceptions"):
+        found, *bases = (getattr(exceptions, name) for name in code_in(names))
+        assert issubclass(found, tuple(bases) or object)
+        assert retried == ("no" if issubclass(found, (AirflowFailException, AirflowSensorTimeout)) else "yes")
+        assert skipped == ("yes" if issubclass(found, (exceptions.EcsJobFailed, exceptions.EcsJobTimeout)) else "no")
+
+
+def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
+    rows = {name: default for field, default, _ in table("fields") for name in code_in(field)}
+    assert list(rows) == list(CONNECTION_FIELDS)
+    assert rows["metadata_endpoint"] == f"`{DEFAULT_METADATA_ENDPOINT}`"
+    assert rows["connect_timeout"] == f"`{DEFAULT_CONNECT_TIMEOUT:g}`"
+    assert rows["read_timeout"] == f"`{DEFAULT_READ_TIMEOUT:g}`"
+
+
+@pytest.fixture(scope="module")
+def provoked() -> str:
+    return "\n".join(provoked_messages())
+
+
+@pytest.mark.parametrize("symptom", re.findall(r"\*\*`([^`]+)`\*\*", section("Troubleshooting")))
+def test_the_messages_under_troubleshooting_are_those_of_the_code(symptom: str, provoked: str) -> None:
+    assert re.search(_pattern(symptom), provoked)
+
+
+def test_the_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", TEXT)
+    for link in (markdown or html for markdown, html in links):
+        if link.startswith("#"):
+            assert link[1:] in anchors()
+        elif not link.startswith("https://"):
+            assert (ROOT / link).is_file(), link
+
+
+def _wait_through(connection: Any, monkeypatch: pytest.MonkeyPatch, auth: str = "aksk") -> None:
+    """Check a connection as it stands; then lead it to an emulator made for it, and wait for a job there."""
+    extra = connection.extra_dejson
+    assert extra.get("auth", "aksk") == auth
+    login, password = connection.login or "key", connection.password or "secret"
+    who = {"user_name": login, "password": password, "domain_name": extra.get("domain_name", "")}
+    if auth != "password":
+        who = {"access_key": login, "secret_key": password}
+    project = {"project_id": extra["project_id"]} if "project_id" in extra else {}
+    with Emulator(region=extra["region"], **who, **project) as emulator:
+        for name, value in emulator.sdk_environment().items():
+            monkeypatch.setenv(name, value)
+        fields = {"conn_type": connection.conn_type, "login": connection.login, "password": connection.password}
+        monkeypatch.setenv(VARIABLE, json.dumps({**fields, "host": connection.host, "extra": extra}))
+        assert EcsJobsHook().settings.login.auth == auth
+        there = {"iam_endpoint": emulator.url, "metadata_endpoint": emulator.url}
+        if "token" in extra:
+            there["token"] = emulator.connection("token")["extra"]["token"]
+        monkeypatch.setenv(VARIABLE, json.dumps({**fields, "host": emulator.url, "extra": {**extra, **there}}))
+        assert EcsJobsHook().wait_for_job(emulator.start_job(**AT_ONCE)).server_ids
+        assert EcsJobsHook().test_connection()[0]
+
+
+def _import(text: str, path: Path) -> ModuleType:
+    path.write_text(text)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _parameters(task: type) -> set[str]:
+    return {name for name, found in inspect.signature(task).parameters.items() if found.kind == found.KEYWORD_ONLY}
+
+
+def _plain(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _pattern(shown: str) -> str:
+    """Make a pattern of a text in which ``...`` stands for anything within a line."""
+    return re.escape(shown).replace(re.escape("..."), ".*")
