@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_ecsjobs.emulator import Emulator
 from tests.live.account import failure_text
-from tests.live.job_clock import JobClock
-from tests.live.standalone import LiveAirflow
+from tests.live.conftest import JOB_SECONDS
 from tests.live.timeline import most_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.live.job_clock import JobClock
+    from tests.live.standalone import LiveAirflow
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 SENSORS = 10
-JOB_SECONDS = 300.0
 # A bound for a slow machine; each step takes a fraction of it on an idle one.
 STEP_SECONDS = 240.0
 
@@ -98,29 +98,10 @@ Ecs.0219 No valid host was found
   2 succeeded and exist: server 0ab1, server 77c2"""
 
 
-@pytest.fixture(scope="module")
-def clock() -> JobClock:
-    """The emulator's clock: a job ends when a test says so, however long the tasks took to start."""
-    return JobClock()
-
-
-@pytest.fixture(scope="module")
-def emulator(clock: JobClock) -> Iterator[Emulator]:
-    with Emulator(run_seconds=JOB_SECONDS, clock=clock) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def airflow(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
-    """A real Airflow with a single worker slot."""
-    folder = tmp_path_factory.mktemp("live")
-    dags = folder / "dags"
-    dags.mkdir()
-    (dags / "ten_sensors.py").write_text(TEN_SENSORS)
-    (dags / "failing_job.py").write_text(FAILING_JOB)
-    environment = dict([emulator.connection_env()])
-    with LiveAirflow(folder / "airflow", dags, parallelism=1, environment=environment) as airflow:
-        yield airflow
+@pytest.fixture(scope="module", autouse=True)
+def dags(dags_folder: Path) -> None:
+    (dags_folder / "ten_sensors.py").write_text(TEN_SENSORS)
+    (dags_folder / "failing_job.py").write_text(FAILING_JOB)
 
 
 def test_ten_sensors_wait_at_once_beside_a_single_worker_slot(

@@ -1,0 +1,46 @@
+"""One Airflow for all live tests: its start is what takes time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_ecsjobs.emulator import Emulator
+from tests.live.job_clock import JobClock
+from tests.live.standalone import LiveAirflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+JOB_SECONDS = 300.0
+
+
+@pytest.fixture(scope="session")
+def clock() -> JobClock:
+    """The emulator's clock: a job ends when a test says so, however long the tasks took to start."""
+    return JobClock()
+
+
+@pytest.fixture(scope="session")
+def emulator(clock: JobClock) -> Iterator[Emulator]:
+    with Emulator(run_seconds=JOB_SECONDS, clock=clock) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests put their DAGs, also while Airflow runs: it looks for new ones every two seconds."""
+    return tmp_path_factory.mktemp("dags")
+
+
+@pytest.fixture(scope="session")
+def airflow(emulator: Emulator, dags_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
+    """A real Airflow with a single worker slot, connected to the emulator."""
+    environment = dict([emulator.connection_env()])
+    environment["AIRFLOW__CORE__TEST_CONNECTION"] = "Enabled"
+    environment["AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL"] = "2"
+    home = tmp_path_factory.mktemp("live") / "airflow"
+    with LiveAirflow(home, dags_folder, parallelism=1, environment=environment) as airflow:
+        yield airflow
