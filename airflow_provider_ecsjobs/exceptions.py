@@ -38,6 +38,7 @@ __all__ = [
     "EcsJobTimeout",
     "EcsJobsError",
     "EcsUnauthorizedError",
+    "EcsUnauthorizedNoRetry",
     "EcsUnreachableError",
     "ErrorKind",
 ]
@@ -89,6 +90,10 @@ class EcsJobNotFound(EcsJobsError):
 
 class EcsJobNotFoundNoRetry(EcsJobNotFound, AirflowFailException):
     """The API does not know the job, in a task that only waits for it: a retry could not change that."""
+
+
+class EcsUnauthorizedNoRetry(EcsUnauthorizedError, AirflowFailException):
+    """The API did not accept the credentials; the task is not retried, since failures in a row lock a key."""
 
 
 class EcsInvalidJobId(EcsInvalidJobIdError, AirflowFailException):

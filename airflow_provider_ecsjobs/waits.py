@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsInvalidJobIdError, EcsUnauthorizedError
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsInvalidJobIdError, EcsUnauthorizedError
 from airflow_provider_ecsjobs.core.failure import (
     MAX_SERVERS,
     explain_failure,
@@ -26,6 +26,7 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsJobNotFoundNoRetry,
     EcsJobPaymentTimeout,
     EcsJobTimeout,
+    EcsUnauthorizedNoRetry,
     EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -42,6 +43,8 @@ else:
 
 # Airflow's own limit on a deferral fails the task without our message: it is only there for when no triggerer runs.
 _SAFETY_NET = timedelta(minutes=15)
+# Airflow adds the limit to the date, which must not end beyond the calendar.
+_TEN_YEARS = 10 * 365 * 86400.0
 # Airflow 2.11 ends a deferral at the execution timeout, 3.x a task that waits in the worker: be a little before it.
 _EXECUTION_MARGIN = 30.0
 _EXECUTION_MARGIN_SHARE = 0.1
@@ -66,7 +69,7 @@ class EcsJobWaitMixin(_Task):
     def hook(self) -> EcsJobsHook:
         """The hook of this task's connection."""
         return EcsJobsHook(
-            self.huawei_ecs_conn_id, region=self.region, project_id=self.project_id, service=self.service or "ecs"
+            self.huawei_ecs_conn_id, region=self.region, project_id=self.project_id, service=self.service
         )
 
     def _wait_policy(
@@ -106,7 +109,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: if it was not.
         """
         wait = Wait(job_id, policy)
-        end = self._look(wait)
+        end = self._saw(wait, self._ask(wait))
         if end is not None:
             return end
         self.defer(
@@ -130,15 +133,20 @@ class EcsJobWaitMixin(_Task):
             method_name="execute_complete",
             timeout=None
             if policy.deadline is None
-            else timedelta(seconds=max(policy.deadline - time.time(), 0.0)) + _SAFETY_NET,
+            else timedelta(seconds=min(max(policy.deadline - time.time(), 0.0), _TEN_YEARS)) + _SAFETY_NET,
         )
         raise AssertionError("unreachable: defer() raises")
 
-    def _look(self, wait: Wait) -> WaitEnd | None:
+    def _ask(self, wait: Wait) -> Job | ApiError:
+        """Ask for the job once, and leave no connection open."""
         try:
-            end = wait.saw(self.hook.look(wait.job_id), time.time())
+            return self.hook.look(wait.job_id)
         finally:
             self.hook.close()
+
+    def _saw(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
+        """Take in the answer, and log what is new."""
+        end = wait.saw(answer, time.time())
         for report in wait.take_reports():
             self.log.log(report.level, "%s", report.message)
         return end
@@ -148,11 +156,17 @@ class EcsJobWaitMixin(_Task):
         job = end.job
         if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
-        return succeeded_or_raise(end, failed=EcsJobFailedNoRetry, missing=self._missing).result()
+        if self._may_skip:
+            # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
+            return succeeded_or_raise(end, failed=EcsJobFailedNoRetry).result()
+        return succeeded_or_raise(
+            end, failed=EcsJobFailedNoRetry, missing=EcsJobNotFoundNoRetry, refused=EcsUnauthorizedNoRetry
+        ).result()
 
     @property
-    def _missing(self) -> type[EcsJobNotFound]:
-        return EcsJobNotFoundNoRetry
+    def _may_skip(self) -> bool:
+        """Whether Airflow may turn a failure of this task into a skip."""
+        return False
 
     def _log_beside_failure(self, job: Job) -> None:
         for hint in hints_for(job):
@@ -198,13 +212,18 @@ def seconds_of(name: str, value: Any, *, zero_allowed: bool = False) -> float:
 
 
 def succeeded_or_raise(
-    end: WaitEnd, *, failed: type[EcsJobFailed] = EcsJobFailed, missing: type[EcsJobNotFound] = EcsJobNotFound
+    end: WaitEnd,
+    *,
+    failed: type[EcsJobFailed] = EcsJobFailed,
+    missing: type[EcsJobNotFound] = EcsJobNotFound,
+    refused: type[EcsUnauthorizedError] = EcsUnauthorizedError,
 ) -> Job:
     """Give the job of a wait that ended well; raise what the other ends mean.
 
     :param end: the end of a wait.
     :param failed: what to raise for a job that failed; it decides whether Airflow retries the task.
     :param missing: what to raise for a job that the API does not know.
+    :param refused: what to raise for credentials that were not accepted.
     """
     job = end.job
     if end.outcome is Outcome.FINISHED and job is not None:
@@ -218,7 +237,7 @@ def succeeded_or_raise(
     if end.outcome is Outcome.NOT_FOUND:
         raise missing(end.message, job)
     if end.outcome is Outcome.UNAUTHORIZED:
-        raise EcsUnauthorizedError(end.message, end.error)
+        raise refused(end.message, end.error)
     if end.outcome is Outcome.UNREACHABLE:
         raise EcsUnreachableError(end.message, end.error)
     raise EcsApiError(end.message, end.error)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.answers import parse_object, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Reload, Shared, Trouble
+from airflow_provider_ecsjobs.core.exchange import Answer, Ask, Reload, Shared, Trouble
 from airflow_provider_ecsjobs.core.identity import Identity, advice_on_refusal, authorized_request
 from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_identity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
     from airflow_provider_ecsjobs.core.identity import Call, Login
-
-    _Asked: TypeAlias = tuple[Call, Answer | Trouble, bool]
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
 _RETRY_REFRESH_AFTER = 30.0
-_MAX_ROUNDS = 4
+_MAX_ROUNDS = 8
 
 
 class Access:
@@ -68,20 +68,24 @@ class Access:
     def refuse(self, error: ApiError, now: float) -> ApiError:
         """Note that the cloud did not take it, and keep everybody from trying it again for a while."""
         self.proven, self.doubt = False, None
-        self.refusal = replace(error, advice=advice_on_refusal(self.login, error.skew))
+        self.refusal = replace(error, advice=advice_on_refusal(self.login, error))
         self._refused_until = now + REFUSAL_KEPT
         return self.refusal
 
     def is_refused(self, now: float) -> bool:
         """Whether the credentials were refused just now; when that is over, they may be tried again."""
-        return self.refusal is not None and now < self._refused_until
+        # Bounded on both sides: a clock that is set back must not keep them refused.
+        return self.refusal is not None and 0 < self._refused_until - now <= REFUSAL_KEPT
 
-    def authorize(self, call: Call, now: float) -> Request:
-        """Build the request to the service, in the project's name."""
-        assert self.identity is not None
-        path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
-        call = replace(call, path=path)
-        return authorized_request(self.login.endpoint, self.identity, call, now=now, project_id=self.project_id)
+    def authorize_if_current(self, call: Call, used: Identity | None, ambient: Ambient) -> Request | None:
+        """Build the request to the service, in the project's name.
+
+        :param used: the identity that was meant; ``None`` is returned if it has been replaced, doubted or refused.
+        """
+        if used is None or self.identity is not used or self.doubt is not None or self.refusal is not None:
+            return None
+        call = replace(call, path=call.path.replace("{project_id}", quote(self.project_id, safe="")))
+        return authorized_request(self.login.endpoint, used, call, now=ambient.clock(), project_id=self.project_id)
 
 
 def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble | ApiError]:
@@ -90,7 +94,7 @@ def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble 
     On a 401 a token is replaced once, then the connection is read again once, then the credentials count as refused.
     As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
 
-    :return: the answer, or the error that kept the request from being sent or authorized.
+    :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
     for _ in range(_MAX_ROUNDS):
         failure = yield from establish(access, ambient)
@@ -98,11 +102,11 @@ def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble 
             return failure
         used, error = access.identity, access.doubt
         if error is None:
-            owner, answer, proves = yield from _ask(access, call, ambient)
-            if owner is not call and (proves or access.identity is not used):
-                continue  # somebody else's request has settled it; its answer is not ours
-            error = _refusal_in(answer, ambient.clock())
-            if error is None:
+            answer = yield from _ask(access, call, used, ambient)
+            if answer is None:
+                continue  # the identity was proven, or given up, before this request's turn came
+            error = answer if isinstance(answer, ApiError) else _refusal_in(answer, ambient.clock())
+            if error is None or not error.is_refusal:
                 return answer
             if access.identity is used:
                 access.doubt = error
@@ -123,35 +127,51 @@ def establish(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     return failure
 
 
-def _ask(access: Access, call: Call, ambient: Ambient) -> Flow[_Asked]:
+def _ask(
+    access: Access, call: Call, used: Identity | None, ambient: Ambient
+) -> Flow[Answer | Trouble | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
 
-    :return: whose request was sent, its answer, and whether that proves the identity.
+    :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
+        ``None`` if nothing did.
     """
+    make = partial(access.authorize_if_current, call, used, ambient)
     if access.proven:
-        answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
-        return call, answer, False
-    asked: _Asked = yield Shared("proof", partial(_try_out, access, call, ambient))
-    return asked
+        answer: Answer | Trouble | None = yield Ask(make)
+        return answer
+    trial: _Trial = yield Shared("proof", partial(_try_out, access, call, make, ambient))
+    return trial.answer if trial.call is call else trial.trouble
 
 
-def _try_out(access: Access, call: Call, ambient: Ambient) -> Flow[_Asked]:
-    answer: Answer | Trouble = yield access.authorize(call, ambient.clock())
-    proves = isinstance(answer, Answer) and _proves(answer, ambient.clock())
-    if proves:
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The request that tries an identity out: whose it is, its answer, and what others learn from it."""
+
+    call: Call
+    answer: Answer | Trouble | None
+    trouble: ApiError | None = None
+
+
+def _try_out(access: Access, call: Call, make: Callable[[], Request | None], ambient: Ambient) -> Flow[_Trial]:
+    answer: Answer | Trouble | None = yield Ask(make)
+    if answer is None:
+        return _Trial(call, None)
+    trouble = _what_it_leaves_open(answer, ambient.clock())
+    if trouble is None:
         access.prove()
-    return call, answer, proves
+    return _Trial(call, answer, trouble)
 
 
-def _proves(answer: Answer, now: float) -> bool:
-    """Whether an answer shows that the credentials are good, whatever else it says."""
+def _what_it_leaves_open(answer: Answer | Trouble, now: float) -> ApiError | None:
+    """Tell why an answer does not show whether the identity is good; ``None`` if it is, whatever else it says."""
+    if isinstance(answer, Trouble):
+        return ApiError(ErrorKind.TRANSIENT, answer.reason)
     body = parse_object(answer.body)
-    if body is None:
-        return False
     error = read_error(answer, body, now=now)
-    if 200 <= answer.status < 300 and not error.code:
-        return True
-    return not error.is_passing and error.kind is not ErrorKind.UNAUTHORIZED
+    # A job that failed has an error code too, but that is the job's.
+    if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
+        return None
+    return replace(error, skew=clock_skew(answer, now)) if error.is_passing or error.is_refusal else None
 
 
 def _refusal_in(answer: Answer | Trouble, now: float) -> ApiError | None:

@@ -20,11 +20,12 @@ def describe_access(login: Login, project_id: str) -> str:
     return f"Reached project {project_id}{region} at {login.endpoint} as {login.identity}."
 
 
-def diagnose(login: Login, error: ApiError) -> str:
+def diagnose(login: Login, error: ApiError, *, project_known: bool) -> str:
     """Say what is wrong with a connection that does not work, and what to do.
 
     :param login: how it logs in.
     :param error: what came back.
+    :param project_known: whether the project had been found by then.
     """
     said = str(error)
     if error.kind is ErrorKind.UNAUTHORIZED:
@@ -36,6 +37,11 @@ def diagnose(login: Login, error: ApiError) -> str:
         )
     if error.code in _NO_SUCH_API:
         return f"{login.endpoint} does not serve the ECS API: check 'host' and 'region'. It said: {said}"
+    if error.kind is ErrorKind.FORBIDDEN and not project_known:
+        return (
+            f"A permission is missing: {login.identity} may not list projects in IAM. Set 'project_id' in the"
+            f" connection, or allow iam:projects:listProjects. {login.iam_endpoint} said: {said}"
+        )
     if error.kind is ErrorKind.FORBIDDEN:
         return (
             f"A permission is missing: {login.identity} may not query ECS jobs in this project (the policy"

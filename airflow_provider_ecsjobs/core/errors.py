@@ -70,6 +70,11 @@ class ApiError:
         """Whether asking again later may help."""
         return self.kind in (ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the credentials were not accepted."""
+        return self.kind is ErrorKind.UNAUTHORIZED
+
     def __str__(self) -> str:
         said = f"{self.code} {self.message}".strip() or "no reason given"
         if self.details:

@@ -1,8 +1,8 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
-A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`Request`, which the driver
-answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for which nothing comes
-back; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the connection as it is now.
+A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`Request` or an :class:`Ask`,
+which the driver answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for
+which nothing comes back; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the connection as it is now.
 """
 
 from __future__ import annotations
@@ -32,6 +32,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Send a request that is authorized no earlier than it is sent: it may have to queue until then.
+
+    :param make: makes the request, at the time of sending; ``None`` if what it was to be authorized with has been
+        given up meanwhile. The flow is then sent ``None`` instead of an answer.
+    """
+
+    make: Callable[[], Request | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the server answered.
 
@@ -41,7 +52,7 @@ class Answer:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
 
 
@@ -103,5 +114,5 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = Request | Sleep | Report | Shared | Reload
+    Step: TypeAlias = Request | Ask | Sleep | Report | Shared | Reload
     Flow: TypeAlias = Generator[Step, Any, _T]

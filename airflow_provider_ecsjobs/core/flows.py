@@ -84,6 +84,6 @@ def check_access(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     if failure is not None:
         return failure
     answer = yield from look(access, "0" * 32, ambient)
-    if not isinstance(answer, ApiError) or answer.kind is ErrorKind.NOT_FOUND:
+    if not isinstance(answer, ApiError) or (answer.kind is ErrorKind.NOT_FOUND and answer.code):
         return None
     return answer

@@ -6,6 +6,7 @@ API pages: *API Request Signing Guide*; IAM *Obtaining a User Token Through Pass
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,8 +19,11 @@ from airflow_provider_ecsjobs.core.text import duration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_ecsjobs.core.errors import ApiError
+
 AUTHS = ("aksk", "password", "token", "agency", "env")
 DEFAULT_METADATA_ENDPOINT = "http://169.254.169.254"
+_LOCKED = re.compile(r"\block(ed)?\b|reach(ed)? the limit|frozen", re.IGNORECASE)
 MAX_CLOCK_SKEW = 15 * 60.0
 """How far the machine's clock may be off, in seconds, before the gateway refuses a signature."""
 
@@ -160,17 +164,22 @@ def authorization_headers(
     )
 
 
-def advice_on_refusal(login: Login, skew: float) -> str:
+def advice_on_refusal(login: Login, error: ApiError) -> str:
     """Say whose credentials were refused, and what to check.
 
     :param login: the login that was refused.
-    :param skew: how far our clock is ahead of the server's, in seconds.
+    :param error: the answer that refused it.
     """
     who = f"Connection '{login.conn_id}', {login.identity}"
-    if abs(skew) > MAX_CLOCK_SKEW * 0.9:
-        way = "ahead of" if skew > 0 else "behind"
-        off = f"this machine's clock is {duration(abs(skew))} {way} the server's"
+    if abs(error.skew) > MAX_CLOCK_SKEW * 0.9:
+        way = "ahead of" if error.skew > 0 else "behind"
+        off = f"this machine's clock is {duration(abs(error.skew))} {way} the server's"
         return f"{who}: {off}; 15 min are allowed. Set the clock."
+    if _LOCKED.search(error.message):
+        return (
+            f"{who}: the key is locked for 5 min, after more than five wrong signatures in a row. If its secret is"
+            " right here, look for the client that has a wrong one; then try again."
+        )
     if login.auth == "password":
         check = "check user, password and 'domain_name' (the account's name, not its id)"
     elif login.auth == "token":
@@ -178,9 +187,7 @@ def advice_on_refusal(login: Login, skew: float) -> str:
     elif login.auth == "agency":
         check = "check the agency's trust and permissions"
     else:
-        check = (
-            "check that the key exists and is active, that the secret belongs to it, and that it is this cloud's key"
-        )
+        check = "check that the key exists and is active, that the secret belongs to it, and that it is of this cloud"
         if login.credentials and login.credentials.security_token:
             check += "; temporary keys expire"
-    return f"{who}: {check}. It is not tried again, since failures in a row lock a key."
+    return f"{who}: {check}. This process does not try it again for now, since failures in a row lock a key."

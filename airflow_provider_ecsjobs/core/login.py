@@ -143,6 +143,8 @@ def _read(answer: Answer | Trouble, what: str, *, now: float) -> dict[str, Any] 
     if body is not None and 200 <= answer.status < 300:
         return body
     error = read_error(answer, body, now=now)
+    if answer.status == 404:  # an address that is wrong; nothing that is waited for is missing
+        error = replace(error, kind=ErrorKind.REJECTED)
     return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now))
 
 

@@ -28,7 +28,8 @@ FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
+RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
+"""What a template without a value renders to, in lower case."""
 
 
 class Outcome(StrEnum):
@@ -117,7 +118,7 @@ def check_job_id(value: Any) -> str:
         raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{hint}.")
     if not value.strip():
         raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
-    if value.strip().lower() in _RENDERED_NOTHING:
+    if value.strip().lower() in RENDERED_NOTHING:
         raise EcsInvalidJobIdError(
             f"job_id is {_shown(value)}: the template or XCom it comes from had no value. Check that the task which"
             " should push it did so, and the key it was pulled with."
@@ -162,14 +163,19 @@ class Wait:
         :param now: the time.
         :return: the end of the wait, or ``None`` to go on.
         """
-        if isinstance(answer, Job):
-            return self._saw_job(answer, now) or self._past_deadline(now)
-        return self._saw_error(answer, now) or self._past_deadline(now)
+        end = self._saw_job(answer, now) if isinstance(answer, Job) else self._saw_error(answer, now)
+        is_over = self.policy.deadline is not None and now >= self.policy.deadline
+        return self.give_up(now) if end is None and is_over else end
 
     def take_reports(self) -> list[Report]:
         """Give what is to be logged since the last call."""
         reports, self.reports = self.reports, []
         return reports
+
+    @property
+    def asked_pause(self) -> float:
+        """The pause in seconds that the last answer asked for; 0 if it asked for none."""
+        return (self._last_error.retry_after if self._last_error else None) or 0.0
 
     def pause(self, now: float, spread: float) -> float:
         """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
@@ -180,10 +186,8 @@ class Wait:
         policy = self.policy
         if self.failures:
             seconds = backoff(self.failures, policy.max_poll_interval, spread)
-            asked = self._last_error.retry_after if self._last_error else None
-            if asked is not None:
-                # Not before the time asked for; spread behind it, as others were told the same time.
-                seconds = max(seconds, asked * (1 + JITTER * spread))
+            # Not before the time asked for; spread behind it, as others were told the same time.
+            seconds = max(seconds, self.asked_pause * (1 + JITTER * spread))
         else:
             seconds = gap(now - policy.started, policy.poll_interval, policy.max_poll_interval, spread)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
@@ -288,13 +292,13 @@ class Wait:
             f" The API said: {error}"
         )
 
-    def _past_deadline(self, now: float) -> WaitEnd | None:
-        deadline, started = self.policy.deadline, self.policy.started
-        if deadline is None or now < deadline:
-            return None
+    def give_up(self, now: float) -> WaitEnd:
+        """End the wait at its deadline, without another look."""
+        started = self.policy.started
+        allowed = "" if self.policy.deadline is None else f", the limit is {duration(self.policy.deadline - started)}"
         message = (
-            f"ECS job {self.job_id} had not finished after {duration(now - started)}, the limit is"
-            f" {duration(deadline - started)} ({self._last_seen()}). The job goes on: there is no API that cancels it."
+            f"ECS job {self.job_id} had not finished after {duration(now - started)}{allowed} ({self._last_seen()})."
+            " The job goes on: there is no API that cancels it."
         )
         if self._last_error:
             message += f" Last error: {self._last_error}"

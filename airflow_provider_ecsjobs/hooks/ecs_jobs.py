@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsConfigError, ErrorKind
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsConfigError, EcsUnauthorizedError, ErrorKind
 from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -22,17 +19,14 @@ from airflow_provider_ecsjobs.core.waiting import (
     check_job_id,
 )
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
+from airflow_provider_ecsjobs.hooks.connection import read_settings
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Connection
-
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.waiting import WaitEnd
     from airflow_provider_ecsjobs.transport.settings import Settings
     from airflow_provider_ecsjobs.transport.sync import SyncClient
-
-log = logging.getLogger(__name__)
 
 
 class EcsJobsHook(BaseHook):
@@ -130,7 +124,7 @@ class EcsJobsHook(BaseHook):
         message = f"ECS job {job_id} can't be queried: {answer}"
         if answer.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
-        raise EcsApiError(message, answer)
+        raise (EcsUnauthorizedError if answer.is_refusal else EcsApiError)(message, answer)
 
     def wait_for_job(
         self,
@@ -191,7 +185,7 @@ class EcsJobsHook(BaseHook):
             return False, str(error)
         if failure is None:
             return True, describe_access(access.login, access.project_id)
-        return False, diagnose(access.login, failure)
+        return False, diagnose(access.login, failure, project_known=bool(access.project_id))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -209,65 +203,3 @@ class EcsJobsHook(BaseHook):
         """Carry a wait out in this process, to its end whichever it is."""
         client = self.get_conn()
         return client.run(flows.wait_for_job(client.access, wait, client.ambient))
-
-
-def read_settings(conn_id: str, region: str | None, project_id: str | None, service: str) -> Settings:
-    """Look a connection up in Airflow, check it, and have its secrets masked in logs.
-
-    :param conn_id: the connection's id.
-    :param region: used in place of the connection's.
-    :param project_id: used in place of the connection's.
-    :param service: the service whose jobs are meant.
-    :raises AirflowNotFoundException: there is no such connection.
-    :raises EcsConfigError: a field of it is missing or wrong.
-    """
-    from airflow.providers.common.compat.sdk import mask_secret
-
-    from airflow_provider_ecsjobs.transport.settings import ConnectionFields, Settings
-
-    check_names(conn_id, region, project_id, service)
-    connection = BaseHook.get_connection(conn_id)
-    settings = Settings.from_connection(
-        ConnectionFields(
-            conn_id=conn_id,
-            login=connection.login or "",
-            password=connection.password or "",
-            host=connection.host or "",
-            schema=connection.schema or "",
-            port=connection.port,
-            extra=_extra_of(connection),
-        ),
-        region=region or None,
-        project_id=project_id or None,
-        service=service,
-    )
-    for secret in settings.secrets:
-        mask_secret(secret)
-    if settings.verify is False:
-        log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
-    return settings
-
-
-def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:
-    """Check that the names are texts: a template rendered natively, or an old trigger, may hold anything.
-
-    :raises EcsConfigError: one is not.
-    """
-    if not isinstance(conn_id, str) or not conn_id.strip():
-        raise EcsConfigError(f"huawei_ecs_conn_id is {clean(repr(conn_id), 100)}; expected the id of a connection.")
-    for name, value in (("region", region), ("project_id", project_id), ("service", service)):
-        if not isinstance(value, str) and (value is not None or name == "service"):
-            raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
-
-
-def _extra_of(connection: Connection) -> dict[str, Any]:
-    if not connection.extra:
-        return {}
-    try:
-        extra = json.loads(connection.extra)
-    except ValueError:
-        extra = None
-    if not isinstance(extra, dict):
-        # Without its text: it may hold a token. Without the cause: a JSON error shows the document.
-        raise EcsConfigError(f"Connection '{connection.conn_id}': extra is not a JSON object.") from None
-    return extra

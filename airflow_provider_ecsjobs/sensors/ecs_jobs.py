@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -18,8 +19,6 @@ from airflow_provider_ecsjobs.core.waiting import (
 )
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
-    EcsJobNotFound,
-    EcsJobNotFoundNoRetry,
     EcsJobTimeout,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -61,6 +60,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
+    _asked_pause = 0.0
     ui_color = "#f3e2e0"
 
     def __init__(
@@ -86,6 +86,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         self.project_id = project_id
         self.service = service
         self.deferrable = deferrable
+        seconds_of("poke_interval", self.poke_interval)  # Airflow allows 0, which would leave no pause at all
         self.payment_timeout = (
             None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
         )
@@ -117,10 +118,14 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         now = time.time()
         first = self._first_poke(context)
         wait = Wait(checked_job_id(self.job_id), self._policy(now if first is None else first.timestamp()))
-        if first is not None:  # an unpaid order has been so since the first poke, which warned of it
-            wait.pending_since = wait.policy.started
+        answer = self._ask(wait)
+        if first is not None and isinstance(answer, Job):
+            # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.
+            began = answer.begin_time
+            wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
-            end = self._look(wait)
+            end = self._saw(wait, answer)
+            self._asked_pause = wait.asked_pause
             return PokeReturnValue(end is not None, None if end is None else self._result(end))
 
     def on_kill(self) -> None:
@@ -138,9 +143,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         )
 
     @property
-    def _missing(self) -> type[EcsJobNotFound]:
-        # Airflow skips a task with soft_fail on any Airflow exception; a missing job must not hide behind that.
-        return EcsJobNotFound if self.soft_fail or self.never_fail else EcsJobNotFoundNoRetry
+    def _may_skip(self) -> bool:
+        return bool(self.soft_fail or self.never_fail)
 
     def _first_poke(self, context: Context) -> Any:
         """Tell when a rescheduled sensor poked for the first time; ``None`` in its first poke, or in another mode."""
@@ -160,7 +164,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         waited, policy = run_duration(), self._policy(0.0)
-        pause = gap(waited, policy.poll_interval, policy.max_poll_interval, random.random())  # noqa: S311 - no secret
+        pause = self._asked_pause or gap(waited, policy.poll_interval, policy.max_poll_interval, random.random())  # noqa: S311 - no secret
         return max(min(pause, self.timeout - waited), 0.0)
 
     @contextmanager
@@ -169,7 +173,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         try:
             yield
         except (EcsJobFailed, EcsJobTimeout) as error:
-            if not (self.soft_fail or self.never_fail):
+            if not self._may_skip:
                 raise
             self.log.warning("%s", error)
             raise AirflowSkipException(str(error)) from error

@@ -23,7 +23,8 @@ import certifi
 from yarl import URL
 
 from airflow_provider_ecsjobs.core.access import Access
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.errors import EcsConfigError
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Ask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ MAX_CONNECTIONS = 8
 """How many connections a client holds at most: at 0.1 s an answer they carry 80 polls a second."""
 KEEPALIVE_SECONDS = 90.0
 """How long an idle connection is kept: longer than the longest gap between polls, so that TLS is set up once."""
+SETTINGS_AGE = 60.0
+"""How old settings may be for a new user, in seconds: so a connection that was mended is picked up."""
 
 
 class AsyncClient:
@@ -93,7 +96,7 @@ class AsyncClient:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             answer = None
-            if isinstance(step, Request):
+            if isinstance(step, (Request, Ask)):
                 answer = await self._ask(step)
             elif isinstance(step, Sleep):
                 await asyncio.sleep(step.seconds)
@@ -119,31 +122,35 @@ class AsyncClient:
         if not task.cancelled():
             task.exception()  # looked at, for the case that nobody waits for it any more
 
-    async def _ask(self, request: Request) -> Answer | Trouble:
+    async def _ask(self, step: Request | Ask) -> Answer | Trouble | None:
+        # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
+        async with self._slots:
+            request = step.make() if isinstance(step, Ask) else step
+            return None if request is None else await self._send(request)
+
+    async def _send(self, request: Request) -> Answer | Trouble:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
         proxy_headers = _proxy_headers(proxy)
         # aiohttp gives the proxy its own headers only where it is asked for a tunnel.
         tunnelled = request.url.startswith("https:")
-        # Waiting for one's turn is not the server's slowness: the clock starts behind it.
-        async with self._slots:
-            try:
-                async with (
-                    asyncio.timeout(settings.connect_timeout + settings.read_timeout),
-                    self._session.request(
-                        request.method,
-                        URL(request.url, encoded=True),
-                        headers=request.headers if tunnelled else {**request.headers, **proxy_headers},
-                        data=request.body or None,
-                        allow_redirects=False,
-                        proxy=None if proxy is None else proxy.url,
-                        proxy_headers=proxy_headers if tunnelled else None,
-                    ) as response,
-                ):
-                    body = await _read(response)
-                    headers = {name.lower(): value for name, value in response.headers.items()}
-            except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-                return trouble(request, error, settings)
+        try:
+            async with (
+                asyncio.timeout(settings.connect_timeout + settings.read_timeout),
+                self._session.request(
+                    request.method,
+                    URL(request.url, encoded=True),
+                    headers=request.headers if tunnelled else {**request.headers, **proxy_headers},
+                    data=request.body or None,
+                    allow_redirects=False,
+                    proxy=None if proxy is None else proxy.url,
+                    proxy_headers=proxy_headers if tunnelled else None,
+                ) as response,
+            ):
+                body = await _read(response)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
+            return trouble(request, error, settings)
         if body is None:
             return trouble(request, "the answer was too large", settings)
         return Answer(response.status, headers, body)
@@ -182,8 +189,17 @@ def make_ssl_context(settings: Settings) -> ssl.SSLContext:
 
 @dataclass
 class _Lease:
+    """A client that is shared, and by how many.
+
+    :param opening: reads the connection and opens the client.
+    :param checked: when the connection was read, by the loop's clock.
+    :param checking: reads it again, for a user that came long after.
+    """
+
     opening: asyncio.Task[AsyncClient]
+    checked: float
     users: int = 0
+    checking: asyncio.Task[Settings | None] | None = None
 
 
 _leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Lease]] = WeakKeyDictionary()
@@ -194,13 +210,12 @@ async def shared_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) 
     """Use the client that all users of ``key`` in this event loop share.
 
     :param key: what makes two users the same: the connection and what was set beside it.
-    :param load: reads the settings; called once, by the first user.
+    :param load: reads the settings. Called by the first user, and again if another one comes more than
+        :data:`SETTINGS_AGE` later: if they have changed by then, it is given a client of its own time.
     :raises Exception: whatever ``load`` raises, for all who waited for it; the next user tries again.
     """
     leases = _leases.setdefault(asyncio.get_running_loop(), {})
-    lease = leases.get(key)
-    if lease is None or _has_failed(lease):
-        lease = leases[key] = _Lease(asyncio.ensure_future(_open(load)))
+    lease = await _lease_for(leases, key, load)
     lease.users += 1
     try:
         # Shielded: one user that is cancelled must not take the opening away from the others.
@@ -213,6 +228,22 @@ async def shared_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) 
             await _close(lease)
 
 
+async def _lease_for(leases: dict[Hashable, _Lease], key: Hashable, load: Callable[[], Awaitable[Settings]]) -> _Lease:
+    now = asyncio.get_running_loop().time()
+    lease = leases.get(key)
+    if lease is not None and lease.opening.done() and not _has_failed(lease) and now - lease.checked > SETTINGS_AGE:
+        if lease.checking is None or lease.checking.done():
+            lease.checking = asyncio.ensure_future(_try_to_load(load))
+        settings = await asyncio.shield(lease.checking)
+        lease.checked = asyncio.get_running_loop().time()
+        if leases.get(key) is lease and settings not in (None, lease.opening.result().settings):
+            del leases[key]  # its users keep it until they leave
+        lease = leases.get(key)
+    if lease is None or _has_failed(lease):
+        lease = leases[key] = _Lease(asyncio.ensure_future(_open(load)), checked=now)
+    return lease
+
+
 def _has_failed(lease: _Lease) -> bool:
     opening = lease.opening
     return opening.done() and (opening.cancelled() or opening.exception() is not None)
@@ -220,7 +251,18 @@ def _has_failed(lease: _Lease) -> bool:
 
 async def _open(load: Callable[[], Awaitable[Settings]]) -> AsyncClient:
     settings = await load()
-    return AsyncClient(settings, await asyncio.to_thread(make_ssl_context, settings), partial(_try_to_load, load))
+    context = await asyncio.to_thread(_checked_ssl_context, settings)
+    return AsyncClient(settings, context, partial(_try_to_load, load))
+
+
+def _checked_ssl_context(settings: Settings) -> ssl.SSLContext:
+    try:
+        return make_ssl_context(settings)
+    except (OSError, ssl.SSLError) as error:
+        raise EcsConfigError(
+            f"Connection '{settings.login.conn_id}': the CA bundle {settings.ca_file} (extra 'verify' or"
+            f" REQUESTS_CA_BUNDLE) can't be used: {error}"
+        ) from None
 
 
 async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import ssl
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -115,16 +116,18 @@ class FieldChecker:
         value = self._extra.get(name)
         if isinstance(value, bool):
             return value
+        accepted = "true, false, or the path of a CA bundle"
+        if value is not None and not isinstance(value, str):
+            self.fail(f"extra '{name}'", f"is {_shown(value)}", accepted)
         text = self.text(name)
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
         if text:
             try:
-                with open(text, "rb"):  # noqa: PTH123 - only whether it can be read
-                    pass
-            except OSError as error:
-                problem = f"is {_shown(text)}, which can't be read ({error.strerror})"
-                self.fail(f"extra '{name}'", problem, "true, false, or the path of a CA bundle")
+                ssl.create_default_context(cafile=text)
+            except (OSError, ssl.SSLError) as error:
+                reason = getattr(error, "reason", None) or error.strerror
+                self.fail(f"extra '{name}'", f"is {_shown(text)}, which can't be used ({reason})", accepted)
         return text or True
 
     def endpoint_or(self, name: str, default: str) -> str:

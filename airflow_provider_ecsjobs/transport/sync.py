@@ -12,9 +12,10 @@ import requests.auth
 import urllib3.exceptions
 
 from airflow_provider_ecsjobs.core.access import Access, establish
-from airflow_provider_ecsjobs.core.errors import EcsApiError
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Ask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.core.identity import authorization_headers
+from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 
 if TYPE_CHECKING:
@@ -42,11 +43,24 @@ class LoginAuth(requests.auth.AuthBase):
         """Add the signature or the token.
 
         :raises EcsApiError: logging in failed.
+        :raises EcsConfigError: the URL is not one of the connection's endpoints.
+        :raises TypeError: the body is not at hand to be signed.
         """
+        login = self._client.settings.login
+        parts = urlsplit(prepared.url or "")
+        known = {urlsplit(endpoint).netloc for endpoint in (login.endpoint, login.iam_endpoint)}
+        if parts.netloc not in known:
+            raise EcsConfigError(
+                f"Connection '{login.conn_id}': credentials are not sent to {clean(parts.netloc, 200)}, only to"
+                f" {' and '.join(sorted(known - {''}))}."
+            )
+        body = prepared.body or b""
+        if not isinstance(body, (str, bytes)):
+            raise TypeError(
+                "A signed request needs its whole body: pass text, bytes or json=, not a file or generator."
+            )
         access = self._client.log_in()
         assert access.identity is not None
-        parts = urlsplit(prepared.url or "")
-        body = prepared.body or b""
         prepared.headers.update(
             authorization_headers(
                 access.identity,
@@ -58,11 +72,18 @@ class LoginAuth(requests.auth.AuthBase):
                     "Content-Type": prepared.headers.get("Content-Type", "application/json"),
                     "X-Project-Id": access.project_id,
                 },
-                body=body.encode() if isinstance(body, str) else bytes(body),
+                body=body.encode() if isinstance(body, str) else body,
                 now=time.time(),
             )
         )
         return prepared
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect: it would take tokens and a signed Host elsewhere."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class SyncClient:
@@ -79,7 +100,7 @@ class SyncClient:
         self.ambient = Ambient(time.time, random.random)
         self._logger = logger
         self._reload = reload
-        self.session = requests.Session()
+        self.session = _Session()
         """A ``requests`` session that authorizes whatever is asked with it; it sets no timeouts of its own."""
         # Else requests would read .netrc, and take proxies and certificates in another order than the connection says.
         self.session.trust_env = False
@@ -108,7 +129,8 @@ class SyncClient:
         """
         failure = self.run(establish(self.access, self.ambient))
         if failure is not None:
-            raise EcsApiError(f"Connection '{self.settings.login.conn_id}': can't log in: {failure}", failure)
+            kind = EcsUnauthorizedError if failure.is_refusal else EcsApiError
+            raise kind(f"Connection '{self.settings.login.conn_id}': can't log in: {failure}", failure)
         return self.access
 
     def run(self, flow: Flow[_T]) -> _T:
@@ -124,8 +146,11 @@ class SyncClient:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             answer = None
-            if isinstance(step, Request):
-                answer = self._ask(step)
+            if isinstance(step, Ask):
+                request = step.make()
+                answer = None if request is None else self._send(request)
+            elif isinstance(step, Request):
+                answer = self._send(step)
             elif isinstance(step, Sleep):
                 time.sleep(step.seconds)
             elif isinstance(step, Report):
@@ -136,7 +161,7 @@ class SyncClient:
                 settings = self._reload()
                 answer = None if settings is None else settings.login
 
-    def _ask(self, request: Request) -> Answer | Trouble:
+    def _send(self, request: Request) -> Answer | Trouble:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
         # None, rather than no entry, also keeps the session's own proxy out of a direct request.
@@ -157,7 +182,7 @@ class SyncClient:
             ) as response:
                 body = self._read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return trouble(request, error, settings)
         if body is None:
             return trouble(request, "the answer was too large or too slow", settings)
@@ -168,7 +193,8 @@ class SyncClient:
         deadline = time.monotonic() + self.settings.read_timeout
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(_CHUNK):
+        # Not iter_content, which would wait until a whole chunk has come in, however slowly.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES or time.monotonic() > deadline:

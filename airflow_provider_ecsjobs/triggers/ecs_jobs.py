@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import math
+import random
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.transport.settings import Settings
 
 _Default = TypeVar("_Default", float, None)
+LAST_LOOK_SECONDS = 60.0
+"""How long the poll at the deadline may take, its turn in the queue included, in seconds."""
 _TRANSPORT = "airflow_provider_ecsjobs.transport.aio"
 # Not looked up in sys.modules, which has the module while another thread is still importing it.
 _loaded: list[ModuleType] = []
@@ -145,10 +148,24 @@ class EcsJobTrigger(BaseTrigger):
         )
 
     async def _wait(self) -> WaitEnd:
-        from airflow_provider_ecsjobs.hooks.ecs_jobs import check_names
+        from airflow_provider_ecsjobs.hooks.connection import check_names
 
         check_names(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
         wait = Wait(check_job_id(self.job_id), self._policy())
+        deadline = wait.policy.deadline
+        patience = None if deadline is None else max(deadline - time.time(), 0.0) + LAST_LOOK_SECONDS
+        try:
+            async with asyncio.timeout(patience) as limit:
+                return await self._wait_for(wait)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            # An endpoint that hangs: the poll at the deadline still queues behind those of other waits.
+            return wait.give_up(time.time())
+
+    async def _wait_for(self, wait: Wait) -> WaitEnd:
+        from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError
+
         aio = await _transport()
         key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
         look_first = False
@@ -158,7 +175,7 @@ class EcsJobTrigger(BaseTrigger):
                     flow = flows.wait_for_job(client.access, wait, client.ambient, look_first=look_first)
                     end: WaitEnd = await client.run(flow, self.log)
                     return end
-            except _ConnectionLookupError as failure:
+            except ConnectionLookupError as failure:
                 # The metadata database or secrets backend is away: trouble that passes, like the API's own.
                 error = ApiError(ErrorKind.TRANSIENT, str(failure))
                 ended = wait.saw(error, time.time())
@@ -166,28 +183,13 @@ class EcsJobTrigger(BaseTrigger):
                     self.log.log(report.level, "%s", report.message)
                 if ended is not None:
                     return ended
-                await asyncio.sleep(wait.pause(time.time(), 0.5))
+                await asyncio.sleep(wait.pause(time.time(), random.random()))  # noqa: S311 - no secret
                 look_first = True
 
     async def _settings(self) -> Settings:
-        from airflow.providers.common.compat.sdk import AirflowNotFoundException
-        from asgiref.sync import sync_to_async
+        from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop
 
-        from airflow_provider_ecsjobs.hooks.ecs_jobs import read_settings
-
-        try:
-            return await sync_to_async(read_settings)(
-                self.huawei_ecs_conn_id, self.region, self.project_id, self.service
-            )
-        except EcsJobsError:
-            raise
-        except AirflowNotFoundException as error:
-            raise EcsConfigError(clean(error, 500)) from None
-        except Exception as error:
-            what = f"{type(error).__name__}: {clean(error, 300)}"
-            raise _ConnectionLookupError(
-                f"the Airflow connection '{self.huawei_ecs_conn_id}' could not be looked up: {what}"
-            ) from error
+        return await read_settings_off_loop(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
 
     def _policy(self) -> WaitPolicy:
         seen_status = clean(self.seen_status, 100)
@@ -210,10 +212,6 @@ class EcsJobTrigger(BaseTrigger):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise EcsConfigError(f"the trigger's {name} is {clean(repr(value), 100)}; expected a number.")
         return float(value)
-
-
-class _ConnectionLookupError(Exception):
-    """The connection could not be looked up, for a reason that may pass."""
 
 
 async def _transport() -> ModuleType:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.access import Access
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
 from airflow_provider_ecsjobs.core.identity import Login
 from airflow_provider_ecsjobs.core.signing import Credentials
 
@@ -79,6 +79,8 @@ class Scripted:
             sent = self._do(step)
 
     def _do(self, step: Any) -> Any:
+        if isinstance(step, Ask):
+            step = step.make()
         if isinstance(step, Request):
             self.requests.append(step)
             return self.serve(step)

@@ -256,3 +256,28 @@ def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Answer, 
     driver = Scripted(lambda _: reply)
     failure = driver.run(check_access(access_of(), driver.ambient))
     assert (failure is None) is fine
+
+
+@pytest.mark.parametrize("auth", ["password", "agency"])
+def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(auth: str) -> None:
+    not_found = answer(404, {"error": {"code": "404", "message": "no such page"}})
+    driver = Scripted(lambda _: not_found)
+    error = driver.run(look(access_of(auth), "j", driver.ambient))
+    assert error.kind is ErrorKind.REJECTED
+    assert "asking " in str(error)
+
+
+def test_a_locked_key_is_said_to_be_locked() -> None:
+    locked = answer(401, {"error_code": "APIGW.0301", "error_msg": "AK access failed to reach the limit,forbidden"})
+    driver = Scripted(lambda _: locked)
+    error = driver.run(look(access_of(), "j", driver.ambient))
+    assert "the key is locked for 5 min" in str(error)
+
+
+def test_a_clock_set_back_does_not_keep_a_key_refused() -> None:
+    cloud, access = Cloud(), access_of()
+    cloud.revoked = {"Access=AK,"}
+    cloud.look(access)
+    cloud.revoked = set()
+    cloud.driver.now -= 86_400
+    assert isinstance(cloud.look(access), Job)

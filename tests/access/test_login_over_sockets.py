@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from forward_proxy import ForwardProxy
 
-from airflow_provider_ecsjobs.emulator import Emulator
+from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsUnauthorizedError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.transport.aio import MAX_CONNECTIONS
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -143,8 +146,6 @@ def test_a_wrong_key_fails_a_worker_at_once(slow_cloud: Emulator, connect: Calla
 
 
 def test_a_clock_that_is_off_is_said_to_be(connect: Callable[..., None]) -> None:
-    import time
-
     with Emulator(clock=lambda: time.time() + 3630) as emulator:
         connect(emulator)
         works, text = EcsJobsHook().test_connection()
@@ -191,6 +192,83 @@ def test_certificates_are_checked_unless_told_not_to(
         connect(emulator, extra={"verify": False})
         assert asyncio.run(event_of(emulator.start_job()))["outcome"] == "finished"
         assert EcsJobsHook().test_connection()[0]
+
+
+def test_a_failed_job_whose_query_goes_first_is_nobody_elses(
+    slow_cloud: Emulator, connect: Callable[..., None]
+) -> None:
+    connect(slow_cloud)
+    failed = slow_cloud.plant_job(
+        {"status": "FAIL", "error_code": "Common.0021", "fail_reason": "CollectInfoTask-fail"}
+    )
+    running = [slow_cloud.start_job() for _ in range(20)]
+    slow_cloud.fault(Fault(path=failed, delay=0.5))  # all others come while it is under way
+
+    async def wait_for_all() -> list[dict[str, Any]]:
+        first = asyncio.ensure_future(event_of(failed, poll_interval=0.05, max_poll_interval=0.05))
+        await until(lambda: slow_cloud.counters["faults"])
+        return await asyncio.gather(first, *(event_of(job_id) for job_id in running))
+
+    events = asyncio.run(wait_for_all())
+    assert [event["job"]["job_id"] for event in events] == [failed, *running]
+    assert [event["job"]["status"] for event in events] == ["FAIL"] + ["SUCCESS"] * 20
+
+
+def test_a_key_removed_while_waits_queue_is_sent_by_those_under_way_at_most(
+    slow_cloud: Emulator, connect: Callable[..., None]
+) -> None:
+    connect(slow_cloud)
+    slow_cloud.fault(Fault(path="/jobs/", times=10_000, delay=0.1))
+
+    async def remove_half_way() -> list[dict[str, Any]]:
+        waits = asyncio.ensure_future(events_of(100, slow_cloud.start_job(run_seconds=600)))
+        await until(lambda: slow_cloud.counters["requests"] > 30)
+        slow_cloud.remove_key("EMULATORACCESSKEY")
+        return await waits
+
+    events = asyncio.run(remove_half_way())
+    assert {event["outcome"] for event in events} == {"unauthorized"}
+    assert slow_cloud.counters["unauthorized"] <= MAX_CONNECTIONS
+
+
+def test_the_deadline_holds_while_the_endpoint_hangs(
+    slow_cloud: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_ecsjobs.triggers.ecs_jobs.LAST_LOOK_SECONDS", 0.1)
+    connect(slow_cloud)
+    slow_cloud.fault(Fault(times=10_000, delay=3600))
+
+    async def wait() -> list[dict[str, Any]]:
+        async with asyncio.timeout(30):
+            return await events_of(40, slow_cloud.start_job(), deadline=time.time() + 0.3)
+
+    events = asyncio.run(wait())
+    assert {event["outcome"] for event in events} == {"timeout"}
+    assert "its status was never seen" in events[0]["message"]
+
+
+def test_a_connection_mended_meanwhile_serves_the_next_wait(
+    slow_cloud: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airflow_provider_ecsjobs.transport.aio.SETTINGS_AGE", 0.0)
+
+    async def wait() -> dict[str, Any]:
+        connect(slow_cloud, host="http://127.0.0.1:9")
+        lost = asyncio.ensure_future(event_of(slow_cloud.start_job()))
+        await until(lambda: [lease for lease in leases() if lease.opening.done()])
+        connect(slow_cloud)
+        event = await event_of(slow_cloud.start_job())
+        assert not lost.done()
+        lost.cancel()
+        await asyncio.wait([lost])
+        assert leases() == []
+        return event
+
+    assert asyncio.run(wait())["outcome"] == "finished"
+
+
+def leases() -> list[Any]:
+    return list(aio._leases.get(asyncio.get_running_loop(), {}).values())
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ from core_samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 
 from airflow_provider_ecsjobs.core.access import Access
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
 from airflow_provider_ecsjobs.core.identity import Login
 from airflow_provider_ecsjobs.core.job import Job
@@ -64,6 +64,9 @@ class Drive:
 
     def take(self, step: Any) -> Any:
         match step:
+            case Ask(make):
+                request = make()
+                return None if request is None else self.take(request)
             case Request():
                 self.requests.append(step)
                 assert len(self.requests) < 1000

@@ -42,7 +42,7 @@ BAD_FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "a read timeout that is no number": ({}, {"read_timeout": "nan"}, "read_timeout", "seconds"),
     "a connect timeout without end": ({}, {"connect_timeout": "inf"}, "connect_timeout", "seconds"),
     "a connect timeout that is a list": ({}, {"connect_timeout": [1]}, "connect_timeout", "seconds"),
-    "a verify that is a number": ({}, {"verify": 1.5}, "verify", "text"),
+    "a verify that is a number": ({}, {"verify": 1.5}, "verify", "true, false, or the path of a CA bundle"),
     "a security token that is an object": ({}, {"security_token": {"a": "canary"}}, "security_token", "text"),
 }
 

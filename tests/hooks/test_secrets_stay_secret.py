@@ -158,10 +158,10 @@ def test_the_repr_of_a_request_shows_no_header() -> None:
 def test_secrets_are_masked_in_airflows_logs(
     emulator: Emulator, set_connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.providers.common.compat import sdk
-
     masked: list[str] = []
-    monkeypatch.setattr(sdk, "mask_secret", lambda secret, *args: masked.append(secret), raising=False)
+    monkeypatch.setattr(
+        "airflow_provider_ecsjobs.hooks.connection.mask_secret", lambda secret, *args: masked.append(secret)
+    )
     set_connection(**emulator.connection(security_token=TOKEN))
 
     assert EcsJobsHook().settings

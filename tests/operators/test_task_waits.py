@@ -190,13 +190,17 @@ def test_a_missing_job_is_not_retried(make: Make, deferrable: bool, connected: E
     assert connected.counters["requests"] == 1
 
 
-def test_refused_credentials(make: Make, deferrable: bool, connected: Emulator, set_connection: Make) -> None:
+def test_refused_credentials_are_not_retried(
+    make: Make, deferrable: bool, connected: Emulator, set_connection: Make
+) -> None:
     set_connection(**{**connected.connection(), "password": "another"})
 
     with pytest.raises(EcsUnauthorizedError, match=r"APIG[W]?\.0301") as caught:
         make("job-1", deferrable=deferrable).execute(CONTEXT)
 
-    assert not isinstance(caught.value, AirflowException)
+    # Failures in a row lock a key.
+    assert isinstance(caught.value, AirflowFailException)
+    assert connected.counters["requests"] == 1
 
 
 def test_an_unreachable_api_can_be_retried(make: Make, set_connection: Make, ecs_emulator: Emulator) -> None:

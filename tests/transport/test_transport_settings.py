@@ -116,7 +116,7 @@ def test_a_password_needs_iam_even_if_the_project_is_known() -> None:
         ({"extra": {"read_timeout": True}}, "'read_timeout'", "number of seconds"),
         ({"extra": {"read_timeout": "nan"}}, "'read_timeout'", "number of seconds"),
         ({"extra": {"verify": "/no/such/file.pem"}}, "'verify'", "path of a CA bundle"),
-        ({"extra": {"verify": 5}}, "'verify'", "a text"),
+        ({"extra": {"verify": 5}}, "'verify'", "true, false"),
         ({"extra": {"proxy": f"socks5://u:{CANARY}@h:1"}}, "'proxy'", "http://user:password@proxy"),
         ({"extra": {"proxy": f"http://u:{CANARY}@h:port"}}, "'proxy'", "a proxy such as"),
         ({"host": "ftp://x"}, "host", "'http' or 'https'"),

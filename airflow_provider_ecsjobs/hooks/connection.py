@@ -1,0 +1,116 @@
+"""Looks a connection up in Airflow, and makes checked settings of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
+
+from airflow_provider_ecsjobs.core.errors import EcsConfigError
+from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.waiting import RENDERED_NOTHING
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_provider_ecsjobs.transport.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class ConnectionLookupError(Exception):
+    """The connection could not be looked up, for a reason that may pass: database or secrets backend are away."""
+
+
+def read_settings(conn_id: str, region: str | None, project_id: str | None, service: str | None) -> Settings:
+    """Look a connection up in Airflow, check it, and have its secrets masked in logs.
+
+    :param conn_id: the connection's id.
+    :param region: used in place of the connection's.
+    :param project_id: used in place of the connection's.
+    :param service: the service whose jobs are meant.
+    :raises AirflowNotFoundException: there is no such connection.
+    :raises EcsConfigError: a field of it is missing or wrong.
+    """
+    check_names(conn_id, region, project_id, service)
+    return settings_of(BaseHook.get_connection(conn_id), conn_id, region, project_id, service)
+
+
+async def read_settings_off_loop(
+    conn_id: str, region: str | None, project_id: str | None, service: str | None
+) -> Settings:
+    """Do the same for the triggerer, in a thread.
+
+    :raises EcsConfigError: there is no such connection, or a field of it is missing or wrong.
+    :raises ConnectionLookupError: it could not be looked up.
+    """
+    from asgiref.sync import sync_to_async
+
+    check_names(conn_id, region, project_id, service)
+    try:
+        connection = await sync_to_async(BaseHook.get_connection)(conn_id)
+    except AirflowNotFoundException as error:
+        raise EcsConfigError(clean(error, 500)) from None
+    except Exception as error:
+        what = f"{type(error).__name__}: {clean(error, 300)}"
+        raise ConnectionLookupError(f"the Airflow connection '{conn_id}' could not be looked up: {what}") from error
+    return await sync_to_async(settings_of)(connection, conn_id, region, project_id, service)
+
+
+def settings_of(
+    connection: Connection, conn_id: str, region: str | None, project_id: str | None, service: str | None
+) -> Settings:
+    """Check a connection that has been looked up, and have its secrets masked in logs.
+
+    :raises EcsConfigError: a field of it is missing or wrong.
+    """
+    from airflow_provider_ecsjobs.transport.settings import ConnectionFields, Settings
+
+    settings = Settings.from_connection(
+        ConnectionFields(
+            conn_id=conn_id,
+            login=connection.login or "",
+            password=connection.password or "",
+            host=connection.host or "",
+            schema=connection.schema or "",
+            port=connection.port,
+            extra=_extra_of(connection),
+        ),
+        region=region or None,
+        project_id=project_id or None,
+        service=service or "ecs",
+    )
+    for secret in settings.secrets:
+        mask_secret(secret)
+    if settings.verify is False:
+        log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
+    return settings
+
+
+def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:
+    """Check that the names are texts: a template rendered natively, or an old trigger, may hold anything.
+
+    :raises EcsConfigError: one is not.
+    """
+    if not isinstance(conn_id, str) or not conn_id.strip():
+        raise EcsConfigError(f"huawei_ecs_conn_id is {clean(repr(conn_id), 100)}; expected the id of a connection.")
+    for name, value in (("region", region), ("project_id", project_id), ("service", service)):
+        if value is not None and not isinstance(value, str):
+            raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
+        if value is not None and value.strip().lower() in RENDERED_NOTHING:
+            raise EcsConfigError(f"{name} is {value!r}: the template it comes from had no value.")
+
+
+def _extra_of(connection: Connection) -> dict[str, Any]:
+    if not connection.extra:
+        return {}
+    try:
+        extra = json.loads(connection.extra)
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        # Without its text: it may hold a token. Without the cause: a JSON error shows the document.
+        raise EcsConfigError(f"Connection '{connection.conn_id}': extra is not a JSON object.") from None
+    return extra
