@@ -61,9 +61,6 @@ class EcsJobWaitMixin(_Task):
         region: str | None
         project_id: str | None
         service: str
-        payment_timeout: float | None
-        not_found_grace: float
-        unreachable_timeout: float
 
     @cached_property
     def hook(self) -> EcsJobsHook:
@@ -71,6 +68,22 @@ class EcsJobWaitMixin(_Task):
         return EcsJobsHook(
             self.huawei_ecs_conn_id, region=self.region, project_id=self.project_id, service=self.service
         )
+
+    def _set_limits(
+        self,
+        payment_timeout: timedelta | float | None,
+        not_found_grace: timedelta | float,
+        unreachable_timeout: timedelta | float,
+    ) -> None:
+        """Set the limits that all waiting tasks have.
+
+        :raises ValueError: one is no length of time; the message names it.
+        """
+        self.payment_timeout = (
+            None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
+        )
+        self.not_found_grace = seconds_of("not_found_grace", not_found_grace, zero_allowed=True)
+        self.unreachable_timeout = seconds_of("unreachable_timeout", unreachable_timeout)
 
     def _wait_policy(
         self,

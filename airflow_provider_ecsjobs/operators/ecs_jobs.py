@@ -78,11 +78,7 @@ class EcsJobOperator(EcsJobWaitMixin, BaseOperator):
         self.poll_interval = seconds_of("poll_interval", poll_interval)
         self.max_poll_interval = seconds_of("max_poll_interval", max_poll_interval)
         self.timeout = None if timeout is None else seconds_of("timeout", timeout, zero_allowed=True)
-        self.payment_timeout = (
-            None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
-        )
-        self.not_found_grace = seconds_of("not_found_grace", not_found_grace, zero_allowed=True)
-        self.unreachable_timeout = seconds_of("unreachable_timeout", unreachable_timeout)
+        self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for the job, in the triggerer or here.

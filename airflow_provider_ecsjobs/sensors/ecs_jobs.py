@@ -87,11 +87,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         self.service = service
         self.deferrable = deferrable
         seconds_of("poke_interval", self.poke_interval)  # Airflow allows 0, which would leave no pause at all
-        self.payment_timeout = (
-            None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
-        )
-        self.not_found_grace = seconds_of("not_found_grace", not_found_grace, zero_allowed=True)
-        self.unreachable_timeout = seconds_of("unreachable_timeout", unreachable_timeout)
+        self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for the job, in the triggerer or here.
