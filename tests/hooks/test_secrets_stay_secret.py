@@ -53,9 +53,7 @@ def signatures(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def _unmasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep Airflow from hiding in its logs what we must not log in the first place."""
-    from airflow.providers.common.compat import sdk
-
-    monkeypatch.setattr(sdk, "mask_secret", lambda *args, **kwargs: None, raising=False)
+    monkeypatch.setattr("airflow_provider_ecsjobs.hooks.connection.mask_secret", lambda *args, **kwargs: None)
 
 
 def set_up(emulator: Emulator, scenario: str, set_connection: Callable[..., None]) -> str:

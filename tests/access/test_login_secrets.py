@@ -1,0 +1,133 @@
+"""A canary in each secret field of a connection, looked for in all that can be seen of a wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from forward_proxy import ForwardProxy
+
+from airflow_provider_ecsjobs.core.access import Access
+from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
+from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_ecsjobs.core.identity import Identity
+
+CANARY = "canary5ecret"
+AUTHS = ("aksk", "password", "token", "agency", "env")
+SCENARIOS = ("success", "failure", "refused", "unreachable", "bad field")
+LIMITS = {"unreachable_timeout": 0.1, "timeout": 5}
+
+
+@pytest.fixture
+def cloud() -> Iterator[Emulator]:
+    emulator = Emulator(secret_key=f"{CANARY}-sk", password=f"{CANARY}-pw", init_seconds=0, run_seconds=0.1)
+    with emulator:
+        yield emulator
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Give a set that fills with all that requests are authorized with; nothing is masked."""
+    monkeypatch.setattr("airflow_provider_ecsjobs.hooks.connection.mask_secret", lambda *args: None)
+    seen = {CANARY}
+    hold = Access.hold
+
+    def noting(self: Access, identity: Identity) -> None:
+        keys = identity.credentials
+        seen.update({identity.token} if keys is None else {keys.secret_key, keys.security_token})
+        hold(self, identity)
+
+    monkeypatch.setattr(Access, "hold", noting)
+    return seen
+
+
+def arrange(cloud: Emulator, auth: str, scenario: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    fields = cloud.connection(auth, proxy=proxy)
+    if auth == "aksk":
+        key, secret, token = cloud.temporary_key()
+        fields |= {"login": key, "password": secret}
+        fields["extra"]["security_token"] = token
+    for name, value in cloud.sdk_environment(temporary=True).items():
+        monkeypatch.setenv(name, value)
+    if scenario == "refused":
+        cloud.fault(Fault(path="/jobs/", times=99, status=401, body={"error_code": "APIGW.0301", "error_msg": "no"}))
+    if scenario == "bad field":
+        fields["extra"]["connect_timeout"] = "soon"
+    monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(fields))
+    job = cloud.start_job(failing=int(scenario == "failure"))
+    if scenario == "unreachable":
+        cloud.stop()
+    return job
+
+
+def wait(task: EcsJobSensor | EcsJobOperator, shown: list[object]) -> None:
+    shown.append(task)
+    try:
+        shown.append(task.execute({}))  # type: ignore[typeddict-item]
+    except TaskDeferred as deferred:
+        trigger: Any = deferred.trigger
+        shown += [deferred, trigger, trigger.serialize(), vars(trigger)]
+
+        async def run() -> list[Any]:
+            return [event.payload async for event in trigger.run()]
+
+        (event,) = asyncio.run(run())
+        shown += [event, task.execute_complete({}, event)]  # type: ignore[typeddict-item]
+    finally:
+        shown += [vars(task), {name: getattr(task, name) for name in task.template_fields}]
+
+
+@pytest.mark.usefixtures("quick_backoff")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("auth", AUTHS)
+def test_no_secret_of_any_login_is_to_be_seen(
+    cloud: Emulator,
+    secrets: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    auth: str,
+    scenario: str,
+) -> None:
+    for name in ("", "urllib3", "aiohttp", "asyncio", "requests", "airflow", "airflow_provider_ecsjobs"):
+        caplog.set_level(logging.DEBUG, name)
+    shown: list[object] = []
+    tasks: list[Callable[[str], EcsJobSensor | EcsJobOperator]] = [
+        lambda job: EcsJobSensor(task_id="s", job_id=job, poke_interval=0.05, **LIMITS),  # type: ignore[arg-type]
+        lambda job: EcsJobOperator(task_id="o", job_id=job, poll_interval=0.05, deferrable=False, **LIMITS),
+    ]
+    with ForwardProxy("proxy-user", f"{CANARY}-proxy") as proxy:
+        job = arrange(cloud, auth, scenario, proxy.url_with_credentials, monkeypatch)
+        for make in tasks:
+            try:
+                wait(make(job), shown)
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text is what the test is about
+                shown += [error, vars(error), "".join(traceback.format_exception(error))]
+        hook = EcsJobsHook()
+        shown += [hook.test_connection(), hook]
+        if scenario != "bad field":
+            shown += [hook.settings, vars(hook.get_conn())]
+
+    text = "\n".join(map(repr, shown)) + caplog.text + "".join(capfd.readouterr()) + json.dumps(cloud.requests)
+    assert (
+        scenario == "bad field"
+        or len(secrets) > 1
+        or (scenario, auth)
+        in {
+            ("unreachable", "password"),
+            ("unreachable", "agency"),
+        }
+    )
+    for secret in secrets - {""}:
+        assert secret not in text
