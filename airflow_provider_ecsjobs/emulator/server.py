@@ -121,7 +121,7 @@ class Emulator:
             which the task needs :meth:`sdk_environment`.
         :param extra: added to the connection's extra; a value of None leaves the key out, so that
             ``project_id=None`` lets the project be looked up.
-        :raises ValueError: if there is no such ``auth``.
+        :raises ValueError: if a token is asked for, and there is no project.
         """
         if self.ca_file is not None:
             extra = {"verify": self.ca_file, **extra}
@@ -265,7 +265,11 @@ class Emulator:
         if self._tls:
             self._certificate = Certificate(host)
             context = self._certificate.context(lambda: self._cloud.journal.count("tls_handshakes"))
-        self._serving = Serving(make_app(self._cloud), host, port, context)
+        try:
+            self._serving = Serving(make_app(self._cloud), host, port, context)
+        except BaseException:
+            self.stop()
+            raise
         self._address = (host, self._serving.port)
 
     def stop(self) -> None:

@@ -55,4 +55,11 @@ class Serving:
             raise
         ready.set_result(asyncio.get_running_loop())
         await self._stopping.wait()
+        assert runner.server is not None
+        transports = [handler.transport for handler in runner.server.connections]
         await runner.cleanup()
+        # A closed TLS connection would wait for its client's farewell, and outlive the loop.
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)

@@ -23,7 +23,10 @@ class SignedClient:
         self.url = emulator.url
         self.credentials = Credentials(connection["login"], connection["password"])
         self.project_id = connection["extra"]["project_id"]
+        self.now = lambda: datetime.now(UTC)
         self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.verify = emulator.ca_file or True
 
     def request(
         self,
@@ -37,19 +40,40 @@ class SignedClient:
         headers: dict[str, str] | None = None,
         when: datetime | None = None,
     ) -> requests.Response:
-        full_path = f"/{version}/{project_id or self.project_id}{path}"
+        return self.call(
+            method,
+            f"/{version}/{project_id or self.project_id}{path}",
+            query=query,
+            body=body,
+            headers=headers,
+            when=when,
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: list[tuple[str, str]] | None = None,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        when: datetime | None = None,
+    ) -> requests.Response:
+        """Send a signed request to a path of the server, not of the project."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        if self.credentials.security_token:
+            headers = {"X-Security-Token": self.credentials.security_token, **(headers or {})}
         signed = sign(
             self.credentials,
             method=method,
-            host=self.url.removeprefix("http://"),
-            path=full_path,
+            host=self.url.partition("://")[2],
+            path=path,
             query=query or [],
             headers=headers,
             body=content,
-            when=when or datetime.now(UTC),
+            when=when or self.now(),
         )
-        target = f"{self.url}{full_path}" + (f"?{urlencode(query)}" if query else "")
+        target = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
         return self.session.request(method, target, data=content, headers=signed, timeout=20)
 
     def show_job(self, job_id: str) -> requests.Response:
