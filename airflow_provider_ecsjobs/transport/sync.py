@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -162,6 +164,27 @@ class SyncClient:
                 answer = None if settings is None else settings.login
 
     def _send(self, request: Request) -> Answer | Trouble:
+        """Send a request, and be done with it in time.
+
+        It runs in a thread of its own, since none of the timeouts that ``requests`` takes covers the look-up of the
+        host's name, or headers that drip in. A thread that hangs is left behind, and does not keep the process alive.
+        """
+        settings = self.settings
+        outcome: Future[Answer | Trouble] = Future()
+
+        def exchange() -> None:
+            try:
+                outcome.set_result(self._exchange(request))
+            except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+                outcome.set_exception(error)
+
+        threading.Thread(target=exchange, name="ecs-request", daemon=True).start()
+        try:
+            return outcome.result(settings.connect_timeout + settings.read_timeout)
+        except TimeoutError:
+            return trouble(request, "it took too long", settings)
+
+    def _exchange(self, request: Request) -> Answer | Trouble:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
         # None, rather than no entry, also keeps the session's own proxy out of a direct request.
@@ -185,19 +208,17 @@ class SyncClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return trouble(request, error, settings)
         if body is None:
-            return trouble(request, "the answer was too large or too slow", settings)
+            return trouble(request, "the answer was too large", settings)
         return Answer(response.status_code, headers, body)
 
     def _read(self, response: requests.Response) -> bytes | None:
-        """Read the body; ``None`` if it is too large, or drips in for longer than the read timeout."""
-        deadline = time.monotonic() + self.settings.read_timeout
+        """Read the body; ``None`` if it is too large."""
         chunks: list[bytes] = []
         size = 0
-        # Not iter_content, which would wait until a whole chunk has come in, however slowly.
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        for chunk in response.iter_content(_CHUNK):
             chunks.append(chunk)
             size += len(chunk)
-            if size > MAX_BODY_BYTES or time.monotonic() > deadline:
+            if size > MAX_BODY_BYTES:
                 return None
         return b"".join(chunks)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_ecsjobs.exceptions import EcsConfigError, EcsUnauthorizedError
+from airflow_provider_ecsjobs.exceptions import EcsConfigError, EcsJobTimeout, EcsUnauthorizedError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 
 if TYPE_CHECKING:
@@ -78,13 +78,16 @@ def test_any_server_that_says_404_is_not_the_ecs_api(set_connection: Callable[..
     assert f"{url} gave no usable answer" in text
 
 
-def test_a_dripping_answer_ends_with_the_read_timeout(set_connection: Callable[..., None]) -> None:
-    from airflow_provider_ecsjobs.exceptions import EcsJobTimeout
-
-    with one_answer("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", drip=b" ") as url:
-        extra = {"project_id": "p", "region": "r", "read_timeout": 0.3}
+@pytest.mark.parametrize(
+    ("head", "drip"),
+    [("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), ("HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n")],
+    ids=["body", "headers"],
+)
+def test_a_dripping_answer_ends_with_the_timeouts(set_connection: Callable[..., None], head: str, drip: bytes) -> None:
+    with one_answer(head, drip=drip) as url:
+        extra = {"project_id": "p", "region": "r", "connect_timeout": 0.2, "read_timeout": 0.3}
         set_connection(conn_type="huawei_ecs", login="AK", password="SK-of-AK", host=url, extra=extra)
-        with pytest.raises(EcsJobTimeout, match="too large or too slow"):
+        with pytest.raises(EcsJobTimeout, match="it took too long"):
             EcsJobsHook().wait_for_job("abc", timeout=0.1)
 
 
