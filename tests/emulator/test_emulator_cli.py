@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,10 +69,33 @@ def test_a_port_in_use_is_one_clear_line(ecs_emulator: Emulator) -> None:
     assert result.stderr == f"cannot listen on 127.0.0.1 port {port}: Address already in use\n"
 
 
-@pytest.mark.parametrize(("option", "value"), [("--port", "70000"), ("--run-seconds", "-1"), ("--init-seconds", "nan")])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--port", "70000"), ("--token-seconds", "0"), ("--run-seconds", "-1"), ("--init-seconds", "nan")],
+)
 def test_a_bad_option_is_refused(option: str, value: str) -> None:
     result = subprocess.run([*COMMAND, option, value], capture_output=True, text=True, timeout=60, check=False)
 
     assert result.returncode == 2
     assert option in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_it_serves_tls_and_names_the_file_to_trust() -> None:
+    command = [*COMMAND, "--port", "0", "--tls", "--user-name", "someone"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            address, trusted, export = (process.stdout.readline() for _ in range(3))
+            url = re.search(r"https://127\.0\.0\.1:\d+", address)[0]
+            ca_file = trusted.removeprefix("CA file ").strip()
+            assert requests.get(f"{url}/_emulator/health", verify=ca_file, timeout=20).status_code == 200
+            [_, assignment] = shlex.split(export)
+            assert json.loads(assignment.partition("=")[2])["extra"]["verify"] == ca_file
+
+            process.send_signal(signal.SIGTERM)
+
+            assert process.wait(timeout=20) == 0
+            assert not Path(ca_file).exists()
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
