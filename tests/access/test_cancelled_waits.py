@@ -1,0 +1,80 @@
+"""Waits that are cancelled at any moment: the others go on, nobody is given another's job, nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WAITS = 60
+
+
+@pytest.fixture
+def cloud() -> Iterator[Emulator]:
+    with Emulator(init_seconds=0.1, run_seconds=1.0, token_seconds=2) as emulator:
+        yield emulator
+
+
+async def event_of(job_id: str) -> dict[str, Any]:
+    trigger = EcsJobTrigger(job_id, poll_interval=0.05, max_poll_interval=0.1, deadline=time.time() + 30)
+    (event,) = [event.payload async for event in trigger.run()]
+    return event
+
+
+async def wait_and_cancel_some(cloud: Emulator, chance: random.Random) -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    jobs = [cloud.start_job(failing=number % 2) for number in range(WAITS)]
+    waits = []
+    for job_id in jobs:
+        waits.append(asyncio.create_task(event_of(job_id)))
+        if chance.random() < 0.3:
+            await asyncio.sleep(chance.random() * 0.05)
+    cancelled = set(chance.sample(range(WAITS), WAITS // 2))
+    for number in cancelled:
+        await asyncio.sleep(chance.random() * 0.02)
+        waits[number].cancel()
+        if chance.random() < 0.1:
+            cloud.revoke_tokens()
+    events = await asyncio.gather(*waits, return_exceptions=True)
+
+    for number, event in enumerate(events):
+        if isinstance(event, asyncio.CancelledError):
+            assert number in cancelled
+        else:
+            assert event["outcome"] == "finished", event
+            assert event["job"]["job_id"] == jobs[number]
+            assert event["job"]["status"] == ("FAIL" if number % 2 else "SUCCESS")
+    del waits, events
+    gc.collect()
+    await asyncio.sleep(0)
+    assert complaints == []
+    assert not aio._leases[asyncio.get_running_loop()]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.usefixtures("quick_backoff")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("auth", ["aksk", "password"])
+def test_cancelled_at_random(cloud: Emulator, monkeypatch: pytest.MonkeyPatch, auth: str, seed: int) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(cloud.connection(auth)))
+    monkeypatch.setattr(aio, "SETTINGS_AGE", 0.0)
+    chance = random.Random(seed)
+    for _ in range(10):
+        cloud.fault(Fault(path=chance.choice(["/jobs/", "/v3/", "."]), times=3, delay=chance.random() * 0.2))
+    cloud.fault(Fault(path="/v3/auth", times=2, status=503))
+    cloud.fault(Fault(path="/jobs/", times=5, reset="during"))
+    asyncio.run(wait_and_cancel_some(cloud, chance))
