@@ -72,6 +72,11 @@ class Access:
         self._refused_until = now + REFUSAL_KEPT
         return self.refusal
 
+    def retry(self) -> None:
+        """Begin anew after a refusal, with nothing of what was refused."""
+        self.identity, self.refusal = None, None
+        self.renewed = self.reloaded = False
+
     def is_refused(self, now: float) -> bool:
         """Whether the credentials were refused just now; when that is over, they may be tried again."""
         # Bounded on both sides: a clock that is set back must not keep them refused.
@@ -212,7 +217,7 @@ def _log_in(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     if access.refusal is not None:
         if access.is_refused(ambient.clock()):
             return access.refusal
-        access.refusal, access.reloaded = None, False
+        access.retry()
         yield from _reload(access)
     while True:
         failure = yield from _renew_and_find(access, ambient)

@@ -164,6 +164,15 @@ def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_firs
     assert len(cloud.driver.requests) == 2
 
 
+def test_a_refused_login_gets_a_new_token_after_a_while() -> None:
+    cloud, access = Cloud(), access_of("password")
+    cloud.revoked = {"token-0", "token-1"}
+    assert cloud.look(access).kind is ErrorKind.UNAUTHORIZED
+    cloud.driver.now += 61
+    assert isinstance(cloud.look(access), Job)
+    assert cloud.tokens == ["token-0", "token-1", "token-2"]
+
+
 def test_a_wrong_password_is_tried_once() -> None:
     def iam(request: Request) -> Answer:
         assert "/v3/auth/tokens" in request.url
