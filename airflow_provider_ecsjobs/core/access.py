@@ -68,7 +68,9 @@ class Access:
     def refuse(self, error: ApiError, now: float) -> ApiError:
         """Note that the cloud did not take it, and keep everybody from trying it again for a while."""
         self.proven, self.doubt = False, None
-        self.refusal = replace(error, advice=advice_on_refusal(self.login, error))
+        advice = f"Connection '{self.login.conn_id}', {advice_on_refusal(self.login, error)}"
+        not_again = "This process does not try it again for a minute, since failures in a row lock a key."
+        self.refusal = replace(error, advice=f"{advice} {not_again}")
         self._refused_until = now + REFUSAL_KEPT
         return self.refusal
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.identity import advice_on_refusal
 from airflow_provider_ecsjobs.core.text import join_limited
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ def diagnose(login: Login, error: ApiError, *, project_known: bool) -> str:
     """
     said = str(error)
     if error.kind is ErrorKind.UNAUTHORIZED:
-        return said  # it names the connection, the key and what to check
+        advice = advice_on_refusal(login, error)
+        return f"{advice[0].upper()}{advice[1:]} The API said: {replace(error, advice='')}"
     if error.code in _WRONG_PROJECT:
         region = f"of region {login.region}" if login.region else "the one meant"
         return (

@@ -170,15 +170,14 @@ def advice_on_refusal(login: Login, error: ApiError) -> str:
     :param login: the login that was refused.
     :param error: the answer that refused it.
     """
-    who = f"Connection '{login.conn_id}', {login.identity}"
     if abs(error.skew) > MAX_CLOCK_SKEW * 0.9:
         way = "ahead of" if error.skew > 0 else "behind"
         off = f"this machine's clock is {duration(abs(error.skew))} {way} the server's"
-        return f"{who}: {off}; 15 min are allowed. Set the clock."
+        return f"{login.identity}: {off}; 15 min are allowed. Set the clock."
     if _LOCKED.search(error.message):
         return (
-            f"{who}: the key is locked for 5 min, after more than five wrong signatures in a row. If its secret is"
-            " right here, look for the client that has a wrong one; then try again."
+            f"{login.identity}: the key is locked for 5 min, after more than five wrong signatures in a row. If its"
+            " secret is right here, look for the client that has a wrong one; then try again."
         )
     if login.auth == "password":
         check = "check user, password and 'domain_name' (the account's name, not its id)"
@@ -190,4 +189,4 @@ def advice_on_refusal(login: Login, error: ApiError) -> str:
         check = "check that the key exists and is active, that the secret belongs to it, and that it is of this cloud"
         if login.credentials and login.credentials.security_token:
             check += "; temporary keys expire"
-    return f"{who}: {check}. This process does not try it again for now, since failures in a row lock a key."
+    return f"{login.identity}: {check}."

@@ -147,7 +147,7 @@ class FieldChecker:
         shown = _shown(value.rpartition("@")[2])
         try:
             parts = urlsplit(given.rstrip("/"))
-            port = parts.port or port
+            port = parts.port or port or None
         except ValueError:
             self.fail(name, f"is {shown}", _ADDRESS)
         if parts.scheme not in ("http", "https"):

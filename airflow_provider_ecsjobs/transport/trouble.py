@@ -48,6 +48,8 @@ def _words(error: BaseException) -> str:
             return f"the host's name can't be resolved ({cause.strerror or cause})"
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({getattr(cause, 'verify_message', '') or cause})"
+        if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
+            return "TLS failed (does it speak plain http?)"
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed ({getattr(cause, 'reason', '') or cause})"
         if isinstance(cause, ConnectionRefusedError):

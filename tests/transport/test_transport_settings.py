@@ -49,6 +49,7 @@ def test_the_european_region_has_its_own_domain() -> None:
         ({"host": "127.0.0.1", "schema": "http", "port": 8899}, "http://127.0.0.1:8899"),
         ({"host": "ecs.eu-de.otc.t-systems.com"}, "https://ecs.eu-de.otc.t-systems.com"),
         ({"host": "ecs.example.com", "port": 443}, "https://ecs.example.com"),
+        ({"host": "ecs.example.com", "port": 0}, "https://ecs.example.com"),
         ({"host": "https://ECS.example.com:443"}, "https://ecs.example.com"),
         ({"host": "http://ecs.example.com:80"}, "http://ecs.example.com"),
         ({"host": "https://gateway.example.com/ecs"}, "https://gateway.example.com/ecs"),
