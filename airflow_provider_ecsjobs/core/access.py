@@ -146,7 +146,8 @@ def _ask(
     if access.proven:
         answer: Answer | Trouble | None = yield Ask(make)
         return answer
-    trial: _Trial = yield Shared("proof", partial(_try_out, access, call, make, ambient))
+    # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
+    trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, make, used, ambient))
     return trial.answer if trial.call is call else trial.trouble
 
 
@@ -159,12 +160,14 @@ class _Trial:
     trouble: ApiError | None = None
 
 
-def _try_out(access: Access, call: Call, make: Callable[[], Request | None], ambient: Ambient) -> Flow[_Trial]:
+def _try_out(
+    access: Access, call: Call, make: Callable[[], Request | None], used: Identity | None, ambient: Ambient
+) -> Flow[_Trial]:
     answer: Answer | Trouble | None = yield Ask(make)
     if answer is None:
         return _Trial(call, None)
     trouble = _what_it_leaves_open(answer, ambient.clock())
-    if trouble is None:
+    if trouble is None and access.identity is used:
         access.prove()
     return _Trial(call, answer, trouble)
 
@@ -235,7 +238,7 @@ def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
         fresh = yield from new_identity(access.login, ambient)
         if isinstance(fresh, Identity):
             access.hold(fresh)
-        elif held is not None and fresh.is_passing and now < held.expires_at:
+        elif held is not None and access.identity is held and fresh.is_passing and now < held.expires_at:
             # The one we hold is good for a while yet: go on with it, and try again soon.
             access.identity = replace(held, refresh_at=min(now + _RETRY_REFRESH_AFTER, held.expires_at))
         else:

@@ -79,8 +79,10 @@ class AsyncClient:
         """Close all connections."""
         for task in self._shared.values():
             task.cancel()
-        await asyncio.gather(*self._shared.values(), return_exceptions=True)
-        await self._session.close()
+        try:
+            await asyncio.gather(*self._shared.values(), return_exceptions=True)
+        finally:  # also if this is cancelled
+            await self._session.close()
 
     async def run(self, flow: Flow[_T], logger: ReportLog) -> _T:
         """Carry a flow out.
