@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
+MAX_RENEWALS = 3
+"""How many new tokens in a row may be refused: one can be revoked, by a change of the password, before it is used."""
 _RETRY_REFRESH_AFTER = 30.0
 _MAX_ROUNDS = 8
 
@@ -39,7 +41,7 @@ class Access:
         """Whether the cloud took this identity: until it has, one request at a time finds out."""
         self.doubt: ApiError | None = None
         """The 401 that this identity was answered with, while it is being seen to: nobody else need try it."""
-        self.renewed = False
+        self.renewals = 0
         self.reloaded = False
         self.refusal: ApiError | None = None
         self._refused_until = 0.0
@@ -53,8 +55,7 @@ class Access:
     def change(self, login: Login) -> None:
         """Begin anew with a connection that has changed."""
         self.login, self.identity, self.project_id, self.refusal = login, None, login.project_id, None
-        self.proven = self.renewed = False
-        self.doubt = None
+        self.proven, self.doubt, self.renewals = False, None, 0
 
     def hold(self, identity: Identity) -> None:
         """Take a new identity, which the cloud has not seen yet."""
@@ -63,7 +64,7 @@ class Access:
 
     def prove(self) -> None:
         """Note that the cloud took the identity."""
-        self.proven, self.renewed, self.reloaded = True, False, False
+        self.proven, self.renewals, self.reloaded = True, 0, False
 
     def refuse(self, error: ApiError, now: float) -> ApiError:
         """Note that the cloud did not take it, and keep everybody from trying it again for a while."""
@@ -77,7 +78,7 @@ class Access:
     def retry(self) -> None:
         """Begin anew after a refusal, with nothing of what was refused."""
         self.identity, self.refusal = None, None
-        self.renewed = self.reloaded = False
+        self.renewals, self.reloaded = 0, False
 
     def is_refused(self, now: float) -> bool:
         """Whether the credentials were refused just now; when that is over, they may be tried again."""
@@ -98,7 +99,7 @@ class Access:
 def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble | ApiError]:
     """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
 
-    On a 401 a token is replaced once, then the connection is read again once, then the credentials count as refused.
+    On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
     As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
 
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
@@ -192,14 +193,14 @@ def _refusal_in(answer: Answer | Trouble, now: float) -> ApiError | None:
 
 
 def _recover(access: Access, used: Identity | None, error: ApiError, ambient: Ambient) -> Flow[ApiError | None]:
-    """Respond to a 401: a new token, once; else the connection read again, once; else it is final."""
+    """Respond to a 401: a new token; else the connection read again, once; else it is final."""
     if access.refusal is not None:
         return access.refusal
     if access.identity is not used:
         return None
     access.proven = False
-    if access.login.auth in ("password", "agency") and not access.renewed:
-        access.renewed = True
+    if access.login.auth in ("password", "agency") and access.renewals < MAX_RENEWALS:
+        access.renewals += 1
         access.identity = None
     elif not (yield from _reload(access)):
         return access.refuse(error, ambient.clock())

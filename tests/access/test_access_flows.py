@@ -166,11 +166,20 @@ def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_firs
 
 def test_a_refused_login_gets_a_new_token_after_a_while() -> None:
     cloud, access = Cloud(), access_of("password")
-    cloud.revoked = {"token-0", "token-1"}
+    cloud.revoked = {"token-"}
     assert cloud.look(access).kind is ErrorKind.UNAUTHORIZED
+    assert len(cloud.tokens) == 4  # one, and three in its place
     cloud.driver.now += 61
+    cloud.revoked = set()
     assert isinstance(cloud.look(access), Job)
-    assert cloud.tokens == ["token-0", "token-1", "token-2"]
+    assert len(cloud.tokens) == 5
+
+
+def test_tokens_that_are_revoked_before_they_are_used_are_replaced() -> None:
+    cloud, access = Cloud(), access_of("password")
+    cloud.revoked = {"token-0", "token-1", "token-2"}
+    assert isinstance(cloud.look(access), Job)
+    assert cloud.driver.reloads == 0
 
 
 def test_a_wrong_password_is_tried_once() -> None:
