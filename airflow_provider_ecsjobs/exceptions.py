@@ -15,7 +15,10 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsApiError,
     EcsConfigError,
     EcsInvalidJobIdError,
+    EcsInvalidRequestError,
     EcsJobsError,
+    EcsOutcomeUnknownError,
+    EcsRejectedError,
     EcsUnauthorizedError,
     EcsUnreachableError,
     ErrorKind,
@@ -30,6 +33,8 @@ __all__ = [
     "EcsConfigError",
     "EcsInvalidJobId",
     "EcsInvalidJobIdError",
+    "EcsInvalidRequest",
+    "EcsInvalidRequestError",
     "EcsJobFailed",
     "EcsJobFailedNoRetry",
     "EcsJobNotFound",
@@ -37,6 +42,10 @@ __all__ = [
     "EcsJobPaymentTimeout",
     "EcsJobTimeout",
     "EcsJobsError",
+    "EcsOutcomeUnknownError",
+    "EcsOutcomeUnknownNoRetry",
+    "EcsRejectedError",
+    "EcsRejectedNoRetry",
     "EcsUnauthorizedError",
     "EcsUnauthorizedNoRetry",
     "EcsUnreachableError",
@@ -98,3 +107,15 @@ class EcsUnauthorizedNoRetry(EcsUnauthorizedError, AirflowFailException):
 
 class EcsInvalidJobId(EcsInvalidJobIdError, AirflowFailException):
     """What was given as a job id can't be one; no request was made, and a retry would be given the same."""
+
+
+class EcsInvalidRequest(EcsInvalidRequestError, AirflowFailException):
+    """A request to be submitted lacks something; nothing was sent, and a retry would lack the same."""
+
+
+class EcsRejectedNoRetry(EcsRejectedError, AirflowFailException):
+    """The API did not take the request that a task submits; it would not take it in a retry either."""
+
+
+class EcsOutcomeUnknownNoRetry(EcsOutcomeUnknownError, AirflowFailException):
+    """It is not known whether a request was carried out that must not be carried out twice, so it is not retried."""

@@ -23,6 +23,10 @@ class EcsInvalidJobIdError(EcsJobsError, ValueError):
     """What was given as a job id can't be one; nothing was asked of the API."""
 
 
+class EcsInvalidRequestError(EcsJobsError, ValueError):
+    """A request to be submitted lacks something, or holds something wrong; nothing was sent."""
+
+
 class ErrorKind(StrEnum):
     """What an error answer means for the caller."""
 
@@ -38,6 +42,8 @@ class ErrorKind(StrEnum):
     """There is no such job or resource, or there is none any more."""
     REJECTED = "rejected"
     """The request itself is wrong; asking again can't help."""
+    UNCERTAIN = "uncertain"
+    """A request that changes something was sent, and it is not known whether it was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,14 @@ class EcsApiError(EcsJobsError):
 
 class EcsUnauthorizedError(EcsApiError):
     """The API did not accept the credentials."""
+
+
+class EcsRejectedError(EcsApiError):
+    """The API did not take a request: it is wrong, not permitted, or about something that does not exist."""
+
+
+class EcsOutcomeUnknownError(EcsApiError):
+    """A request was sent, and it is not known whether it was carried out. The message says what to check."""
 
 
 class EcsUnreachableError(EcsApiError):

@@ -61,9 +61,11 @@ class Trouble:
     """No answer came: the connection failed, broke off, took too long or sent too much.
 
     :param reason: what happened, in one line that names the host and holds no secret.
+    :param may_have_arrived: whether the server may have got the request; not if there was no connection to it.
     """
 
     reason: str
+    may_have_arrived: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ answer to each request. It holds all the logic; a driver only moves bytes, sleep
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -15,12 +16,14 @@ from airflow_provider_ecsjobs.core.answers import read_job
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Report, Sleep
 from airflow_provider_ecsjobs.core.identity import Call
+from airflow_provider_ecsjobs.core.submitting import Submission, read_submission, with_advice, without_missing
 from airflow_provider_ecsjobs.core.waiting import backoff
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.access import Access
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow
     from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.submitting import SubmitRequest
     from airflow_provider_ecsjobs.core.waiting import Wait, WaitEnd
 
 ATTEMPTS = 3
@@ -73,6 +76,55 @@ def wait_for_job(access: Access, wait: Wait, ambient: Ambient, *, look_first: bo
         if end is not None:
             return end
         yield Sleep(wait.pause(ambient.clock(), ambient.spread()))
+
+
+def submit(
+    access: Access,
+    request: SubmitRequest,
+    ambient: Ambient,
+    *,
+    give_up_at: float,
+    may_repeat: bool = False,
+    missing_ok: bool = False,
+    is_doubtful: bool = False,
+) -> Flow[Submission | ApiError]:
+    """Send a request that starts a job, and again where that is safe and may help.
+
+    :param access: in whose name.
+    :param request: the request. It is sent again with the same client token.
+    :param ambient: clock and chance.
+    :param give_up_at: until when to try, in seconds since the epoch.
+    :param may_repeat: whether to send it again even if doing it twice may do harm.
+    :param missing_ok: whether servers to be deleted may be gone already.
+    :param is_doubtful: whether it was sent before, and it is not known what became of that.
+    :return: what the API took; or the error, of the kind ``UNCERTAIN`` if the request may have been carried out.
+    """
+    failures = 0
+    while True:
+        answer = yield from send(access, request.call(), ambient)
+        result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=ambient.clock())
+        if isinstance(result, Submission):
+            return result
+        if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
+            others = without_missing(request, result) if missing_ok or is_doubtful else None
+            if others is not None and others.body is not None:
+                yield Report(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
+                if not others.body["servers"]:
+                    return Submission(None)
+                request = others
+                continue
+        if result.kind is ErrorKind.UNCERTAIN:
+            is_doubtful = True
+            if not (may_repeat or request.may_repeat):
+                return result
+        elif not result.is_passing:
+            return with_advice(result, request, is_doubtful=is_doubtful)
+        failures += 1
+        pause = max(backoff(failures, LONGEST_BACKOFF, ambient.spread()), result.retry_after or 0.0)
+        if ambient.clock() + pause >= give_up_at:
+            return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
+        yield Report(logging.WARNING, f"{request.operation.name}: {result}; sending it again in {pause:.0f} s")
+        yield Sleep(pause)
 
 
 def check_access(access: Access, ambient: Ambient) -> Flow[ApiError | None]:

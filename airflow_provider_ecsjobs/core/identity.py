@@ -101,12 +101,14 @@ class Call:
     :param path: the path below the endpoint, quoted; ``{project_id}`` stands for the project.
     :param query: the query parameters.
     :param body: the JSON body.
+    :param headers: further headers.
     """
 
     method: str
     path: str
     query: Sequence[tuple[str, str]] = ()
     body: bytes = field(default=b"", repr=False)
+    headers: Sequence[tuple[str, str]] = ()
 
 
 def authorized_request(endpoint: str, identity: Identity, call: Call, *, now: float, project_id: str = "") -> Request:
@@ -119,7 +121,7 @@ def authorized_request(endpoint: str, identity: Identity, call: Call, *, now: fl
     :param project_id: the project it is for; empty where it is for none.
     """
     base = urlsplit(endpoint)
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **dict(call.headers)}
     if project_id:
         headers["X-Project-Id"] = project_id
     path = base.path + call.path

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import time
+import uuid
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsConfigError, EcsUnauthorizedError, ErrorKind
+from airflow_provider_ecsjobs.core.checking import check_request, find_operation
+from airflow_provider_ecsjobs.core.errors import (
+    ApiError,
+    EcsApiError,
+    EcsConfigError,
+    EcsOutcomeUnknownError,
+    EcsRejectedError,
+    EcsUnauthorizedError,
+    ErrorKind,
+)
+from airflow_provider_ecsjobs.core.submitting import (
+    DEFAULT_SUBMIT_TIMEOUT,
+    Submission,
+    SubmitRequest,
+    check_client_token,
+    hide,
+    secrets_in,
+)
+from airflow_provider_ecsjobs.core.text import duration
 from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -23,6 +43,8 @@ from airflow_provider_ecsjobs.hooks.connection import read_settings
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.waiting import WaitEnd
     from airflow_provider_ecsjobs.transport.settings import Settings
@@ -125,6 +147,79 @@ class EcsJobsHook(BaseHook):
         if answer.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
         raise (EcsUnauthorizedError if answer.is_refusal else EcsApiError)(message, answer)
+
+    def submit(
+        self,
+        operation: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        client_token: str | None = None,
+        timeout: float = DEFAULT_SUBMIT_TIMEOUT,
+        **parameters: Any,
+    ) -> Submission:
+        """Send a request that starts a job. A task does better with an operator, which does so exactly once.
+
+        :param operation: one of :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, named as the official
+            SDK's methods, such as ``create_servers``; its API page is ``OPERATIONS[operation].page``.
+        :param body: the JSON body.
+        :param client_token: makes a create safe to repeat: for 8 h the API answers the same token with the first
+            result. A UUID in lower case; a new one by default.
+        :param timeout: for how many seconds to send it again where the trouble passes, such as flow control.
+        :param parameters: the parameters in the path, such as ``server_id``, or in the query.
+        :return: the job, the order and the servers.
+        :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
+        :raises EcsRejectedError: the API did not take it.
+        :raises EcsOutcomeUnknownError: it is not known whether the API took it.
+        :raises EcsApiError: the API could not be asked.
+        """
+        found = find_operation(operation)
+        check_request(found, parameters, body)
+        check_client_token(found, client_token)
+        request = SubmitRequest(found, parameters, body, client_token)
+        if found.takes_client_token and client_token is None and not request.is_dry_run:
+            request = replace(request, client_token=str(uuid.uuid4()))
+        return self.send(request, timeout=timeout)
+
+    def send(
+        self,
+        request: SubmitRequest,
+        *,
+        timeout: float = DEFAULT_SUBMIT_TIMEOUT,
+        may_repeat: bool = False,
+        missing_ok: bool = False,
+        is_doubtful: bool = False,
+    ) -> Submission:
+        """Send a checked request that starts a job; the building block of :meth:`submit` and of the operators.
+
+        :param request: the request.
+        :param timeout: for how many seconds to send it again where the trouble passes.
+        :param may_repeat: whether to send it again even if doing it twice may do harm.
+        :param missing_ok: whether servers to be deleted may be gone already.
+        :param is_doubtful: whether it was sent before, and it is not known what became of that.
+        :raises EcsApiError: as for :meth:`submit`.
+        """
+        client = self.get_conn()
+        taken = client.run(
+            flows.submit(
+                client.access,
+                request,
+                client.ambient,
+                give_up_at=time.time() + timeout,
+                may_repeat=may_repeat,
+                missing_ok=missing_ok,
+                is_doubtful=is_doubtful,
+            )
+        )
+        if isinstance(taken, Submission):
+            return taken
+        said = hide(str(taken), secrets_in(request.body))
+        name = request.operation.name
+        if taken.kind is ErrorKind.UNCERTAIN:
+            message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
+            raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
+        if taken.is_passing:
+            raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
+        raise (EcsUnauthorizedError if taken.is_refusal else EcsRejectedError)(f"{name} was rejected: {said}", taken)
 
     def wait_for_job(
         self,

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.transport.settings import Settings
 
 
+_NO_CONNECTION = (
+    socket.gaierror,
+    ConnectionRefusedError,
+    ssl.SSLCertVerificationError,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
+
+
 class ReportLog(Protocol):
     """Any logger: of :mod:`logging`, or one of Airflow's structured ones."""
 
@@ -36,7 +45,13 @@ def trouble(request: Request, what: BaseException | str, settings: Settings) -> 
     cause = what if isinstance(what, str) else _words(what)
     for secret in settings.secrets:
         cause = cause.replace(secret, "***")
-    return Trouble(f"no answer from {urlsplit(request.url).netloc}: {clean(cause, 300)}")
+    reason = f"no answer from {urlsplit(request.url).netloc}: {clean(cause, 300)}"
+    return Trouble(reason, may_have_arrived=isinstance(what, str) or not _failed_to_connect(what))
+
+
+def _failed_to_connect(error: BaseException) -> bool:
+    """Whether there was no connection that a request could have been sent over."""
+    return any(isinstance(cause, _NO_CONNECTION) for cause in _chain(error))
 
 
 def _words(error: BaseException) -> str:

@@ -1,0 +1,122 @@
+"""Checks a request before it is sent: the operation, its path parameters, and what must stand in its body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.operations import OPERATIONS
+from airflow_provider_ecsjobs.core.text import clean, join_limited
+from airflow_provider_ecsjobs.core.waiting import RENDERED_NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_ecsjobs.core.operations import Operation
+
+    IsOpen = Callable[[Any], bool]
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+def find_operation(name: Any) -> Operation:
+    """Find an operation by its name.
+
+    :raises EcsInvalidRequestError: there is none; the message names those that are like it.
+    """
+    if isinstance(name, str) and name in OPERATIONS:
+        return OPERATIONS[name]
+    import difflib  # for this message alone
+
+    like = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5) or sorted(OPERATIONS)
+    raise EcsInvalidRequestError(
+        f"operation is {clean(repr(name), 100)}, which is none of the {len(OPERATIONS)} asynchronous requests, named as"
+        f" the official SDK's methods. Is one of these meant: {join_limited(like, 30)}?"
+    )
+
+
+def check_request(
+    operation: Operation,
+    parameters: Mapping[str, Any],
+    body: Any,
+    *,
+    is_open: IsOpen = lambda value: False,
+) -> None:
+    """Check the parameters and the body of a request.
+
+    :param operation: what is asked for.
+    :param parameters: the path and query parameters; ``None`` counts as not given.
+    :param body: the JSON object, ``None`` for none.
+    :param is_open: tells which values are not known yet, such as a template; they are passed over.
+    :raises EcsInvalidRequestError: something is missing, wrong or of no use; the message names all of it.
+    """
+    problems = [*_parameter_problems(operation, parameters, is_open), *_body_problems(operation, body, is_open)]
+    if problems:
+        page = f"See the API page '{operation.page}'."
+        raise EcsInvalidRequestError(f"{operation.name} can't be submitted: {'; '.join(problems)}. {page}")
+
+
+def _parameter_problems(operation: Operation, parameters: Mapping[str, Any], is_open: IsOpen) -> Iterator[str]:
+    for name in operation.path_parameters:
+        value = parameters.get(name)
+        if is_open(value):
+            continue
+        if value is None or value == "":
+            yield f"{name} is missing"
+        elif not isinstance(value, str) or not _ID.fullmatch(value) or value.strip(".") == "":
+            yield f"{name} is {clean(repr(value), 100)}; expected an id of letters, digits, '-' and '_'"
+        elif value.lower() in RENDERED_NOTHING:
+            yield f"{name} is {value!r}: the template or XCom it comes from had no value"
+    known = (*operation.path_parameters, *operation.query)
+    for name, value in parameters.items():
+        if value is not None and name not in known:
+            takes = f"takes {' and '.join(known)}" if known else "takes no parameters but its body"
+            yield f"{name} is given, but {operation.name} {takes}"
+
+
+def _body_problems(operation: Operation, body: Any, is_open: IsOpen) -> Iterator[str]:
+    if is_open(body):
+        return
+    if not operation.body:
+        if body:
+            yield "a body is given, but this request has none"
+        return
+    if not isinstance(body, Mapping):
+        given = "missing" if body is None else f"of type {type(body).__name__}"
+        yield f"the body is {given}; expected a dict with {' and '.join(_top(operation))}"
+        return
+    lacking: set[str] = set()
+    for path in operation.required:
+        lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_open))
+    yield from (f"the body lacks {path}" for path in sorted(lacking))
+    if body.get("dry_run") and not operation.has_dry_run:
+        yield "the API has no dry run for it"
+
+
+def _lacking(node: Any, steps: list[str], path: str, is_open: IsOpen) -> Iterator[str]:
+    """Find what of a required path is not there, such as ``servers[1].id``."""
+    if is_open(node):
+        return
+    if not steps:
+        if node is None or node == "":
+            yield path
+        return
+    step, *rest = steps
+    if step == "[]":
+        if not isinstance(node, list | tuple) or not node:
+            yield f"{path}[] (a list, not empty)"
+            return
+        for index, item in enumerate(node):
+            yield from _lacking(item, rest, f"{path}[{index}]", is_open)
+        return
+    below = f"{path}.{step}" if path else step
+    if not isinstance(node, Mapping) or node.get(step) is None:
+        yield below
+    else:
+        yield from _lacking(node[step], rest, below, is_open)
+
+
+def _top(operation: Operation) -> list[str]:
+    return list(dict.fromkeys(re.split(r"[.\[]", path)[0] for path in operation.required))

@@ -1,0 +1,210 @@
+"""A request that starts a job: what is sent, and what its answer says about whether it was carried out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_ecsjobs.core.answers import parse_object, read_error
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
+from airflow_provider_ecsjobs.core.identity import Call
+from airflow_provider_ecsjobs.core.text import clean
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.operations import Operation
+
+DEFAULT_SUBMIT_TIMEOUT = 900.0
+"""For how long a request is sent again where the trouble passes, in seconds."""
+_BUSY = frozenset({"Ecs.0603"})
+"""Codes of a 5xx that say that nothing was done."""
+_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SECRET_KEYS = frozenset({"adminpass", "user_data", "userdata", "password"})
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What the API answered to a request that it took.
+
+    :param job_id: the job that it started; ``None`` where there is none to wait for: after a dry run, for an order
+        that changes something once it is paid, and where nothing was left to delete.
+    :param order_id: the order of a yearly/monthly request.
+    :param server_ids: the servers that a create makes, in the answer's order.
+    """
+
+    job_id: str | None
+    order_id: str | None = None
+    server_ids: tuple[str, ...] = ()
+
+    def result(self) -> dict[str, Any]:
+        """Give what a task returns that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
+        return {"job_id": self.job_id, "order_id": self.order_id, "server_ids": list(self.server_ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """A checked request that starts a job. The ``repr`` shows no body: it can hold a password.
+
+    :param operation: what is asked for.
+    :param parameters: the path and query parameters.
+    :param body: the JSON object, ``None`` for none.
+    :param client_token: makes it safe to send it again, where the operation takes one.
+    """
+
+    operation: Operation
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    client_token: str | None = None
+
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether it only checks."""
+        return bool(self.body and self.body.get("dry_run"))
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether it may be sent again when it is not known what became of it."""
+        return self.client_token is not None or self.operation.is_repeatable or self.is_dry_run
+
+    def call(self) -> Call:
+        """Build what is sent.
+
+        :raises EcsInvalidRequestError: the body holds what JSON can't, such as a date.
+        """
+        operation = self.operation
+        path = operation.path
+        for name in operation.path_parameters:
+            path = path.replace(f"{{{name}}}", quote(str(self.parameters[name]), safe=""))
+        given = {name: self.parameters.get(name) for name in operation.query}
+        query = [(name, _plain(value)) for name, value in given.items() if value is not None]
+        headers = [("X-Client-Token", self.client_token)] if self.client_token is not None else []
+        return Call(operation.method, path, query, self._encoded(), headers)
+
+    def _encoded(self) -> bytes:
+        if self.body is None:
+            return b""
+        try:
+            return json.dumps(self.body, allow_nan=False, separators=(",", ":")).encode()
+        except (TypeError, ValueError) as error:
+            # The error names a type, or says what is wrong with a number; it shows no value.
+            raise EcsInvalidRequestError(
+                f"{self.operation.name} can't be submitted: the body can't be written as JSON: {clean(error, 200)}"
+            ) from None
+
+
+def check_client_token(operation: Operation, token: Any) -> None:
+    """Check a client token that a user gave.
+
+    :raises EcsInvalidRequestError: the operation takes none, or it is no UUID in the form that the API takes.
+    """
+    if token is None:
+        return
+    if not operation.takes_client_token:
+        raise EcsInvalidRequestError(f"client_token is given, but {operation.name} takes none; only the creates do.")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise EcsInvalidRequestError(
+            f"client_token is {clean(repr(token), 100)}; expected a UUID in lower case, such as str(uuid.uuid4())."
+        )
+
+
+def read_submission(answer: Answer | Trouble, request: SubmitRequest, *, now: float) -> Submission | ApiError:
+    """Read the answer to a request that starts a job.
+
+    :return: what the API took; or an error, of the kind ``UNCERTAIN`` where the request may have been carried out
+        although the answer does not say so.
+    """
+    if isinstance(answer, Trouble):
+        kind = ErrorKind.UNCERTAIN if answer.may_have_arrived else ErrorKind.TRANSIENT
+        return ApiError(kind, answer.reason)
+    body = parse_object(answer.body)
+    error = read_error(answer, body, now=now)
+    if 200 <= answer.status < 300:
+        taken = _taken(body) if body is not None else None
+        if taken is not None:
+            return taken
+        is_empty = body is not None or not answer.body.strip()
+        if request.is_dry_run and is_empty and not error.code:
+            return Submission(None)
+    if error.kind is ErrorKind.TRANSIENT and not 300 <= answer.status < 400 and error.code not in _BUSY:
+        return replace(error, kind=ErrorKind.UNCERTAIN)
+    return error
+
+
+def _taken(body: Mapping[str, Any]) -> Submission | None:
+    """Find what was taken: a job, an order, or both; ``None`` if neither is named."""
+    job_id, order_id = (_text(body.get(name)) for name in ("job_id", "order_id"))
+    if job_id is None and order_id is None:
+        return None
+    listed = body.get("serverIds")
+    servers = [_text(server) for server in listed] if isinstance(listed, list) else []
+    return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
+
+
+def with_advice(error: ApiError, request: SubmitRequest, *, is_doubtful: bool) -> ApiError:
+    """Add to a refusal what it does not say by itself.
+
+    :param error: why the API did not take the request.
+    :param request: the request.
+    :param is_doubtful: whether it was sent before, and it is not known what became of that.
+    """
+    if error.code == "Ecs.0122":
+        advice = "An earlier try sent the same client token with other parameters, and may have been carried out"
+    elif error.code == "Ecs.0124":
+        advice = "An earlier try sent the same client token, over 8 hours ago, and may have been carried out"
+    elif is_doubtful:
+        advice = "It was sent before, and may have been carried out then"
+    else:
+        return error
+    return replace(error, advice=f"{advice}: check {request.operation.to_check}.")
+
+
+def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | None:
+    """Leave out of a deletion the servers that the answer says do not exist.
+
+    :param request: a request to delete servers.
+    :param error: the answer that one or more of them do not exist.
+    :return: the request for the others, whose list may be empty; ``None`` if it can't be told which are missing.
+    """
+    assert request.body is not None
+    servers = list(request.body["servers"])
+    said = " ".join((error.message, *error.details))
+    others = [] if len(servers) == 1 else [server for server in servers if server["id"] not in said]
+    return replace(request, body={**request.body, "servers": others}) if len(others) < len(servers) else None
+
+
+def secrets_in(body: Any) -> set[str]:
+    """Find the passwords and user data in a body, at any depth: they must not show up in a log."""
+    found: set[str] = set()
+    stack = [body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Mapping):
+            for key, value in node.items():
+                if isinstance(value, str) and value and str(key).lower() in _SECRET_KEYS:
+                    found.add(value)
+                stack.append(value)
+        elif isinstance(node, list | tuple):
+            stack.extend(node)
+    return found
+
+
+def hide(text: str, secrets: set[str]) -> str:
+    """Replace secrets in a text, the longest first: one may be a part of another."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _text(value: Any) -> str | None:
+    return clean(value, 200) or None if isinstance(value, str) else None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value) if not isinstance(value, float) or math.isfinite(value) else ""
