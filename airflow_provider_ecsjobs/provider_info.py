@@ -63,7 +63,7 @@ def provider_info(version: str) -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-ecsjobs",
         "name": NAME,
-        "description": "Wait for the asynchronous jobs of Huawei Cloud ECS without a worker slot.",
+        "description": "Submit the asynchronous jobs of Huawei Cloud ECS exactly once, and wait without a worker slot.",
         "versions": [version],
         "integrations": [
             {
@@ -73,9 +73,13 @@ def provider_info(version: str) -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("hooks")],
-        "operators": [_modules("operators")],
+        "operators": [_modules("operators", "ecs_jobs", "servers")],
         "sensors": [_modules("sensors")],
         "triggers": [_modules("triggers")],
+        "task-decorators": [
+            {"name": "ecs_job", "class-name": "airflow_provider_ecsjobs.decorators.ecs_job.ecs_job_task"}
+        ],
+        "extra-links": ["airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink"],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,
@@ -88,5 +92,6 @@ def provider_info(version: str) -> dict[str, Any]:
     }
 
 
-def _modules(role: str) -> dict[str, Any]:
-    return {"integration-name": NAME, "python-modules": [f"airflow_provider_ecsjobs.{role}.ecs_jobs"]}
+def _modules(role: str, *names: str) -> dict[str, Any]:
+    modules = [f"airflow_provider_ecsjobs.{role}.{name}" for name in names or ("ecs_jobs",)]
+    return {"integration-name": NAME, "python-modules": modules}

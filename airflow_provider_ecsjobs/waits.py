@@ -6,8 +6,9 @@ import math
 import time
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_ecsjobs.core.console import console_url
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsInvalidJobIdError, EcsUnauthorizedError
 from airflow_provider_ecsjobs.core.failure import (
     MAX_SERVERS,
@@ -30,10 +31,12 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
+from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -55,6 +58,10 @@ class EcsJobWaitMixin(_Task):
 
     The class that mixes it in sets the attributes below, which have the meaning of its own parameters.
     """
+
+    operator_extra_links = (EcsConsoleLink(),)
+    _retry_resubmits = False
+    """Whether a retry can help where the job failed, since it submits another one."""
 
     if TYPE_CHECKING:
         huawei_ecs_conn_id: str
@@ -123,11 +130,19 @@ class EcsJobWaitMixin(_Task):
         """
         wait = Wait(job_id, policy)
         end = self._saw(wait, self._ask(wait))
-        if end is not None:
-            return end
+        if end is None:
+            self._defer(wait)
+        return end
+
+    def _defer(self, wait: Wait) -> NoReturn:
+        """Leave a wait to the trigger.
+
+        :raises TaskDeferred: always.
+        """
+        policy = wait.policy
         self.defer(
             trigger=EcsJobTrigger(
-                job_id=job_id,
+                job_id=wait.job_id,
                 huawei_ecs_conn_id=self.huawei_ecs_conn_id,
                 region=self.region,
                 project_id=self.project_id,
@@ -169,12 +184,19 @@ class EcsJobWaitMixin(_Task):
         job = end.job
         if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
+        failed = EcsJobFailed if self._retry_resubmits else EcsJobFailedNoRetry
         if self._may_skip:
             # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
-            return succeeded_or_raise(end, failed=EcsJobFailedNoRetry).result()
+            return succeeded_or_raise(end, failed=failed).result()
         return succeeded_or_raise(
-            end, failed=EcsJobFailedNoRetry, missing=EcsJobNotFoundNoRetry, refused=EcsUnauthorizedNoRetry
+            end, failed=failed, missing=EcsJobNotFoundNoRetry, refused=EcsUnauthorizedNoRetry
         ).result()
+
+    def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
+        """Give the result as :meth:`_result`, and leave a link to the server it names."""
+        result = self._result(end)
+        self._leave_console_link(context, result["server_ids"])
+        return result
 
     @property
     def _may_skip(self) -> bool:
@@ -187,6 +209,18 @@ class EcsJobWaitMixin(_Task):
         servers = surviving_servers(job)
         if len(servers) > MAX_SERVERS:
             self.log.warning("ECS job %s failed, but these servers exist: %s", job.job_id, ", ".join(servers))
+
+    def _leave_console_link(self, context: Mapping[str, Any], server_ids: Sequence[str] = ()) -> None:
+        """Push where the console shows the servers, for the button of the task; no task fails for want of it."""
+        ti = context.get("ti")
+        if ti is None:
+            return
+        try:
+            url = console_url(self.hook.settings.login.endpoint, server_ids)
+            if url is not None:
+                ti.xcom_push(key=CONSOLE_XCOM_KEY, value=url)
+        except Exception:
+            self.log.debug("There is no link to the console", exc_info=True)
 
     def _log_on_kill(self, job_id: Any) -> None:
         self.log.warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
@@ -43,6 +44,7 @@ def check_request(
     body: Any,
     *,
     is_open: IsOpen = lambda value: False,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Check the parameters and the body of a request.
 
@@ -50,9 +52,10 @@ def check_request(
     :param parameters: the path and query parameters; ``None`` counts as not given.
     :param body: the JSON object, ``None`` for none.
     :param is_open: tells which values are not known yet, such as a template; they are passed over.
+    :param names: what the one who asks calls the keys of the body, where it is another name.
     :raises EcsInvalidRequestError: something is missing, wrong or of no use; the message names all of it.
     """
-    problems = [*_parameter_problems(operation, parameters, is_open), *_body_problems(operation, body, is_open)]
+    problems = [*_parameter_problems(operation, parameters, is_open), *_body_problems(operation, body, is_open, names)]
     if problems:
         page = f"See the API page '{operation.page}'."
         raise EcsInvalidRequestError(f"{operation.name} can't be submitted: {'; '.join(problems)}. {page}")
@@ -76,7 +79,7 @@ def _parameter_problems(operation: Operation, parameters: Mapping[str, Any], is_
             yield f"{name} is given, but {operation.name} {takes}"
 
 
-def _body_problems(operation: Operation, body: Any, is_open: IsOpen) -> Iterator[str]:
+def _body_problems(operation: Operation, body: Any, is_open: IsOpen, names: Mapping[str, str]) -> Iterator[str]:
     if is_open(body):
         return
     if not operation.body:
@@ -90,7 +93,9 @@ def _body_problems(operation: Operation, body: Any, is_open: IsOpen) -> Iterator
     lacking: set[str] = set()
     for path in operation.required:
         lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_open))
-    yield from (f"the body lacks {path}" for path in sorted(lacking))
+    for path in sorted(lacking):
+        name = names.get(re.sub(r"\[.*", "", path))
+        yield f"{name} is missing ({path} in the body)" if name else f"the body lacks {path}"
     if body.get("dry_run") and not operation.has_dry_run:
         yield "the API has no dry run for it"
 
@@ -120,3 +125,25 @@ def _lacking(node: Any, steps: list[str], path: str, is_open: IsOpen) -> Iterato
 
 def _top(operation: Operation) -> list[str]:
     return list(dict.fromkeys(re.split(r"[.\[]", path)[0] for path in operation.required))
+
+
+def read_ids(name: str, value: Any) -> list[str]:
+    """Read ids that a DAG author gave: a list, one id, or what a template makes of a list.
+
+    :param name: the parameter, for the message.
+    :param value: the ids.
+    :return: the ids, each once, in their order; empty for ``None``, and for a template without a value.
+    :raises EcsInvalidRequestError: it is none of these.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        # A list comes out of a template as text: ['a', 'b'].
+        value = [part.strip(" '\"") for part in value.strip().removeprefix("[").removesuffix("]").split(",")]
+        value = [part for part in value if part and part.lower() not in RENDERED_NOTHING]
+    if not isinstance(value, list | tuple | set):
+        raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
+    for part in value:
+        if not isinstance(part, str) or not _ID.fullmatch(part):
+            raise EcsInvalidRequestError(f"{name} holds {clean(repr(part), 100)}, which is no id.")
+    return list(dict.fromkeys(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -82,6 +82,10 @@ class Record:
     def is_answered(self) -> bool:
         """Whether the answer to the request is known."""
         return self.job_id is not None or self.order_id is not None
+
+    def given_up(self) -> Record:
+        """Note that its order stayed unpaid for as long as it was waited for."""
+        return replace(self, is_given_up=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Give what is stored, all JSON."""

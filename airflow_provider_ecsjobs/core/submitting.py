@@ -71,6 +71,10 @@ class SubmitRequest:
         """Whether it may be sent again when it is not known what became of it."""
         return self.client_token is not None or self.operation.is_repeatable or self.is_dry_run
 
+    def with_token(self, token: str | None) -> SubmitRequest:
+        """Give the request with this client token."""
+        return replace(self, client_token=token)
+
     def call(self) -> Call:
         """Build what is sent.
 
@@ -143,6 +147,28 @@ def _taken(body: Mapping[str, Any]) -> Submission | None:
     listed = body.get("serverIds")
     servers = [_text(server) for server in listed] if isinstance(listed, list) else []
     return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
+
+
+def submission_in(value: Any, function: str) -> Submission:
+    """Find the job in what a user's function returned: an id, a dict, or an answer of the official SDK.
+
+    :param function: the function's name, for the message.
+    :raises EcsInvalidRequestError: there is none in it.
+    """
+    kind = type(value)
+    if isinstance(value, str):
+        value = {"job_id": value}
+    elif not isinstance(value, Mapping):
+        value = {name: getattr(value, name, None) for name in ("job_id", "order_id", "server_ids")}
+    fields = {"serverIds": value.get("server_ids"), **value}
+    taken = _taken(fields)
+    if taken is None:
+        shown = f"a dict with {', '.join(map(repr, value))}" if kind is dict else f"of type {kind.__name__}"
+        raise EcsInvalidRequestError(
+            f"{function}() returned no job: what it returned is {clean(shown, 300)}. Return the job's id, a dict with"
+            " 'job_id', or the SDK's answer."
+        )
+    return taken
 
 
 def with_advice(error: ApiError, request: SubmitRequest, *, is_doubtful: bool) -> ApiError:

@@ -100,14 +100,15 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             result: dict[str, Any] = super().execute(context)  # pokes, and leaves the worker in between
             return result
         policy = self._policy(time.time())
+        self._leave_console_link(context)
         with self._skipping():
             wait_for = self._look_then_defer if self.deferrable else self._wait_in_worker
-            return self._result(wait_for(job_id, policy))
+            return self._done(context, wait_for(job_id, policy))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: give the result, or fail with the reason."""
         with self._skipping():
-            return self._result(read_event(event, self.job_id))
+            return self._done(context, read_event(event, self.job_id))
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; in ``mode="reschedule"`` the scheduler comes back for the next look."""
@@ -122,7 +123,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         with self._skipping():
             end = self._saw(wait, answer)
             self._asked_pause = wait.asked_pause
-            return PokeReturnValue(end is not None, None if end is None else self._result(end))
+            return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
 
     def on_kill(self) -> None:
         """Say that the job goes on: the API can't cancel it."""

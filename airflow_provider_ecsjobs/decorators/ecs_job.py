@@ -1,0 +1,72 @@
+"""``@task.ecs_job``: a function that submits a request in its own way becomes a task that waits for the job."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import (
+    DecoratedOperator,
+    context_merge,
+    determine_kwargs,
+    task_decorator_factory,
+)
+
+from airflow_provider_ecsjobs.core.submitting import submission_in
+from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import TaskDecorator
+
+    from airflow_provider_ecsjobs.core.submitting import Submission
+    from airflow_provider_ecsjobs.submits import SubmitOnce
+
+_TOKEN = "client_token"  # noqa: S105 - the name of a parameter
+
+
+class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
+    """Calls a function that submits, then waits for the job it returned."""
+
+    template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *EcsSubmittingOperator.template_fields)
+    template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
+    custom_operator_name = "@task.ecs_job"
+    # The function sends the request itself: only it knows whether it got that far.
+    _marks_submitting = False
+
+    def _once(self, context: Mapping[str, Any]) -> SubmitOnce:
+        def call(token: str | None, is_doubtful: bool) -> Submission:
+            offered = {**context, _TOKEN: token}
+            context_merge(offered, self.op_kwargs)  # type: ignore[arg-type] # a Context with one key more
+            kwargs = determine_kwargs(self.python_callable, self.op_args, offered)
+            return submission_in(self.python_callable(*self.op_args, **kwargs), self.python_callable.__name__)
+
+        takes_token = _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
+        return self._submit_once(
+            context,
+            what=f"@task.ecs_job {self.python_callable.__name__}",
+            takes_token=takes_token,
+            may_repeat=True,
+            to_check="what the function has submitted",
+            send=call,
+        )
+
+
+def ecs_job_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
+    """Make a task of a function that submits a request with whatever client it likes.
+
+    The function returns the job's id, a dict with ``job_id``, or an answer of the official SDK. The task then waits for
+    the job, deferred; it fails with the job's reason, and its result is that of
+    :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsJobOperator`. In a DAG it is ``@task.ecs_job``.
+
+    A parameter ``client_token`` with a default is given the token that makes a create safe to repeat, to be sent as
+    ``X-Client-Token``: the same in all automatic retries.
+
+    :param python_callable: the function.
+    :param kwargs: ``huawei_ecs_conn_id`` and how to wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.submitting.EcsSubmittingOperator`.
+    """
+    return task_decorator_factory(
+        python_callable=python_callable, decorated_operator_class=_EcsJobDecoratedOperator, **kwargs
+    )

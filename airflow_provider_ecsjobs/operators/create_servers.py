@@ -1,0 +1,194 @@
+"""The operator that creates servers."""
+
+from __future__ import annotations
+
+import base64
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.operators.request import is_template
+from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class EcsCreateServersOperator(EcsTypedOperator):
+    """Create servers, pay-per-use or yearly/monthly, and wait until they are there. Retries make no second set.
+
+    The result's ``server_ids`` are in the order of the API's answer. If some of the servers failed, the task fails and
+    names those that exist and cost money; with ``on_partial_failure="keep"`` it succeeds with those.
+
+    API page: `Creating ECSs <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0101.html>`__.
+
+    :param name: the name; with a count above 1 the API adds ``-0001`` and so on (templated).
+    :param flavor: the flavor, such as ``s6.small.1`` (templated).
+    :param image: the image's id (templated).
+    :param vpc: the VPC's id (templated).
+    :param subnets: the ids of the subnets, a NIC in each; or NICs as the API describes them (templated).
+    :param root_volume: the type of the system disk, such as ``"GPSSD"``, or a dict with ``volumetype``, ``size`` (GB)
+        and more (templated).
+    :param data_volumes: further disks, each a dict with ``volumetype`` and ``size`` (GB) (templated).
+    :param count: how many servers, 1 to 500 (templated).
+    :param availability_zone: the zone; the system chooses if it is left out (templated).
+    :param security_groups: the ids of the security groups (templated).
+    :param key_name: the name of the SSH key pair (templated).
+    :param admin_password: the administrator's password, in place of a key pair (templated).
+    :param user_data: what cloud-init is given, as plain text: it is encoded here (templated).
+    :param public_ip: a dict as the API describes ``publicip`` (templated).
+    :param tags: a dict of tags (templated).
+    :param period_type: ``month`` or ``year`` orders the servers yearly/monthly; left out, they are pay-per-use.
+    :param period_count: for how many months or years.
+    :param auto_pay: whether the order is paid at once; if not, the job waits for somebody to pay it.
+    :param body: whatever else the API takes, such as ``{"server": {"metadata": {...}}}`` (templated).
+    :param dry_run: whether to only have the request checked.
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "flavor",
+        "image",
+        "vpc",
+        "subnets",
+        "root_volume",
+        "data_volumes",
+        "count",
+        "availability_zone",
+        "security_groups",
+        "key_name",
+        "admin_password",
+        "user_data",
+        "public_ip",
+        "tags",
+        *EcsTypedOperator.template_fields,
+    )
+    _request_name = "create_servers"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "server": "name",
+            "server.name": "name",
+            "server.imageRef": "image",
+            "server.flavorRef": "flavor",
+            "server.vpcid": "vpc",
+            "server.nics": "subnets",
+            "server.root_volume": "root_volume",
+            "server.root_volume.volumetype": "root_volume",
+        }
+    )
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        flavor: str | None = None,
+        image: str | None = None,
+        vpc: str | None = None,
+        subnets: Sequence[str | dict[str, Any]] | str | None = None,
+        root_volume: str | dict[str, Any] | None = None,
+        data_volumes: Sequence[dict[str, Any]] | None = None,
+        count: int | str = 1,
+        availability_zone: str | None = None,
+        security_groups: Sequence[str] | str | None = None,
+        key_name: str | None = None,
+        admin_password: str | None = None,
+        user_data: str | None = None,
+        public_ip: dict[str, Any] | None = None,
+        tags: dict[str, str] | None = None,
+        period_type: str | None = None,
+        period_count: int = 1,
+        auto_pay: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.flavor = flavor
+        self.image = image
+        self.vpc = vpc
+        self.subnets = subnets
+        self.root_volume = root_volume
+        self.data_volumes = data_volumes
+        self.count = count
+        self.availability_zone = availability_zone
+        self.security_groups = security_groups
+        self.key_name = key_name
+        self.admin_password = admin_password
+        self.user_data = user_data
+        self.public_ip = public_ip
+        self.tags = tags
+        self.period_type = period_type
+        self.period_count = period_count
+        self.auto_pay = auto_pay
+        self._check(is_open=is_template)
+
+    def _secrets(self) -> set[str]:
+        own = {value for value in (self.admin_password, self.user_data) if isinstance(value, str) and value}
+        return super()._secrets() | own
+
+    def _own_body(self) -> dict[str, Any]:
+        server = given(
+            name=self.name,
+            flavorRef=self.flavor,
+            imageRef=self.image,
+            vpcid=self.vpc,
+            nics=objects("subnets", self.subnets, "subnet_id") if self.subnets is not None else None,
+            root_volume={"volumetype": self.root_volume} if isinstance(self.root_volume, str) else self.root_volume,
+            data_volumes=self.data_volumes,
+            count=_count(self.count),
+            availability_zone=self.availability_zone,
+            security_groups=objects("security_groups", self.security_groups, "id") or None,
+            key_name=self.key_name,
+            adminPass=self.admin_password,
+            user_data=_encoded(self.user_data),
+            publicip=self.public_ip,
+            server_tags=_tags(self.tags),
+            extendparam=self._charging(),
+        )
+        return {"server": server}
+
+    def _charging(self) -> dict[str, Any] | None:
+        if self.period_type is None:
+            if self.auto_pay:
+                raise EcsInvalidRequestError(
+                    "auto_pay is given without period_type: only yearly/monthly orders are paid."
+                )
+            return None
+        if self.period_type not in ("month", "year"):
+            raise EcsInvalidRequestError(
+                f"period_type is {clean(repr(self.period_type), 100)}; expected 'month' or 'year'."
+            )
+        return {
+            "chargingMode": "prePaid",
+            "periodType": self.period_type,
+            "periodNum": self.period_count,
+            "isAutoPay": "true" if self.auto_pay else "false",
+        }
+
+
+def _count(value: Any) -> Any:
+    """Read a count, which a template gives as text."""
+    if isinstance(value, bool) or is_template(value):
+        return value
+    try:
+        count = int(value)
+    except (TypeError, ValueError):
+        count = 0
+    if not 1 <= count <= 500:
+        raise EcsInvalidRequestError(f"count is {clean(repr(value), 100)}; expected 1 to 500.")
+    return count
+
+
+def _encoded(user_data: str | None) -> str | None:
+    if user_data is None or is_template(user_data):
+        return user_data
+    return base64.b64encode(user_data.encode()).decode()
+
+
+def _tags(tags: Any) -> Any:
+    if tags is None or is_template(tags):
+        return tags
+    return [{"key": key, "value": value} for key, value in tags.items()]

@@ -1,0 +1,246 @@
+"""The operators for what belongs to one server: its disks, its system, its NICs."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_ecsjobs.operators.request import is_template
+from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class _ServerOperator(EcsTypedOperator):
+    """An operator for one server."""
+
+    template_fields: Sequence[str] = ("server_id", *EcsTypedOperator.template_fields)
+
+    def __init__(self, *, server_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.server_id = server_id
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"server_id": self.server_id}
+
+
+class EcsAttachVolumeOperator(_ServerOperator):
+    """Attach a volume to a server, and wait until it is attached.
+
+    API page: `Attaching a Disk to an ECS <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0605.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param volume_id: the volume's id (templated).
+    :param device: the device that it becomes, such as ``/dev/sdb``; the system chooses if it is left out (templated).
+    :param dry_run: whether to only have the request checked.
+    :param body: whatever else the API takes (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("volume_id", "device", *_ServerOperator.template_fields)
+    _request_name = "attach_server_volume"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"volumeAttachment.volumeId": "volume_id"})
+
+    def __init__(
+        self,
+        *,
+        server_id: str | None = None,
+        volume_id: str | None = None,
+        device: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self.volume_id = volume_id
+        self.device = device
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {"volumeAttachment": given(volumeId=self.volume_id, device=self.device)}
+
+
+class EcsDetachVolumeOperator(_ServerOperator):
+    """Detach a volume from a server, and wait until it is detached.
+
+    API page: `Detaching a Disk from an ECS <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0606.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param volume_id: the volume's id (templated).
+    :param force: whether to detach it by force.
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("volume_id", *_ServerOperator.template_fields)
+    _request_name = "detach_server_volume"
+
+    def __init__(
+        self, *, server_id: str | None = None, volume_id: str | None = None, force: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self.volume_id = volume_id
+        self.force = force
+        self._check(is_open=is_template)
+
+    def _parameters(self) -> dict[str, Any]:
+        flag = {"delete_flag": "1"} if self.force else {}
+        return {"server_id": self.server_id, "volume_id": self.volume_id, **flag}
+
+
+class _SystemOperator(_ServerOperator):
+    """An operator that writes a server's system disk anew."""
+
+    template_fields: Sequence[str] = ("admin_password", "key_name", *_ServerOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        server_id: str | None = None,
+        admin_password: str | None = None,
+        key_name: str | None = None,
+        user_id: str | None = None,
+        mode: str | None = None,
+        cloud_init: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self.admin_password = admin_password
+        self.key_name = key_name
+        self.user_id = user_id
+        self.mode = mode
+        self.cloud_init = cloud_init
+
+    def _secrets(self) -> set[str]:
+        own = {self.admin_password} if isinstance(self.admin_password, str) and self.admin_password else set()
+        return super()._secrets() | own
+
+    def _system(self) -> dict[str, Any]:
+        return given(adminpass=self.admin_password, keyname=self.key_name, userid=self.user_id, mode=self.mode)
+
+
+class EcsChangeOsOperator(_SystemOperator):
+    """Put another image on a server's system disk, and wait until it is done. What is on that disk is lost.
+
+    API pages: Changing an ECS OS, `with cloud-init
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0202.html>`__ and `without
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0204.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param image: the image's id (templated).
+    :param admin_password: the administrator's new password (templated).
+    :param key_name: the name of the SSH key pair, in place of a password (templated).
+    :param user_id: the id of the IAM user whose key pair it is.
+    :param mode: ``withStopServer`` stops a running server first; else it must be stopped.
+    :param cloud_init: whether the image has cloud-init installed.
+    :param body: whatever else the API takes (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("image", *_SystemOperator.template_fields)
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-change.imageid": "image"})
+
+    def __init__(self, *, server_id: str | None = None, image: str | None = None, **kwargs: Any) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self.image = image
+        self._check(is_open=is_template)
+
+    def _operation(self) -> str:
+        return f"change_server_os_with{'' if self.cloud_init else 'out'}_cloud_init"
+
+    def _own_body(self) -> dict[str, Any]:
+        return {"os-change": {**self._system(), **given(imageid=self.image)}}
+
+
+class EcsReinstallOsOperator(_SystemOperator):
+    """Put a server's own image on its system disk again, and wait until it is done. What is on that disk is lost.
+
+    API pages: Reinstalling an ECS OS, `with cloud-init
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0201.html>`__ and `without
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0203.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param admin_password: the administrator's new password (templated).
+    :param key_name: the name of the SSH key pair, in place of a password (templated).
+    :param user_id: the id of the IAM user whose key pair it is.
+    :param mode: ``withStopServer`` stops a running server first; else it must be stopped.
+    :param cloud_init: whether the image has cloud-init installed.
+    :param body: whatever else the API takes (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    def __init__(self, *, server_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self._check(is_open=is_template)
+
+    def _operation(self) -> str:
+        return f"reinstall_server_with{'' if self.cloud_init else 'out'}_cloud_init"
+
+    def _own_body(self) -> dict[str, Any]:
+        return {"os-reinstall": self._system()}
+
+
+class EcsAddNicsOperator(_ServerOperator):
+    """Add NICs to a server, and wait until it has them; their ids are the result's ``nic_ids``.
+
+    API page: `Adding NICs to an ECS in a Batch
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0501.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param subnets: the ids of the subnets, a NIC in each; or NICs as the API describes them (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("subnets", *_ServerOperator.template_fields)
+    _request_name = "batch_add_server_nics"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"nics": "subnets"})
+
+    def __init__(
+        self,
+        *,
+        server_id: str | None = None,
+        subnets: Sequence[str | dict[str, Any]] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self.subnets = subnets
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {} if self.subnets is None else {"nics": objects("subnets", self.subnets, "subnet_id")}
+
+
+class EcsDeleteNicsOperator(_ServerOperator):
+    """Delete NICs of a server, and wait until they are gone.
+
+    API page: `Deleting NICs from an ECS in a Batch
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/en-us_topic_0020212665.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param nic_ids: the ids of the NICs (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("nic_ids", *_ServerOperator.template_fields)
+    _request_name = "batch_delete_server_nics"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"nics": "nic_ids"})
+
+    def __init__(
+        self, *, server_id: str | None = None, nic_ids: Sequence[str] | str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(server_id=server_id, **kwargs)
+        self.nic_ids = nic_ids
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {} if self.nic_ids is None else {"nics": objects("nic_ids", self.nic_ids, "id")}

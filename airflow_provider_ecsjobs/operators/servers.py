@@ -1,0 +1,230 @@
+"""The operators for servers: create, delete, start, stop, reboot, resize; and for their disks, systems and NICs."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.operators.create_servers import EcsCreateServersOperator
+from airflow_provider_ecsjobs.operators.request import is_template
+from airflow_provider_ecsjobs.operators.server_parts import (
+    EcsAddNicsOperator,
+    EcsAttachVolumeOperator,
+    EcsChangeOsOperator,
+    EcsDeleteNicsOperator,
+    EcsDetachVolumeOperator,
+    EcsReinstallOsOperator,
+)
+from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = [
+    "EcsAddNicsOperator",
+    "EcsAttachVolumeOperator",
+    "EcsChangeOsOperator",
+    "EcsCreateServersOperator",
+    "EcsDeleteNicsOperator",
+    "EcsDeleteServersOperator",
+    "EcsDetachVolumeOperator",
+    "EcsRebootServersOperator",
+    "EcsReinstallOsOperator",
+    "EcsResizeServerOperator",
+    "EcsStartServersOperator",
+    "EcsStopServersOperator",
+]
+
+
+class _ServersOperator(EcsTypedOperator):
+    """An operator for several servers."""
+
+    template_fields: Sequence[str] = ("server_ids", *EcsTypedOperator.template_fields)
+
+    def __init__(self, *, server_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.server_ids = server_ids
+
+    def _servers(self) -> dict[str, Any]:
+        return {} if self.server_ids is None else {"servers": objects("server_ids", self.server_ids, "id")}
+
+
+class EcsDeleteServersOperator(_ServersOperator):
+    """Delete servers, and wait until they are gone. An empty list of ids skips the task.
+
+    API page: `Deleting ECSs <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0103.html>`__.
+
+    :param server_ids: the servers' ids, 1,000 at most (templated).
+    :param delete_public_ip: whether to delete the elastic IPs bound to them, too.
+    :param delete_volumes: whether to delete their data disks, too; else these are detached, and go on costing money.
+    :param missing_ok: whether servers may be gone already.
+    :param body: whatever else the API takes (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    _request_name = "delete_servers"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"servers": "server_ids"})
+
+    def __init__(
+        self,
+        *,
+        server_ids: Sequence[str] | str | None = None,
+        delete_public_ip: bool = False,
+        delete_volumes: bool = False,
+        missing_ok: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(server_ids=server_ids, **kwargs)
+        self.delete_public_ip = delete_public_ip
+        self.delete_volumes = delete_volumes
+        self._missing_ok = missing_ok
+        if self.server_ids != []:
+            self._check(is_open=is_template)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Delete the servers, and wait.
+
+        :raises AirflowSkipException: there are none.
+        """
+        if self.body is None and self.server_ids is not None and not self._servers()["servers"]:
+            raise AirflowSkipException("There are no servers to delete: server_ids is empty.")
+        return super().execute(context)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {
+            **self._servers(),
+            "delete_publicip": self.delete_public_ip,
+            "delete_volume": self.delete_volumes,
+        }
+
+
+class EcsStartServersOperator(_ServersOperator):
+    """Start servers, and wait until they run.
+
+    API page: `Starting ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0301.html>`__.
+
+    :param server_ids: the servers' ids, 1,000 at most (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    _request_name = "batch_start_servers"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-start.servers": "server_ids"})
+
+    def __init__(self, *, server_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
+        super().__init__(server_ids=server_ids, **kwargs)
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {"os-start": self._servers()}
+
+
+class EcsStopServersOperator(_ServersOperator):
+    """Stop servers, and wait until they are off.
+
+    API page: `Stopping ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0303.html>`__.
+
+    :param server_ids: the servers' ids, 1,000 at most (templated).
+    :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power.
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    _request_name = "batch_stop_servers"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-stop.servers": "server_ids"})
+
+    def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
+        super().__init__(server_ids=server_ids, **kwargs)
+        self.mode = _soft_or_hard(mode)
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {"os-stop": {**self._servers(), "type": self.mode}}
+
+
+class EcsRebootServersOperator(_ServersOperator):
+    """Reboot servers, and wait until they are up again.
+
+    API page: `Restarting ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0302.html>`__.
+
+    :param server_ids: the servers' ids, 1,000 at most (templated).
+    :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power.
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    _request_name = "batch_reboot_servers"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"reboot.servers": "server_ids"})
+
+    def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
+        super().__init__(server_ids=server_ids, **kwargs)
+        self.mode = _soft_or_hard(mode)
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {"reboot": {**self._servers(), "type": self.mode}}
+
+
+class EcsResizeServerOperator(EcsTypedOperator):
+    """Give a server another flavor, and wait until it has it.
+
+    For a yearly/monthly server the API answers with an order and no job: the task then ends at once, with the order's
+    id, and the flavor changes when the order is paid.
+
+    API page: `Modifying the Specifications of an ECS
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0209.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param flavor: the new flavor (templated).
+    :param mode: ``withStopServer`` stops a running server first and starts it again; else it must be stopped.
+    :param auto_pay: whether the order for a yearly/monthly server is paid at once.
+    :param dry_run: whether to only have the request checked.
+    :param body: whatever else the API takes (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("server_id", "flavor", *EcsTypedOperator.template_fields)
+    _request_name = "resize_server"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor"})
+
+    def __init__(
+        self,
+        *,
+        server_id: str | None = None,
+        flavor: str | None = None,
+        mode: str | None = None,
+        auto_pay: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.server_id = server_id
+        self.flavor = flavor
+        self.mode = mode
+        self.auto_pay = auto_pay
+        self._check(is_open=is_template)
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"server_id": self.server_id}
+
+    def _own_body(self) -> dict[str, Any]:
+        pay = {"isAutoPay": "true"} if self.auto_pay else None
+        return {"resize": given(flavorRef=self.flavor, mode=self.mode, extendparam=pay)}
+
+
+def _soft_or_hard(mode: str) -> str:
+    if mode not in ("SOFT", "HARD"):
+        raise EcsInvalidRequestError(f"mode is {clean(repr(mode), 100)}; expected 'SOFT' or 'HARD'.")
+    return mode

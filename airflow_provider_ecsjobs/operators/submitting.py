@@ -1,0 +1,212 @@
+"""What the operators that start a job have in common: submit exactly once, then wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core.errors import (
+    EcsInvalidRequestError,
+    EcsOutcomeUnknownError,
+    EcsRejectedError,
+    EcsUnauthorizedError,
+)
+from airflow_provider_ecsjobs.core.failure import explain_failure, surviving_servers
+from airflow_provider_ecsjobs.core.job import JobStatus
+from airflow_provider_ecsjobs.core.waiting import Outcome, Wait
+from airflow_provider_ecsjobs.exceptions import (
+    EcsInvalidRequest,
+    EcsOutcomeUnknownNoRetry,
+    EcsRejectedNoRetry,
+    EcsUnauthorizedNoRetry,
+)
+from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
+from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
+from airflow_provider_ecsjobs.waits import read_event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_ecsjobs.core.errors import ApiError
+    from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.submitting import Submission
+    from airflow_provider_ecsjobs.core.waiting import WaitEnd, WaitPolicy
+
+DEFAULT_NOT_FOUND_GRACE = 60.0
+ON_PARTIAL_FAILURE = ("fail", "keep")
+
+
+class EcsSubmittingOperator(EcsWaitingOperator):
+    """An operator that starts a job and waits for it.
+
+    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins.
+
+    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted.
+    :param resubmit_unknown: whether to send the request again even where doing it twice may do harm.
+    :param on_partial_failure: what to do if a create made some of its servers: ``fail``, or ``keep`` them and succeed.
+    :param not_found_grace: for how many seconds after the submit the API may not know the job.
+    """
+
+    _retry_resubmits = True
+    _marks_submitting = True
+    _job_id: str | None = None
+
+    def __init__(
+        self,
+        *,
+        wait_for_completion: bool = True,
+        resubmit_unknown: bool = False,
+        on_partial_failure: str = "fail",
+        not_found_grace: timedelta | float = DEFAULT_NOT_FOUND_GRACE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(not_found_grace=not_found_grace, **kwargs)
+        if on_partial_failure not in ON_PARTIAL_FAILURE:
+            raise ValueError(f"on_partial_failure is {on_partial_failure!r}; expected 'fail' or 'keep'.")
+        self.wait_for_completion = wait_for_completion
+        self.resubmit_unknown = resubmit_unknown
+        self.on_partial_failure = on_partial_failure
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Submit, push the ids, and wait, in the triggerer or here.
+
+        :raises EcsJobFailed: the job failed; Airflow's retries submit it again.
+        :raises EcsJobTimeout: it had not ended in time.
+        :raises EcsRejectedNoRetry: the API did not take the request.
+        """
+        policy = self._policy()
+        try:
+            self._leave_console_link(context)
+            submission, seen = self._submit(context, policy)
+            self._push(context, submission)
+            job_id = self._job_id = submission.job_id
+            if job_id is None:
+                return self._without_job(submission)
+            if not self.wait_for_completion:
+                return submission.result()
+            wait = Wait(job_id, policy)
+            # A job that was submitted this moment can't have ended; it may even be unknown for a while.
+            end = None if seen is None else self._saw(wait, seen)
+            if end is None and self.deferrable:
+                self._defer(wait)
+            return self._finish(context, self.hook.carry_out(wait) if end is None else end)
+        finally:
+            self.hook.close()
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Resume with the trigger's event: give the result, or fail with the reason."""
+        try:
+            return self._finish(context, read_event(event, _pulled(context, "job_id")))
+        finally:
+            self.hook.close()
+
+    def on_kill(self) -> None:
+        """Say that the job goes on, if there is one: the API can't cancel it."""
+        if self._job_id is not None:
+            self._log_on_kill(self._job_id)
+
+    def _once(self, context: Mapping[str, Any]) -> SubmitOnce:
+        """Say what is to be submitted, and how."""
+        raise NotImplementedError
+
+    def _submit_once(
+        self, context: Mapping[str, Any], *, what: str, takes_token: bool, may_repeat: bool, to_check: str, send: Any
+    ) -> SubmitOnce:
+        return SubmitOnce(
+            what=what,
+            attempt=attempt_of(context, self.retries or 0),
+            ledger=Ledger(context.get("task_state_store")),
+            takes_token=takes_token,
+            may_repeat=may_repeat or self.resubmit_unknown,
+            to_check=to_check,
+            send=send,
+            look=self.hook.look,
+            is_good=self._is_good,
+            grace=self.not_found_grace,
+            log=self.log,
+            marks=self._marks_submitting,
+        )
+
+    def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
+        once = self._once(context)
+        try:
+            return once.run()
+        except EcsInvalidRequestError as error:
+            raise EcsInvalidRequest(str(error)) from None
+        except EcsUnauthorizedError as error:
+            raise EcsUnauthorizedNoRetry(str(error), error.error) from None
+        except EcsRejectedError as error:
+            raise EcsRejectedNoRetry(str(error), error.error) from None
+        except EcsOutcomeUnknownError as error:
+            if once.takes_token or once.may_repeat:
+                raise  # a retry sends it again, which is safe
+            raise EcsOutcomeUnknownNoRetry(
+                f"{error} Sending it again could do it twice, so it is not retried. Then clear the task to send it"
+                " again, or mark it as success; resubmit_unknown=True sends it again without asking.",
+                error.error,
+            ) from None
+
+    def _push(self, context: Mapping[str, Any], submission: Submission) -> None:
+        ti = context.get("ti")
+        if ti is not None:
+            for key, value in submission.result().items():
+                ti.xcom_push(key=key, value=value)
+        if submission.job_id is not None:
+            servers = f", servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
+            self.log.info("Submitted: ECS job %s%s", submission.job_id, servers)
+
+    def _without_job(self, submission: Submission) -> dict[str, Any]:
+        if submission.order_id is not None:
+            self.log.warning(
+                "The API placed the order %s and named no job to wait for: what it changes changes once it is paid.",
+                submission.order_id,
+            )
+        return submission.result()
+
+    def _is_good(self, job: Job) -> bool:
+        """Whether a job that failed counts as done."""
+        return self.on_partial_failure == "keep" and bool(surviving_servers(job))
+
+    def _finish(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
+        """Give the result, or fail with the reason; note what the next try needs to know."""
+        job = end.job
+        if end.outcome is Outcome.PAYMENT_TIMEOUT:
+            self._give_up(context)
+        if end.outcome is not Outcome.FINISHED or job is None:
+            return self._result(end)
+        submitted = _pulled(context, "server_ids") or []
+        exist = surviving_servers(job) if job.status is JobStatus.FAIL else list(job.server_ids)
+        servers = [server for server in submitted if server in set(exist)] or exist
+        if len(servers) == 1:
+            self._leave_console_link(context, servers)
+        if job.status is JobStatus.FAIL:
+            self._narrow(context, submitted, servers)
+            if not self._is_good(job):
+                return self._result(end)
+            self._log_beside_failure(job)
+            self.log.warning("%s\nThe servers that exist are kept (on_partial_failure='keep').", explain_failure(job))
+            return {**job.result(), "server_ids": servers}
+        return {**self._result(end), "server_ids": servers}
+
+    def _narrow(self, context: Mapping[str, Any], submitted: list[str], servers: list[str]) -> None:
+        """Leave in the XCom only the servers that exist: what comes to clean up can't delete the others."""
+        ti = context.get("ti")
+        if ti is not None and submitted and submitted != servers:
+            ti.xcom_push(key="server_ids", value=servers)
+
+    def _give_up(self, context: Mapping[str, Any]) -> None:
+        """Note that the order stayed unpaid: when a user clears the task, it orders anew."""
+        ledger = Ledger(context.get("task_state_store"))
+        record = ledger.read()
+        if record is not None:
+            ledger.write(record.given_up())
+
+
+def _pulled(context: Mapping[str, Any], key: str) -> Any:
+    """Give what this task has pushed before it was deferred."""
+    ti = context.get("ti")
+    if ti is None:
+        return None
+    return ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)

@@ -1,0 +1,243 @@
+"""Submits a request exactly once, however often its task is tried: what was sent is recorded, and recognized."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core.errors import EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.once import Attempt, Record, Verdict, judge, next_token
+from airflow_provider_ecsjobs.core.text import duration
+from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_ecsjobs.core.errors import ApiError
+    from airflow_provider_ecsjobs.core.submitting import Submission
+    from airflow_provider_ecsjobs.transport.trouble import ReportLog
+
+STORE_KEY = "ecs_submit"
+"""Under which the record lies in Airflow's task state store."""
+_TOKEN_USED_BEFORE = frozenset({"Ecs.0122", "Ecs.0124"})
+
+
+class Ledger:
+    """The record of a task's submit, in the task state store of Airflow 3.3; on older versions there is none.
+
+    :param store: ``context["task_state_store"]``, ``None`` where Airflow has none.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a record outlives the worker."""
+        return self._store is not None
+
+    def read(self) -> Record | None:
+        """Give the record, if there is one."""
+        return Record.from_dict(self._store.get(STORE_KEY)) if self._store is not None else None
+
+    def write(self, record: Record) -> None:
+        """Replace the record."""
+        if self._store is not None:
+            self._store.set(STORE_KEY, record.to_dict())
+
+    def forget(self) -> None:
+        """Remove the record."""
+        if self._store is not None:
+            self._store.delete(STORE_KEY)
+
+
+def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
+    """Tell which try of which task this is.
+
+    :param context: Airflow's context.
+    :param retries: how many retries the task has.
+    """
+    ti = context.get("ti")
+    if ti is None:  # not run by Airflow: there is no other try of it
+        return Attempt("", uuid.uuid4().hex, "")
+    tries_before = max(int(ti.try_number or 1) - 1, 0)
+    max_tries = int(ti.max_tries or 0)
+    # max_tries begins as the number of retries; when a user clears the task it grows by the tries there were.
+    before_clear = max(max_tries - retries, 0)
+    run = context.get("dag_run")
+    started = getattr(run, "start_date", None)
+    return Attempt(
+        dag_id=str(ti.dag_id),
+        run_id=str(ti.run_id),
+        task_id=str(ti.task_id),
+        map_index=-1 if ti.map_index is None else int(ti.map_index),
+        max_tries=max_tries,
+        earlier_tries=max(tries_before - before_clear, 0),
+        run_started=started.isoformat() if isinstance(started, datetime) else "",
+    )
+
+
+@dataclass
+class SubmitOnce:
+    """One task's submit: finds out what earlier tries have done, and sends the request only if that is called for.
+
+    :param what: names the request in the record.
+    :param attempt: this try.
+    :param ledger: the record.
+    :param takes_token: whether a client token makes it safe to send the request again.
+    :param may_repeat: whether it may be sent again without one.
+    :param to_check: what a user should look at where the outcome is not known.
+    :param send: sends it with this token; the flag tells that it may have been sent before.
+    :param look: asks for a job.
+    :param is_good: whether a job that failed is good enough.
+    :param grace: for how many seconds after its submit a job may be unknown.
+    :param log: where to say what was found.
+    :param marks: whether to note that the request is about to be sent.
+    """
+
+    what: str
+    attempt: Attempt
+    ledger: Ledger
+    takes_token: bool
+    may_repeat: bool
+    to_check: str
+    send: Callable[[str | None, bool], Submission]
+    look: Callable[[str], Job | ApiError]
+    is_good: Callable[[Job], bool]
+    grace: float
+    log: ReportLog
+    marks: bool = True
+
+    def run(self) -> tuple[Submission, Job | ApiError | None]:
+        """Submit, or find what was submitted.
+
+        :return: what the API took; and the job, if it was looked at.
+        :raises EcsJobNotFoundNoRetry: an earlier try's job is known no more.
+        :raises EcsOutcomeUnknownNoRetry: an earlier try may have sent what must not be sent twice.
+        """
+        record = self.ledger.read()
+        if record is not None and record.operation != self.what:
+            self._say(f"the task was {record.operation} when it was submitted before; that is not looked at")
+            record = None
+        token = self.attempt.token if self.takes_token else None
+        if record is None:
+            # Without a record the token alone tells: it gives back the job of an earlier try, which may have failed.
+            return self._submit(token, chain=0 if self.ledger.is_kept else self.attempt.earlier_tries)
+        if not record.is_answered:
+            return self._resume_silence(record, token)
+        return self._resume_job(record, token)
+
+    def _resume_job(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
+        """Go on from a recorded job."""
+        if record.job_id is None:  # an order alone: there was nothing to wait for
+            if record.max_tries == self.attempt.max_tries:
+                return record.submission, None
+            return self._submit(token)
+        seen = self.look(record.job_id)
+        is_good = isinstance(seen, Job) and self.is_good(seen)
+        verdict = judge(record, seen, self.attempt, is_good=is_good, now=time.time(), grace=self.grace)
+        ago = duration(time.time() - record.submitted_at)
+        submitted = f"ECS job {record.job_id} was submitted {ago} ago by an earlier try"
+        if verdict in (Verdict.WAIT, Verdict.DONE):
+            self._say(f"{submitted}; nothing is submitted again")
+            return record.submission, seen
+        if verdict is Verdict.PURGED:
+            raise EcsJobNotFoundNoRetry(
+                f"{submitted}, and the API no longer knows it: finished jobs are purged after a day. How it ended can't"
+                f" be told: check {self.to_check}. To submit again, clear the task. The API said: {seen}"
+            )
+        if verdict is Verdict.RESUBMIT:
+            self._say(f"{submitted}, and failed; submitting again")
+            return self._submit(None if token is None else next_token(record.token or token, record.job_id))
+        self._say(f"{submitted}, before the task was cleared; submitting again")
+        return self._submit(token)
+
+    def _resume_silence(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
+        """Go on from a request that was sent, or was about to be, by a try whose worker died or got no answer."""
+        was_cleared = record.max_tries != self.attempt.max_tries
+        if self.takes_token and record.token is not None:
+            self._say("an earlier try sent the request and saw no answer; asking with the same client token")
+            return self._submit_again(record.token, token if was_cleared else None)
+        if self.may_repeat or was_cleared:
+            self._say("an earlier try sent the request and saw no answer; sending it again")
+            return self._submit(None, is_doubtful=not was_cleared)
+        raise EcsOutcomeUnknownNoRetry(
+            f"{self.what}: an earlier try sent the request, {duration(time.time() - record.submitted_at)} ago, and its"
+            " worker ended before the answer came. Whether it was carried out is not known, and doing it twice may do"
+            f" harm. Check {self.to_check}. Then clear the task to send it again, or mark it as success;"
+            " resubmit_unknown=True sends it again without asking."
+        )
+
+    def _submit_again(self, old: str, fresh: str | None) -> tuple[Submission, Job | ApiError | None]:
+        """Ask with the token of a try that saw no answer.
+
+        :param old: that token.
+        :param fresh: after a user's clear, this attempt's own: what has ended by then is history.
+        """
+        try:
+            submission, seen = self._submit(old, is_doubtful=True, chain=0 if fresh else 1)
+        except EcsRejectedError as error:
+            if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
+                raise
+            self.ledger.forget()
+            raise type(error)(f"{error} To submit it all the same, clear the task once more.", error.error) from None
+        if fresh is None or submission.job_id is None:
+            return submission, seen
+        seen = self.look(submission.job_id)
+        if isinstance(seen, Job) and seen.status.is_finished:
+            self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
+            return self._submit(fresh)
+        return submission, seen
+
+    def _submit(
+        self, token: str | None, *, is_doubtful: bool = False, chain: int = 0
+    ) -> tuple[Submission, Job | ApiError | None]:
+        """Send the request.
+
+        :param token: the client token.
+        :param is_doubtful: whether the request may have been sent before.
+        :param chain: how many jobs that the token gives back may be found failed, and be followed by another.
+        """
+        while True:
+            submission = self._send_once(token, is_doubtful=is_doubtful)
+            if chain <= 0 or token is None or submission.job_id is None:
+                return submission, None
+            seen = self.look(submission.job_id)
+            failed = isinstance(seen, Job) and seen.status is JobStatus.FAIL
+            if not failed or (isinstance(seen, Job) and self.is_good(seen)):
+                return submission, seen
+            self._say(f"ECS job {submission.job_id} of an earlier try failed; submitting again")
+            token, is_doubtful, chain = next_token(token, submission.job_id), False, chain - 1
+
+    def _send_once(self, token: str | None, *, is_doubtful: bool) -> Submission:
+        record = Record(self.what, self.attempt.max_tries, time.time(), token)
+        if self.marks:
+            self.ledger.write(record)
+        try:
+            submission = self.send(token, is_doubtful)
+        except EcsOutcomeUnknownError:
+            raise  # the record stays, for the next try
+        except EcsJobsError:
+            if self.marks and not is_doubtful:
+                self.ledger.forget()
+            raise
+        answered = replace(
+            record, job_id=submission.job_id, order_id=submission.order_id, server_ids=submission.server_ids
+        )
+        try:
+            if answered.is_answered:
+                self.ledger.write(answered)
+            else:
+                self.ledger.forget()
+        except Exception as error:  # noqa: BLE001 - whatever the store raises
+            # The job runs: to fail now would leave it alone. A retry is left with what was written before.
+            self._say(f"the answer could not be recorded ({type(error).__name__}: {error})", logging.WARNING)
+        return submission
+
+    def _say(self, what: str, level: int = logging.INFO) -> None:
+        self.log.log(level, "%s", f"{self.what}: {what}")
