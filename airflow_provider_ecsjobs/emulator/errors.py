@@ -98,3 +98,18 @@ def unknown_server(server_id: str) -> ApiError:
 def invalid_parameter(reason: str) -> ApiError:
     """Make the answer to a request body that lacks a key or holds a wrong value."""
     return ecs_error(400, "Ecs.0005", f"Invalid request parameter: {reason}")
+
+
+def client_token_reused() -> ApiError:
+    """Make the answer to a client token that was used with other parameters before."""
+    return ecs_error(400, "Ecs.0122", "The X-Client-Token was used by a request with other parameters.")
+
+
+def client_token_malformed() -> ApiError:
+    """Make the answer to a client token that is not a lower-case UUID."""
+    return ecs_error(400, "Ecs.0123", "The X-Client-Token must be a UUID of lower-case letters and digits.")
+
+
+def client_token_expired() -> ApiError:
+    """Make the answer to a client token that was first used too long ago."""
+    return ecs_error(400, "Ecs.0124", "The X-Client-Token has expired.")

@@ -23,14 +23,16 @@ _CODES = {202: "Common.0024", 429: "Common.1503", 503: "Common.1503"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A fault that befalls the next requests whose path matches.
+    """A fault that befalls the next requests whose path and method match.
 
     :param path: regular expression, searched in the path.
+    :param method: the HTTP method, such as ``POST``; None for any.
     :param times: how many requests it befalls.
     :param status: answer with this HTTP status instead of the real answer (with a body and no status: 200).
     :param headers: headers of that answer; alone, they are added to the real one.
     :param body: body of that answer; a dict is sent as JSON. A status without a body gets an ECS error body.
     :param delay: seconds to wait before anything else.
+    :param stall: seconds to hold the answer back, once the request has had its effect.
     :param reset: ``"before"`` resets the TCP connection unhandled, ``"during"`` cuts it in the middle of the
         answer's body, ``"after"`` resets it once the request has had its effect.
     :param truncate: send half the body as a complete answer.
@@ -38,11 +40,13 @@ class Fault:
     """
 
     path: str = r".*"
+    method: str | None = None
     times: int = 1
     status: int | None = None
     headers: dict[str, str] | None = None
     body: str | bytes | dict[str, Any] | None = None
     delay: float = 0.0
+    stall: float = 0.0
     reset: str | None = None
     truncate: bool = False
 
@@ -55,8 +59,11 @@ class Fault:
             raise ValueError(f"times must be a positive integer, not {self.times!r}")
         if self.status is not None and (not isinstance(self.status, int) or not 200 <= self.status <= 599):
             raise ValueError(f"status must be an HTTP status from 200 to 599, not {self.status!r}")
-        if not isinstance(self.delay, int | float) or self.delay < 0:
-            raise ValueError(f"delay must be seconds, not {self.delay!r}")
+        for name, seconds in (("delay", self.delay), ("stall", self.stall)):
+            if not isinstance(seconds, int | float) or seconds < 0:
+                raise ValueError(f"{name} must be seconds, not {seconds!r}")
+        if self.method is not None and not isinstance(self.method, str):
+            raise ValueError(f"method must be an HTTP method, not {self.method!r}")
         if self.reset not in _RESETS:
             raise ValueError(f"reset must be one of before, during, after, not {self.reset!r}")
         if not all(isinstance(text, str) for pair in (self.headers or {}).items() for text in pair):
@@ -72,11 +79,11 @@ class Fault:
         await asyncio.sleep(self.delay)
         if self.reset == "before":
             return _reset(request)
-        if self.reset == "after":
-            await handle()
-            return _reset(request)
-        invented = self._invented()
+        invented = None if self.reset == "after" else self._invented()
         response = await handle() if invented is None else invented
+        await asyncio.sleep(self.stall)
+        if self.reset == "after":
+            return _reset(request)
         response.headers.update(self.headers or {})
         body = response.body
         assert isinstance(body, bytes)
@@ -118,11 +125,11 @@ class FaultPlan:
         with self._lock:
             self._pending.clear()
 
-    def take(self, path: str) -> Fault | None:
-        """Take the fault that befalls a request with this path."""
+    def take(self, method: str, path: str) -> Fault | None:
+        """Take the fault that befalls a request with this method and path."""
         with self._lock:
             for index, (fault, left) in enumerate(self._pending):
-                if re.search(fault.path, path):
+                if re.search(fault.path, path) and (fault.method or method).upper() == method:
                     self._pending[index : index + 1] = [(fault, left - 1)] if left > 1 else []
                     return fault
         return None

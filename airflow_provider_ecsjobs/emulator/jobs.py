@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     JobBody = dict[str, Any] | str | bytes
 
@@ -18,12 +19,20 @@ SUB_JOB_TYPES = {
     "startVMs": "startSingleServer",
     "stopVMs": "stopSingleServer",
     "rebootVMs": "rebootSingleServer",
+    "resizeVMs": "resizeSingleServer",
+    "changeChargeMode": "changeSingleChargeMode",
+    "attachVolumeToVMs": "attachVolume",
+    "detachVolumeFromVMs": "detachVolume",
+    "addNics": "addSingleNic",
+    "deleteNics": "deleteSingleNic",
 }
-"""The sub-job type of each batch job. Only ``createServer``, ``createSingleServer`` and ``deleteVMs`` are
-documented; the others are named after them."""
+"""The sub-job type of each batch job. Only ``createServer``, ``createSingleServer``, ``deleteVMs``, ``attachVolume``
+and ``detachVolume`` are documented; the others are named after them."""
 
 RETENTION_SECONDS = 24 * 3600.0
 """A finished job is deleted a day after its end."""
+UNPAID_RETENTION_SECONDS = 14 * RETENTION_SECONDS
+"""A job whose order was cancelled is deleted after this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +49,9 @@ WRAPPER_FAILURE = Failure("Common.0021", "CollectInfoTask-fail")
 
 @dataclass(frozen=True, slots=True)
 class SubJob:
-    """One server's share of a job.
+    """One server's, or NIC's, share of a job.
 
+    :param about: what it is about: its first entities.
     :param begin: when it begins, seconds since the epoch.
     :param end: when it ends.
     :param failure: why it fails, or None when it succeeds.
@@ -49,14 +59,14 @@ class SubJob:
 
     job_id: str
     job_type: str
-    server_id: str
+    about: Mapping[str, str]
     begin: float
     end: float
     failure: Failure | None = None
 
     def body(self, now: float) -> dict[str, Any]:
         """Describe the sub-job as the job query does."""
-        entities = {"server_id": self.server_id}
+        entities = dict(self.about)
         if self.failure and now >= self.end:
             entities["errorcode_message"] = self.failure.reason
         return {
@@ -76,7 +86,7 @@ class Job:
     :param submitted: when it was submitted, seconds since the epoch.
     :param begin: when INIT becomes RUNNING.
     :param end: when RUNNING becomes SUCCESS or FAIL.
-    :param server_id: the server of a job without sub-jobs.
+    :param about: what a job without sub-jobs is about: its entities.
     """
 
     job_id: str
@@ -85,7 +95,7 @@ class Job:
     begin: float
     end: float
     sub_jobs: tuple[SubJob, ...] = ()
-    server_id: str | None = None
+    about: Mapping[str, str] | None = None
     failure: Failure | None = None
 
     def body(self, now: float) -> dict[str, Any]:
@@ -111,7 +121,78 @@ class Job:
                 "sub_jobs_total": len(self.sub_jobs),
                 "sub_jobs": [sub_job.body(now) for sub_job in self.sub_jobs],
             }
-        return {"server_id": self.server_id}
+        return dict(self.about or {})
+
+
+def make_job(
+    job_id: str,
+    job_type: str,
+    about: Sequence[Mapping[str, str]],
+    *,
+    direct: bool,
+    failures: Sequence[Failure],
+    submitted: float,
+    begin: float,
+    run_seconds: float,
+) -> Job:
+    """Make a job of several parts, which finish one by one, evenly.
+
+    :param about: the entities of each part.
+    :param direct: the job itself is about the only part; else there is a sub-job for each.
+    :param failures: why the first parts fail.
+    """
+    outcomes = itertools.chain(failures, itertools.repeat(None))
+    sub_jobs = [
+        SubJob(
+            job_id=new_job_id(),
+            job_type=SUB_JOB_TYPES.get(job_type, job_type),
+            about=entities,
+            begin=begin,
+            # The fraction of the last is exactly 1.
+            end=begin + run_seconds * (number / len(about)),
+            failure=failure,
+        )
+        for number, (entities, failure) in enumerate(zip(about, outcomes, strict=False), start=1)
+    ]
+    failure = failures[0] if direct and failures else WRAPPER_FAILURE if failures else None
+    return Job(
+        job_id=job_id,
+        job_type=job_type,
+        submitted=submitted,
+        begin=begin,
+        end=begin + run_seconds,
+        sub_jobs=() if direct else tuple(sub_jobs),
+        about=about[0] if direct else None,
+        failure=failure,
+    )
+
+
+@dataclass(slots=True)
+class UnpaidJob:
+    """A job that waits for somebody to pay its order.
+
+    :param cancelled: when the order was cancelled, or None.
+    """
+
+    job_id: str
+    job_type: str
+    submitted: float
+    cancelled: float | None = None
+
+    def body(self, _: float) -> dict[str, Any]:
+        """Describe the job as the job query does."""
+        return {
+            "status": "PENDING_PAYMENT",
+            "entities": {},
+            "job_id": self.job_id,
+            "job_type": self.job_type,
+            "begin_time": timestamp(self.submitted),
+            "end_time": "",
+        }
+
+    def purged(self, now: float) -> bool:
+        """Whether the cloud has forgotten the job."""
+        return self.cancelled is not None and now >= self.cancelled + UNPAID_RETENTION_SECONDS
 
 
 class PlantedJob:
@@ -125,6 +206,11 @@ class PlantedJob:
     def next_body(self) -> JobBody:
         """Return the next answer's body."""
         return next(self._answers)
+
+
+def new_job_id() -> str:
+    """Return an id as the cloud gives to jobs and requests: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
 
 
 def timestamp(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import weakref
 from collections import deque
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
+    from airflow_provider_ecsjobs.emulator.work import Submitted
+
 MAX_REQUESTS = 10_000
-"""How many requests are remembered."""
+"""How many requests, and how many submits, are remembered."""
 
 COUNTERS = (
     "requests",
@@ -24,6 +27,7 @@ COUNTERS = (
     "project_lookups",
     "metadata",
     "submits",
+    "replays",
     "job_queries",
     "faults",
 )
@@ -40,7 +44,8 @@ class Journal:
     ``tls_handshakes`` those begun, also by clients that then did not trust the certificate.
     ``authenticated`` counts the requests to ECS that carried credentials, whatever the answer; ``unauthorized`` the
     credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups`` and ``metadata`` count what IAM and the
-    metadata service were asked for, ``submits`` the accepted ones, ``job_queries`` those the job query answered (also
+    metadata service were asked for, ``submits`` the accepted ones, ``replays`` those answered as before because of
+    their client token, ``job_queries`` those the job query answered (also
     with an unknown job), and ``faults`` the requests that a fault befell.
     """
 
@@ -48,6 +53,7 @@ class Journal:
         self._lock = threading.Lock()
         self._counters = dict.fromkeys(COUNTERS, 0)
         self._requests: deque[dict[str, Any]] = deque(maxlen=MAX_REQUESTS)
+        self._submissions: deque[dict[str, Any]] = deque(maxlen=MAX_REQUESTS)
         self._connections: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
     def count(self, name: str) -> None:
@@ -89,6 +95,23 @@ class Journal:
         with self._lock:
             self._requests.append(record)
 
+    def submitted(self, *, operation: str, client_token: str | None, submitted: Submitted) -> None:
+        """Count and remember an accepted submit.
+
+        :param operation: its name, as the official SDK's method.
+        """
+        record = {
+            "operation": operation,
+            "job_id": submitted.job_id,
+            "order_id": submitted.order_id,
+            "server_ids": list(submitted.server_ids),
+            "client_token": client_token,
+            "replayed": submitted.replayed,
+        }
+        with self._lock:
+            self._counters["replays" if submitted.replayed else "submits"] += 1
+            self._submissions.append(record)
+
     def counters(self) -> dict[str, int]:
         """Return a copy of the counters."""
         with self._lock:
@@ -99,9 +122,18 @@ class Journal:
         with self._lock:
             return list(self._requests)
 
+    def submissions(self) -> list[dict[str, Any]]:
+        """Return the remembered submits, oldest first."""
+        with self._lock:
+            return copy.deepcopy(list(self._submissions))
+
     def reset(self) -> None:
-        """Set all counters to zero and forget the requests; open connections count anew with their next request."""
+        """Set all counters to zero, forget requests and submits.
+
+        Open connections count anew with their next request.
+        """
         with self._lock:
             self._counters = dict.fromkeys(COUNTERS, 0)
             self._requests.clear()
+            self._submissions.clear()
             self._connections = weakref.WeakSet()

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_ecsjobs.emulator.account import Account, Key
 from airflow_provider_ecsjobs.emulator.app import Cloud, make_app
 from airflow_provider_ecsjobs.emulator.connections import connection_fields, environment_fields
+from airflow_provider_ecsjobs.emulator.failures import NO_HOST
 from airflow_provider_ecsjobs.emulator.serving import Serving
 from airflow_provider_ecsjobs.emulator.state import State
 from airflow_provider_ecsjobs.emulator.tls import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from airflow_provider_ecsjobs.emulator.faults import Fault
@@ -108,6 +109,25 @@ class Emulator:
     def servers(self) -> dict[str, dict[str, Any]]:
         """The servers that exist now, by id."""
         return self._cloud.state.servers()
+
+    @property
+    def recycle_bin(self) -> dict[str, dict[str, Any]]:
+        """The deleted servers that can be brought back, by id."""
+        return self._cloud.state.recycle_bin()
+
+    @property
+    def orders(self) -> dict[str, dict[str, Any]]:
+        """The orders by id: ``status`` (unpaid, paid or cancelled) and ``job_id`` of each."""
+        return self._cloud.state.orders()
+
+    @property
+    def submissions(self) -> list[dict[str, Any]]:
+        """The last 10,000 accepted submits, oldest first, also those answered as before because of their token.
+
+        Each has ``operation`` (named as the official SDK's method), ``job_id``, ``order_id``, ``server_ids``,
+        ``client_token`` and ``replayed``.
+        """
+        return self._cloud.journal.submissions()
 
     @property
     def projects(self) -> list[dict[str, str]]:
@@ -244,12 +264,62 @@ class Emulator:
         """
         self._cloud.state.purge_job(job_id)
 
+    def add_server(
+        self,
+        name: str = "server",
+        *,
+        charging_mode: str = "postPaid",
+        status: str = "ACTIVE",
+        recycled: bool = False,
+    ) -> str:
+        """Let a server exist, without a job.
+
+        :param charging_mode: ``postPaid`` (pay-per-use) or ``prePaid`` (yearly/monthly).
+        :param status: ``ACTIVE`` or ``SHUTOFF``.
+        :param recycled: it lies in the recycle bin.
+        :return: its id.
+        """
+        return self._cloud.state.add_server(recycled=recycled, name=name, charging_mode=charging_mode, status=status)
+
+    def fail_next(
+        self,
+        job_type: str = "createServer",
+        *,
+        failing: int | None = None,
+        reasons: Sequence[tuple[str, str]] = (NO_HOST,),
+        times: int = 1,
+    ) -> None:
+        """Let the next submitted jobs of a type fail; what fails changes nothing.
+
+        :param failing: how many sub-jobs of each, the first ones; None for all.
+        :param reasons: codes and texts, taken in turn; a job without sub-jobs fails with the first.
+        :param times: how many jobs.
+        :raises ValueError: if a number is not positive, there is no reason, or no request makes such a job.
+        """
+        self._cloud.state.fail_next(job_type, failing=failing, reasons=reasons, times=times)
+
+    def pay_order(self, order_id: str) -> None:
+        """Pay an order: its job begins, or what it is for happens at once if it has no job.
+
+        :raises KeyError: if there is no such order.
+        :raises ValueError: if it is paid or cancelled already.
+        """
+        self._cloud.state.pay_order(order_id)
+
+    def cancel_order(self, order_id: str) -> None:
+        """Cancel an order: the status of its job never changes any more, and the job is gone after 14 days.
+
+        :raises KeyError: if there is no such order.
+        :raises ValueError: if it is paid or cancelled already.
+        """
+        self._cloud.state.cancel_order(order_id)
+
     def fault(self, fault: Fault) -> None:
         """Let a fault befall the next requests that match it."""
         self._cloud.faults.add(fault)
 
     def reset_counters(self) -> None:
-        """Set the counters to zero and forget the requests seen."""
+        """Set the counters to zero and forget the requests and submits seen."""
         self._cloud.journal.reset()
 
     def start(self) -> None:

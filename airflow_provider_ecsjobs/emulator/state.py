@@ -7,37 +7,35 @@ import itertools
 import math
 import threading
 import uuid
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_ecsjobs.emulator.jobs import (
-    SUB_JOB_TYPES,
-    WRAPPER_FAILURE,
-    Failure,
-    Job,
-    PlantedJob,
-    SubJob,
-    timestamp,
-)
+from airflow_provider_ecsjobs.emulator.failures import FailurePlan
+from airflow_provider_ecsjobs.emulator.jobs import Failure, Job, PlantedJob, UnpaidJob, make_job, new_job_id
+from airflow_provider_ecsjobs.emulator.orders import Order, Orders
+from airflow_provider_ecsjobs.emulator.servers import Servers
+from airflow_provider_ecsjobs.emulator.tokens import ClientTokens
+from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from airflow_provider_ecsjobs.emulator.failures import Reasons
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
+    from airflow_provider_ecsjobs.emulator.tokens import Claim
 
 MAX_SUB_JOBS = 1000
 """The API takes at most this many servers in one request."""
 
 _CREATE = "createServer"
-_DELETE = "deleteVMs"
 
 
-class UnknownServerError(Exception):
-    """A request names a server that does not exist (yet, or any more)."""
+class Pace(NamedTuple):
+    """How long a job stays in INIT, and is RUNNING after that."""
 
-    def __init__(self, server_id: str) -> None:
-        super().__init__(server_id)
-        self.server_id = server_id
+    init_seconds: float
+    run_seconds: float
 
 
 class JobAnswer(NamedTuple):
@@ -59,11 +57,13 @@ class State:
     def __init__(self, *, clock: Callable[[], float], init_seconds: float, run_seconds: float) -> None:
         _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
         self._clock = clock
-        self._init_seconds = init_seconds
-        self._run_seconds = run_seconds
+        self._pace = Pace(init_seconds, run_seconds)
         self._lock = threading.RLock()
-        self._jobs: dict[str, Job | PlantedJob] = {}
-        self._servers: dict[str, dict[str, Any]] = {}
+        self._jobs: dict[str, Job | UnpaidJob | PlantedJob] = {}
+        self._servers = Servers()
+        self._orders = Orders()
+        self._tokens = ClientTokens()
+        self._failures = FailurePlan()
         # What will happen to servers: (when, order, what). The order breaks ties, for functions do not compare.
         self._changes: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
@@ -106,20 +106,18 @@ class State:
         if not 0 <= failing <= max(sub_jobs, 1):
             raise ValueError(f"failing must be between 0 and {max(sub_jobs, 1)}, not {failing}")
         _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
-        failure = Failure(error_code, fail_reason)
-        server_ids = [str(uuid.uuid4()) for _ in range(max(sub_jobs, 1))]
+        failures = [Failure(error_code, fail_reason)] * failing
+        pace = Pace(
+            self._pace.init_seconds if init_seconds is None else init_seconds,
+            self._pace.run_seconds if run_seconds is None else run_seconds,
+        )
+        creates = job_type == _CREATE and sub_jobs > 0
+        parts = [self._foreign_part(creates=creates) for _ in range(max(sub_jobs, 1))]
+        work = Work(job_type=job_type, parts=parts, direct=sub_jobs == 0)
+        job_id = new_job_id()
         with self._lock:
-            job = self._new_job(
-                job_type,
-                server_ids,
-                failures=[failure] * failing,
-                direct=sub_jobs == 0,
-                init_seconds=init_seconds,
-                run_seconds=run_seconds,
-            )
-            if job_type == _CREATE:
-                self._plan_creation(job, [{"name": f"ecs-{server_id[:8]}"} for server_id in server_ids])
-        return job.job_id
+            self._run(job_id, work, failures, submitted=self._clock(), pace=pace)
+        return job_id
 
     def purge_job(self, job_id: str) -> None:
         """Forget a job, as the cloud does a day after its end.
@@ -140,124 +138,142 @@ class State:
                 return None
             return JobAnswer(200, job.body(now))
 
-    def create_servers(self, servers: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:
-        """Submit the creation of servers: their ids are known at once, each exists when its sub-job ends.
+    def submit(self, plan: Callable[[Servers], Work], claim: Claim | None = None) -> Submitted:
+        """Set going what a request asks for.
 
-        :param servers: the attributes of each, ``name`` among them.
-        :return: the job id and the server ids.
-        """
-        server_ids = [str(uuid.uuid4()) for _ in servers]
-        with self._lock:
-            job = self._new_job(_CREATE, server_ids)
-            self._plan_creation(job, servers)
-        return job.job_id, server_ids
-
-    def act_on_servers(self, job_type: str, server_ids: Iterable[str], *, then: str) -> str:
-        """Submit a batch action on existing servers.
-
-        :param then: the status of each server when its sub-job has ended.
-        :return: the job id.
-        :raises UnknownServerError: if a server does not exist.
+        :param plan: says what that is.
+        :param claim: its client token, if it has one.
+        :raises UnknownServerError: if it names a server that does not exist.
+        :raises ApiError: if the client token is not good for it.
         """
         with self._lock:
-            job = self._new_job(job_type, self._existing(server_ids))
-            for sub_job in job.sub_jobs:
-                self._plan(sub_job.end, partial(self._set_status, sub_job.server_id, then))
-        return job.job_id
+            now = self._settle()
+            earlier = self._tokens.earlier(claim, now) if claim else None
+            if earlier is not None:
+                return replace(earlier, replayed=True)
+            submitted = self._begin(plan(self._servers), now)
+            if claim:
+                self._tokens.remember(claim, submitted, now)
+            return submitted
 
-    def delete_servers(self, server_ids: Iterable[str]) -> str:
-        """Submit the deletion of existing servers; each is gone when its sub-job has ended.
+    def rehearse(self, plan: Callable[[Servers], Work]) -> None:
+        """Check that a request could be submitted.
 
-        :return: the job id.
-        :raises UnknownServerError: if a server does not exist.
+        :raises UnknownServerError: if it names a server that does not exist.
         """
         with self._lock:
-            job = self._new_job(_DELETE, self._existing(server_ids))
-            for sub_job in job.sub_jobs:
-                self._plan(sub_job.end, partial(self._servers.pop, sub_job.server_id, None))
-        return job.job_id
+            self._settle()
+            plan(self._servers)
+
+    def fail_next(self, job_type: str, *, failing: int | None, reasons: Reasons, times: int) -> None:
+        """Let the next submitted jobs of a type fail.
+
+        :raises ValueError: if a value is out of range.
+        """
+        with self._lock:
+            self._failures.add(job_type, failing=failing, reasons=reasons, times=times)
+
+    def add_server(self, *, recycled: bool, **attributes: Any) -> str:
+        """Let a server exist, in the recycle bin or not.
+
+        :return: its id.
+        """
+        server_id = str(uuid.uuid4())
+        with self._lock:
+            now = self._clock()
+            self._servers.add(server_id, now, **attributes)
+            if recycled:
+                self._servers.recycle(server_id, now)
+        return server_id
 
     def servers(self) -> dict[str, dict[str, Any]]:
         """Return a copy of the servers that exist now, by id."""
         with self._lock:
             self._settle()
-            return {server_id: dict(server) for server_id, server in self._servers.items()}
+            return self._servers.active()
 
-    def _new_job(
-        self,
-        job_type: str,
-        server_ids: Sequence[str],
-        *,
-        failures: Sequence[Failure] = (),
-        direct: bool = False,
-        init_seconds: float | None = None,
-        run_seconds: float | None = None,
-    ) -> Job:
-        submitted = self._clock()
-        begin = submitted + (self._init_seconds if init_seconds is None else init_seconds)
-        duration = self._run_seconds if run_seconds is None else run_seconds
-        outcomes = [*failures, *itertools.repeat(None, len(server_ids) - len(failures))]
-        # Sub-jobs finish one by one, evenly; the fraction of the last is exactly 1.
-        sub_jobs = tuple(
-            SubJob(
-                job_id=new_job_id(),
-                job_type=SUB_JOB_TYPES.get(job_type, job_type),
-                server_id=server_id,
-                begin=begin,
-                end=begin + duration * (number / len(server_ids)),
-                failure=failure,
-            )
-            for number, (server_id, failure) in enumerate(zip(server_ids, outcomes, strict=True), start=1)
-        )
-        failure = failures[0] if direct and failures else WRAPPER_FAILURE if failures else None
-        job = Job(
-            job_id=new_job_id(),
-            job_type=job_type,
+    def recycle_bin(self) -> dict[str, dict[str, Any]]:
+        """Return a copy of the servers in the recycle bin, by id."""
+        with self._lock:
+            self._settle()
+            return self._servers.recycled()
+
+    def orders(self) -> dict[str, dict[str, Any]]:
+        """Describe the orders, by id."""
+        with self._lock:
+            return self._orders.listed()
+
+    def pay_order(self, order_id: str) -> None:
+        """Pay an order: what it is for begins.
+
+        :raises KeyError: if there is no such order.
+        :raises ValueError: if it is paid or cancelled already.
+        """
+        with self._lock:
+            self._orders.pay(order_id)
+
+    def cancel_order(self, order_id: str) -> None:
+        """Cancel an order: its job stays as it is, until it is purged.
+
+        :raises KeyError: if there is no such order.
+        :raises ValueError: if it is paid or cancelled already.
+        """
+        with self._lock:
+            order = self._orders.cancel(order_id)
+            job = self._jobs.get(order.job_id or "")
+            if isinstance(job, UnpaidJob):
+                job.cancelled = self._clock()
+
+    def _begin(self, work: Work, now: float) -> Submitted:
+        job_id = None
+        begin = partial(self._apply, work)
+        if not work.order_only:
+            job_id = new_job_id()
+            failures = self._failures.take(work.job_type, len(work.parts))
+            begin = partial(self._run, job_id, work, failures, submitted=now, pace=self._pace)
+            self._jobs[job_id] = UnpaidJob(job_id, work.job_type, now)
+        if work.payment is Payment.NONE:
+            order_id = None
+            begin()
+        else:
+            order_id = self._orders.open(Order(job_id, begin), now)
+        if order_id and work.payment is Payment.AUTOMATIC:
+            self._orders.pay(order_id)
+        return Submitted(job_id, order_id, tuple(work.server_ids))
+
+    def _apply(self, work: Work) -> None:
+        now = self._settle()
+        for part in work.parts:
+            part.change(now)
+
+    def _run(self, job_id: str, work: Work, failures: Sequence[Failure], *, submitted: float, pace: Pace) -> None:
+        job = make_job(
+            job_id,
+            work.job_type,
+            [part.entities for part in work.parts],
+            direct=work.direct,
+            failures=failures,
             submitted=submitted,
-            begin=begin,
-            end=begin + duration,
-            sub_jobs=() if direct else sub_jobs,
-            server_id=server_ids[0] if direct else None,
-            failure=failure,
+            begin=self._clock() + pace.init_seconds,
+            run_seconds=pace.run_seconds,
         )
-        self._jobs[job.job_id] = job
-        return job
+        self._jobs[job_id] = job
+        ends = [sub_job.end for sub_job in job.sub_jobs] or [job.end]
+        for part, end in list(zip(work.parts, ends, strict=True))[len(failures) :]:
+            self._plan(end, partial(part.change, end))
 
-    def _plan_creation(self, job: Job, servers: Iterable[Mapping[str, Any]]) -> None:
-        for sub_job, attributes in zip(job.sub_jobs, servers, strict=False):
-            if sub_job.failure is None:
-                server = {
-                    "id": sub_job.server_id,
-                    **attributes,
-                    "status": "ACTIVE",
-                    "created": timestamp(sub_job.end),
-                }
-                self._plan(sub_job.end, partial(self._servers.__setitem__, sub_job.server_id, server))
+    def _foreign_part(self, *, creates: bool) -> Part:
+        server_id = str(uuid.uuid4())
+        return Part(server_id, partial(self._servers.add, server_id) if creates else lambda _: None)
 
     def _plan(self, when: float, change: Callable[[], object]) -> None:
         heapq.heappush(self._changes, (when, next(self._order), change))
 
-    def _settle(self) -> None:
+    def _settle(self) -> float:
         now = self._clock()
         while self._changes and self._changes[0][0] <= now:
             heapq.heappop(self._changes)[2]()
-
-    def _existing(self, server_ids: Iterable[str]) -> list[str]:
-        self._settle()
-        existing = list(server_ids)
-        for server_id in existing:
-            if server_id not in self._servers:
-                raise UnknownServerError(server_id)
-        return existing
-
-    def _set_status(self, server_id: str, status: str) -> None:
-        if server_id in self._servers:
-            self._servers[server_id]["status"] = status
-
-
-def new_job_id() -> str:
-    """Return an id as the cloud gives to jobs and requests: 32 hexadecimal digits."""
-    return uuid.uuid4().hex
+        return now
 
 
 def _check_seconds(**durations: float | None) -> None:

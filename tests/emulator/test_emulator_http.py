@@ -186,6 +186,7 @@ def test_it_counts_requests_connections_submits_and_queries(client: SignedClient
         "project_lookups": 0,
         "metadata": 0,
         "submits": 1,
+        "replays": 0,
         "job_queries": 3,
         "faults": 0,
     }

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.emulator.state import State, UnknownServerError
+from airflow_provider_ecsjobs.emulator.catalogue import OPERATIONS
+from airflow_provider_ecsjobs.emulator.planning import Call
+from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
+from airflow_provider_ecsjobs.emulator.state import State
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.emulator.work import Submitted
 
 START = 1_461_614_674.604  # 2016-04-25T20:04:34.604Z, the example of the API page
 DAY = 24 * 3600
@@ -38,6 +46,20 @@ def body_of(state: State, job_id: str) -> dict:
     assert answer.http_status == 200
     assert isinstance(answer.body, dict)
     return answer.body
+
+
+def submit(state: State, name: str, body: dict[str, Any]) -> Submitted:
+    [operation] = [operation for operation in OPERATIONS if operation.name == name]
+    return state.submit(partial(operation.plan, Call({}, body)))
+
+
+def create(state: State, count: int = 1) -> tuple[str, ...]:
+    server = {"name": "a", "imageRef": "i", "flavorRef": "f", "vpcid": "v", "nics": [{"subnet_id": "s"}]}
+    return submit(state, "create_servers", {"server": {**server, "count": count}}).server_ids
+
+
+def named(*server_ids: str) -> dict[str, Any]:
+    return {"servers": [{"id": server_id} for server_id in server_ids]}
 
 
 def test_a_job_goes_from_init_over_running_to_success(state: State, clock: Clock) -> None:
@@ -191,28 +213,28 @@ def test_a_purged_job_is_unknown(state: State) -> None:
 
 
 def test_created_servers_exist_when_their_sub_jobs_end(state: State, clock: Clock) -> None:
-    _, server_ids = state.create_servers([{"name": "a"}, {"name": "b"}])
+    server_ids = create(state, 2)
     assert state.servers() == {}
     with pytest.raises(UnknownServerError, match=server_ids[0]):
-        state.delete_servers(server_ids[:1])
+        submit(state, "delete_servers", named(server_ids[0]))
 
     clock.now = START + 60
-    assert list(state.servers()) == server_ids[:1]
-    assert state.servers()[server_ids[0]]["name"] == "a"
+    assert list(state.servers()) == [server_ids[0]]
+    assert state.servers()[server_ids[0]]["name"] == "a-0001"
 
     clock.now = START + 110
-    assert list(state.servers()) == server_ids
+    assert list(state.servers()) == list(server_ids)
 
 
 def test_actions_change_servers_when_their_sub_jobs_end(state: State, clock: Clock) -> None:
-    _, [server_id] = state.create_servers([{"name": "a"}])
+    [server_id] = create(state)
     clock.now = START + 110
-    state.act_on_servers("stopVMs", [server_id], then="SHUTOFF")
+    submit(state, "batch_stop_servers", {"os-stop": named(server_id)})
     assert state.servers()[server_id]["status"] == "ACTIVE"
 
     clock.now = START + 220
     assert state.servers()[server_id]["status"] == "SHUTOFF"
-    job_id = state.delete_servers([server_id])
+    job_id = submit(state, "delete_servers", named(server_id)).job_id
     assert server_id in state.servers()
 
     clock.now = START + 330
@@ -221,22 +243,24 @@ def test_actions_change_servers_when_their_sub_jobs_end(state: State, clock: Clo
 
 
 def test_a_server_that_is_gone_is_not_changed_any_more(state: State, clock: Clock) -> None:
-    _, [server_id] = state.create_servers([{"name": "a"}])
+    [server_id] = create(state)
     clock.now = START + 110
-    state.delete_servers([server_id])
+    submit(state, "delete_servers", named(server_id))
     clock.now = START + 150
-    state.act_on_servers("stopVMs", [server_id], then="SHUTOFF")
+    submit(state, "batch_stop_servers", {"os-stop": named(server_id)})
 
     clock.now = START + 500
     assert state.servers() == {}
 
 
 def test_changing_a_snapshot_changes_no_server(state: State, clock: Clock) -> None:
-    _, [server_id] = state.create_servers([{"name": "a"}])
+    [server_id] = create(state)
     clock.now = START + 110
     state.servers()[server_id]["status"] = "stolen"
+    state.servers()[server_id]["nics"].clear()
 
     assert state.servers()[server_id]["status"] == "ACTIVE"
+    assert len(state.servers()[server_id]["nics"]) == 1
 
 
 def test_a_planted_job_answers_its_bodies_in_order(state: State) -> None:

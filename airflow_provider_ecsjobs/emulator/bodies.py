@@ -1,0 +1,154 @@
+"""The shapes of the request bodies, and the rules that a shape cannot say.
+
+Keys, types and choices are those of the official SDK, ``huaweicloudsdkecs``, and of Huawei's API reference. What these
+leave to the region (volume types, sizes, flavors) or to the state of a server is not checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.emulator.errors import invalid_parameter
+from airflow_provider_ecsjobs.emulator.shapes import Many, OneOf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_BOOLEAN = ("true", "false", True, False)
+_MODE = ("withStopServer",)
+_SERVERS = Many({"id!": str}, 1000)
+
+
+_NIC = OneOf(
+    ("subnet_id", "port_id"),
+    {
+        "subnet_id": str,
+        "port_id": str,
+        "ip_address": str,
+        "ipv6_enable": bool,
+        "security_groups": Many({"id!": str}),
+    },
+)
+_OS = {"adminpass": str, "keyname": str, "userid": str, "mode": _MODE, "metadata": dict}
+_PERIOD = {
+    "period_type!": ("month", "year"),
+    "auto_pay": bool,
+    "auto_renew": bool,
+    "include_data_disks": bool,
+    "include_publicips": bool,
+}
+_PREPAID = {
+    "chargingMode": ("prePaid", "postPaid"),
+    "periodType": ("month", "year"),
+    "isAutoPay": _BOOLEAN,
+    "isAutoRenew": _BOOLEAN,
+}
+_RESIZE = {"flavorRef!": str, "mode": _MODE}
+_VOLUME = {"volumetype!": str, "size!": int, "multiattach": bool, "shareable": bool, "data_image_id": str}
+
+
+def _server(extendparam: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name!": str,
+        "imageRef!": str,
+        "flavorRef!": str,
+        "vpcid!": str,
+        "nics!": Many(_NIC),
+        "root_volume!": {"volumetype!": str, "size": int},
+        "data_volumes": Many(_VOLUME),
+        "count": range(1, 501),
+        "adminPass": str,
+        "key_name": str,
+        "user_data": str,
+        "availability_zone": str,
+        "description": str,
+        "isAutoRename": bool,
+        "metadata": dict,
+        "security_groups": Many({"id": str}),
+        "server_tags": Many({"key!": str, "value!": str}),
+        "tags": Many(str),
+        "extendparam": extendparam,
+    }
+
+
+CREATE_POST_PAID = {"server!": _server({}), "dry_run": bool}
+CREATE = {"server!": _server(_PREPAID), "dry_run": bool}
+DELETE = {"servers!": _SERVERS, "delete_publicip": bool, "delete_volume": bool}
+START = {"os-start!": {"servers!": _SERVERS}}
+STOP = {"os-stop!": {"type": ("SOFT", "HARD"), "servers!": _SERVERS}}
+REBOOT = {"reboot!": {"type!": ("SOFT", "HARD"), "servers!": _SERVERS}}
+RESIZE_POST_PAID = {"resize!": _RESIZE, "dry_run": bool}
+RESIZE = {
+    "resize!": {**_RESIZE, "dedicated_host_id": str, "extendparam": {"isAutoPay": _BOOLEAN}},
+    "dry_run": bool,
+}
+BATCH_RESIZE = {"resize!": {"flavorRef!": str, "mode": str, "servers!": Many({"id!": str}, 50)}}
+CHARGE_MODE = {
+    "server_ids!": Many(str, 10),
+    "charge_mode!": ("prePaid",),
+    "prepaid_options": _PERIOD,
+    "dry_run": bool,
+}
+CHANGE_OS = {"os-change!": {**_OS, "imageid!": str, "isAutoPay": _BOOLEAN}}
+REINSTALL_OS = {"os-reinstall!": _OS}
+ATTACH_VOLUME = {
+    "volumeAttachment!": {"volumeId!": str, "device": str, "volume_type": str, "count": int},
+    "dry_run": bool,
+}
+BATCH_ATTACH = {"serverinfo!": Many({"server_id!": str, "device": str})}
+BATCH_DETACH = {"serverinfo!": Many(str)}
+ADD_NICS = {"nics!": Many(_NIC)}
+DELETE_NICS = {"nics!": Many({"id!": str})}
+CHANGE_VPC = {"vpc_id!": str, "nic!": _NIC}
+MIGRATE = {"migrate!": {"dedicated_host_id": str}}
+
+
+def _period(options: Mapping[str, Any], name: str, type_key: str, number_key: str) -> None:
+    for key in (type_key, number_key):
+        if options.get(key) in (None, ""):
+            raise invalid_parameter(f"{name}.{key} is required")
+    most = {"month": 9, "year": 3}[options[type_key]]
+    # A number in one request, a text in the other.
+    if str(options[number_key]) not in map(str, range(1, most + 1)):
+        raise invalid_parameter(f"{name}.{number_key} must be between 1 and {most}")
+
+
+def prepaid_create(body: Mapping[str, Any]) -> None:
+    """Check that an order of new servers says for how long.
+
+    :raises ApiError: if it does not.
+    """
+    options = body["server"].get("extendparam") or {}
+    if options.get("chargingMode") == "prePaid":
+        _period(options, "server.extendparam", "periodType", "periodNum")
+
+
+def prepaid_options(body: Mapping[str, Any]) -> None:
+    """Check that a change to yearly/monthly says for how long.
+
+    :raises ApiError: if it does not.
+    """
+    options = body.get("prepaid_options")
+    if options is None:
+        raise invalid_parameter("prepaid_options is required")
+    _period(options, "prepaid_options", "period_type", "period_num")
+
+
+def login(key: str, *, cloud_init: bool) -> Callable[[Mapping[str, Any]], None]:
+    """Make the check that a new system can be logged in to.
+
+    :param key: the key of the body that holds the options.
+    :param cloud_init: the system sets itself up by user data, too.
+    """
+
+    def rule(body: Mapping[str, Any]) -> None:
+        options = body[key]
+        if options.get("keyname") and not options.get("userid"):
+            raise invalid_parameter(f"{key}.userid is required with {key}.keyname")
+        if cloud_init and options.get("keyname") and options.get("adminpass"):
+            raise invalid_parameter(f"{key}.adminpass and {key}.keyname exclude each other")
+        user_data = cloud_init and (options.get("metadata") or {}).get("user_data")
+        if not (options.get("adminpass") or options.get("keyname") or user_data):
+            raise invalid_parameter(f"{key}.adminpass or {key}.keyname is required")
+
+    return rule

@@ -1,0 +1,297 @@
+"""The 25 asynchronous requests of ECS, as data.
+
+Paths, keys, types and choices are those of the official SDK, ``huaweicloudsdkecs``, and of Huawei's API reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.emulator import bodies, planning
+from airflow_provider_ecsjobs.emulator.planning import become, each, one
+from airflow_provider_ecsjobs.emulator.shapes import check
+from airflow_provider_ecsjobs.emulator.work import Payment, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_ecsjobs.emulator.planning import Call, PartsOf, PaymentOf
+    from airflow_provider_ecsjobs.emulator.servers import Servers
+
+_P = "/v1/{project_id}/cloudservers"
+_P11 = "/v1.1/{project_id}/cloudservers"
+_P2 = "/v2/{project_id}/cloudservers"
+_BATCH = "/v1/{project_id}/batchaction"
+_BIN = "/v1/{project_id}/recycle-bin/cloudservers/{server_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """An asynchronous request.
+
+    :param name: as the method of the official SDK.
+    :param parts: makes the parts of its job.
+    :param body: the shape of its body, None if it has none.
+    :param query: the shape of its query.
+    :param rule: checks what a shape cannot say.
+    :param payment: says whether there is an order, and how it is paid.
+    :param batch: its job has sub-jobs; else only if it is about several things.
+    :param order_only: with an order, it answers no job id.
+    :param names_servers: it answers the ids of its servers.
+    :param takes_token: it heeds ``X-Client-Token``.
+    :param takes_dry_run: it heeds ``dry_run``.
+    """
+
+    name: str
+    method: str = "POST"
+    path: str
+    job_type: str
+    parts: PartsOf
+    body: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None
+    rule: Callable[[Mapping[str, Any]], None] | None = None
+    payment: PaymentOf = planning.nobody
+    batch: bool = False
+    order_only: bool = False
+    names_servers: bool = False
+    takes_token: bool = False
+    takes_dry_run: bool = False
+
+    def check(self, body: Mapping[str, Any], query: Mapping[str, Any]) -> None:
+        """Check a request.
+
+        :raises ApiError: if it lacks a key or holds a wrong value.
+        """
+        if self.body is not None:
+            check(body, self.body)
+        if self.query is not None:
+            check(dict(query), self.query)
+        if self.rule is not None:
+            self.rule(body)
+
+    def plan(self, call: Call, servers: Servers) -> Work:
+        """Plan what the request sets going.
+
+        :raises UnknownServerError: if it names a server that does not exist.
+        """
+        parts = self.parts(call, servers)
+        payment = self.payment(call, servers)
+        return Work(
+            job_type=self.job_type,
+            parts=parts,
+            direct=not self.batch and len(parts) == 1,
+            payment=payment,
+            order_only=self.order_only and payment is not Payment.NONE,
+        )
+
+
+def _ids(*keys: str) -> Callable[[Mapping[str, Any]], list[str]]:
+    def server_ids(body: Mapping[str, Any]) -> list[str]:
+        holder = body
+        for key in keys:
+            holder = holder[key]
+        return [server["id"] for server in holder["servers"]]
+
+    return server_ids
+
+
+# Documented job types are createServer, resizeServer, changeOS, reInitOs, attachVolume, detachVolume and deleteVMs;
+# the others are named after these.
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="create_post_paid_servers",
+        path=_P,
+        job_type="createServer",
+        parts=planning.create(planning.nobody),
+        body=bodies.CREATE_POST_PAID,
+        batch=True,
+        names_servers=True,
+        takes_token=True,
+        takes_dry_run=True,
+    ),
+    Operation(
+        name="create_servers",
+        path=_P11,
+        job_type="createServer",
+        parts=planning.create(planning.create_payment),
+        body=bodies.CREATE,
+        rule=bodies.prepaid_create,
+        payment=planning.create_payment,
+        batch=True,
+        names_servers=True,
+        takes_token=True,
+        takes_dry_run=True,
+    ),
+    Operation(
+        name="delete_servers",
+        path=f"{_P}/delete",
+        job_type="deleteVMs",
+        parts=planning.delete,
+        body=bodies.DELETE,
+        batch=True,
+    ),
+    Operation(
+        name="batch_start_servers",
+        path=f"{_P}/action",
+        job_type="startVMs",
+        parts=each(_ids("os-start"), become("ACTIVE")),
+        body=bodies.START,
+        batch=True,
+    ),
+    Operation(
+        name="batch_stop_servers",
+        path=f"{_P}/action",
+        job_type="stopVMs",
+        parts=each(_ids("os-stop"), become("SHUTOFF")),
+        body=bodies.STOP,
+        batch=True,
+    ),
+    Operation(
+        name="batch_reboot_servers",
+        path=f"{_P}/action",
+        job_type="rebootVMs",
+        parts=each(_ids("reboot"), become("ACTIVE")),
+        body=bodies.REBOOT,
+        batch=True,
+    ),
+    Operation(
+        name="resize_post_paid_server",
+        path=f"{_P}/{{server_id}}/resize",
+        job_type="resizeServer",
+        parts=one(planning.resize),
+        body=bodies.RESIZE_POST_PAID,
+        takes_dry_run=True,
+    ),
+    Operation(
+        name="resize_server",
+        path=f"{_P11}/{{server_id}}/resize",
+        job_type="resizeServer",
+        parts=one(planning.resize),
+        body=bodies.RESIZE,
+        payment=planning.resize_payment,
+        order_only=True,
+        takes_dry_run=True,
+    ),
+    Operation(
+        name="batch_resize_servers",
+        path=f"{_P}/batch-resize",
+        job_type="resizeVMs",
+        parts=each(_ids("resize"), planning.resize),
+        body=bodies.BATCH_RESIZE,
+        payment=planning.batch_resize_payment,
+        batch=True,
+    ),
+    Operation(
+        name="change_server_charge_mode",
+        path=f"{_P}/actions/change-charge-mode",
+        job_type="changeChargeMode",
+        parts=each(lambda body: body["server_ids"], planning.change_charging),
+        body=bodies.CHARGE_MODE,
+        rule=bodies.prepaid_options,
+        payment=planning.charging_payment,
+        batch=True,
+        takes_dry_run=True,
+    ),
+    *(
+        Operation(
+            name=f"change_server_os_{word}_cloud_init",
+            path=f"{path}/{{server_id}}/changeos",
+            job_type="changeOS",
+            parts=one(planning.change_os),
+            body=bodies.CHANGE_OS,
+            rule=bodies.login("os-change", cloud_init=word == "with"),
+        )
+        for word, path in (("with", _P2), ("without", _P))
+    ),
+    *(
+        Operation(
+            name=f"reinstall_server_{word}_cloud_init",
+            path=f"{path}/{{server_id}}/reinstallos",
+            job_type="reInitOs",
+            parts=one(planning.stay),
+            body=bodies.REINSTALL_OS,
+            rule=bodies.login("os-reinstall", cloud_init=word == "with"),
+        )
+        for word, path in (("with", _P2), ("without", _P))
+    ),
+    Operation(
+        name="attach_server_volume",
+        path=f"{_P}/{{server_id}}/attachvolume",
+        job_type="attachVolume",
+        parts=one(planning.attach_volume),
+        body=bodies.ATTACH_VOLUME,
+        takes_dry_run=True,
+    ),
+    Operation(
+        name="detach_server_volume",
+        method="DELETE",
+        path=f"{_P}/{{server_id}}/detachvolume/{{volume_id}}",
+        job_type="detachVolume",
+        parts=one(planning.detach_volume),
+        query={"delete_flag": ("0", "1")},
+    ),
+    Operation(
+        name="batch_attach_sharable_volumes",
+        path=f"{_BATCH}/attachvolumes/{{volume_id}}",
+        job_type="attachVolumeToVMs",
+        parts=each(lambda body: [server["server_id"] for server in body["serverinfo"]], planning.attach_volume),
+        body=bodies.BATCH_ATTACH,
+        batch=True,
+    ),
+    Operation(
+        name="batch_detach_volumes",
+        path=f"{_BATCH}/detachvolumes/{{volume_id}}",
+        job_type="detachVolumeFromVMs",
+        parts=each(lambda body: body["serverinfo"], planning.detach_volume),
+        body=bodies.BATCH_DETACH,
+        batch=True,
+    ),
+    Operation(
+        name="batch_add_server_nics",
+        path=f"{_P}/{{server_id}}/nics",
+        job_type="addNics",
+        parts=planning.add_nics,
+        body=bodies.ADD_NICS,
+    ),
+    Operation(
+        name="batch_delete_server_nics",
+        path=f"{_P}/{{server_id}}/nics/delete",
+        job_type="deleteNics",
+        parts=planning.delete_nics,
+        body=bodies.DELETE_NICS,
+    ),
+    Operation(
+        name="change_vpc",
+        path=f"{_P}/{{server_id}}/changevpc",
+        job_type="changeVpc",
+        parts=one(planning.change_vpc),
+        body=bodies.CHANGE_VPC,
+    ),
+    Operation(
+        name="migrate_server",
+        path=f"{_P}/{{server_id}}/migrate",
+        job_type="migrateServer",
+        parts=one(planning.migrate),
+        body=bodies.MIGRATE,
+    ),
+    Operation(
+        name="execute_server_redeploy",
+        path=f"{_P}/{{server_id}}/actions/redeploy",
+        job_type="redeployServer",
+        parts=one(planning.stay),
+    ),
+    Operation(
+        name="delete_recycle_bin_server",
+        method="DELETE",
+        path=_BIN,
+        job_type="deleteRecycledServer",
+        parts=planning.remove,
+    ),
+    Operation(
+        name="revert_recycle_bin_server",
+        path=f"{_BIN}/actions/revert",
+        job_type="revertRecycledServer",
+        parts=planning.revert,
+    ),
+)

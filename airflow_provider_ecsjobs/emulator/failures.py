@@ -1,0 +1,59 @@
+"""Failures on demand: which of the next jobs fail, and why."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.emulator.jobs import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Reasons = Sequence[tuple[str, str]]
+
+NO_HOST = ("Ecs.0219", "No valid host was found")
+"""Why things fail unless told otherwise."""
+
+
+@dataclass(slots=True)
+class _Planned:
+    job_type: str
+    failing: int | None
+    reasons: tuple[Failure, ...]
+    left: int
+
+
+class FailurePlan:
+    """The failures that are still to happen, first come first served. Not locked: the state around it is."""
+
+    def __init__(self) -> None:
+        self._planned: list[_Planned] = []
+
+    def add(self, job_type: str, *, failing: int | None, reasons: Reasons, times: int) -> None:
+        """Let the next jobs of a type fail.
+
+        :param failing: how many parts of each, the first ones; None for all.
+        :param reasons: code and text, taken in turn.
+        :param times: how many jobs.
+        :raises ValueError: if a number is not positive, or a reason is not a code and a text.
+        """
+        for name, number in (("failing", failing), ("times", times)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name} must be a positive integer, not {number}")
+        pairs = [tuple(reason) for reason in reasons]
+        if not pairs or not all(len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs):
+            raise ValueError(f"reasons must be pairs of a code and a text, at least one, not {reasons!r}")
+        self._planned.append(_Planned(job_type, failing, tuple(Failure(*pair) for pair in pairs), times))
+
+    def take(self, job_type: str, parts: int) -> list[Failure]:
+        """Take the failures of the first parts of a new job."""
+        for planned in self._planned:
+            if planned.job_type == job_type:
+                planned.left -= 1
+                if not planned.left:
+                    self._planned.remove(planned)
+                failing = parts if planned.failing is None else min(planned.failing, parts)
+                return list(itertools.islice(itertools.cycle(planned.reasons), failing))
+        return []

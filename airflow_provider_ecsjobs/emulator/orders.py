@@ -1,0 +1,73 @@
+"""The orders of yearly/monthly servers: unpaid, until they are paid or cancelled."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ALPHABET = string.ascii_uppercase + string.digits
+
+
+@dataclass(slots=True)
+class Order:
+    """An order.
+
+    :param job_id: the job that waits for it, if there is one.
+    :param begin: called when it is paid.
+    """
+
+    job_id: str | None
+    begin: Callable[[], object]
+    status: str = "unpaid"
+
+
+class Orders:
+    """Orders by id. Not locked: the state around it is."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, Order] = {}
+
+    def open(self, order: Order, now: float) -> str:
+        """Take an order in; what it is for begins when it is paid.
+
+        :return: its id.
+        """
+        day = datetime.fromtimestamp(now, UTC).strftime("%y%m%d%H%M")
+        order_id = f"CS{day}{''.join(secrets.choice(_ALPHABET) for _ in range(5))}"
+        self._orders[order_id] = order
+        return order_id
+
+    def pay(self, order_id: str) -> None:
+        """Pay an order: what it is for begins.
+
+        :raises KeyError: if there is no such order.
+        :raises ValueError: if it is paid or cancelled already.
+        """
+        self._conclude(order_id, "paid").begin()
+
+    def cancel(self, order_id: str) -> Order:
+        """Cancel an order.
+
+        :raises KeyError: if there is no such order.
+        :raises ValueError: if it is paid or cancelled already.
+        """
+        return self._conclude(order_id, "cancelled")
+
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """Describe the orders, by id."""
+        return {key: {"status": order.status, "job_id": order.job_id} for key, order in self._orders.items()}
+
+    def _conclude(self, order_id: str, status: str) -> Order:
+        order = self._orders.get(order_id)
+        if order is None:
+            raise KeyError(f"there is no order {order_id!r}; known are {', '.join(self._orders) or 'none'}")
+        if order.status != "unpaid":
+            raise ValueError(f"order {order_id} is {order.status} already")
+        order.status = status
+        return order

@@ -1,0 +1,221 @@
+"""How requests become the parts of a job: which servers they are about, and what happens to each."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.emulator.work import Part, Payment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_provider_ecsjobs.emulator.servers import Server, Servers
+
+    PartsOf = Callable[["Call", Servers], list[Part]]
+    PaymentOf = Callable[["Call", Servers], Payment]
+    Effect = Callable[[Server, "Call"], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A checked request.
+
+    :param path: the values of the path's placeholders.
+    """
+
+    path: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+# Which servers
+
+
+def each(server_ids: Callable[[Mapping[str, Any]], Iterable[str]], effect: Effect) -> PartsOf:
+    """Make one part for each server that the body names."""
+
+    def parts(call: Call, servers: Servers) -> list[Part]:
+        found = servers.existing(server_ids(call.body))
+        return [_changing(servers, server["id"], effect, call) for server in found]
+
+    return parts
+
+
+def one(effect: Effect) -> PartsOf:
+    """Make the only part, for the server that the path names."""
+
+    def parts(call: Call, servers: Servers) -> list[Part]:
+        [server] = servers.existing([call.path["server_id"]])
+        return [_changing(servers, server["id"], effect, call)]
+
+    return parts
+
+
+def create(payment: PaymentOf) -> PartsOf:
+    """Make one part for each server to create; its id is known from now on."""
+
+    def parts(call: Call, servers: Servers) -> list[Part]:
+        asked = call.body["server"]
+        count = asked.get("count") or 1
+        # The cloud tells the servers of one request apart by a number.
+        suffixes = [f"-{number:04}" for number in range(1, count + 1)] if count > 1 else [""]
+        mode = "postPaid" if payment(call, servers) is Payment.NONE else "prePaid"
+        return [_creating(servers, asked, name=f"{asked['name']}{suffix}", charging_mode=mode) for suffix in suffixes]
+
+    return parts
+
+
+def delete(call: Call, servers: Servers) -> list[Part]:
+    """Make one part for each server to delete: it goes into the recycle bin."""
+    found = servers.existing(server["id"] for server in call.body["servers"])
+    return [Part(server["id"], partial(servers.recycle, server["id"])) for server in found]
+
+
+def revert(call: Call, servers: Servers) -> list[Part]:
+    """Make the only part, for a server to bring back from the recycle bin."""
+    server_id = call.path["server_id"]
+    servers.check_recycled(server_id)
+    return [Part(server_id, partial(servers.revert, server_id))]
+
+
+def remove(call: Call, servers: Servers) -> list[Part]:
+    """Make the only part, for a server of the recycle bin to delete for good."""
+    server_id = call.path["server_id"]
+    servers.check_recycled(server_id)
+    return [Part(server_id, lambda _: servers.remove(server_id))]
+
+
+def add_nics(call: Call, servers: Servers) -> list[Part]:
+    """Make one part for each NIC to add; its id is known from now on."""
+    [server] = servers.existing([call.path["server_id"]])
+    return [
+        _changing(servers, server["id"], partial(_add_nic, nic=nic), call, nic_id=nic["id"])
+        for nic in map(_new_nic, call.body["nics"])
+    ]
+
+
+def delete_nics(call: Call, servers: Servers) -> list[Part]:
+    """Make one part for each NIC to delete."""
+    [server] = servers.existing([call.path["server_id"]])
+    return [
+        _changing(servers, server["id"], partial(_delete_nic, nic_id=nic["id"]), call, nic_id=nic["id"])
+        for nic in call.body["nics"]
+    ]
+
+
+# What happens to a server
+
+
+def become(status: str) -> Effect:
+    """Make the effect of a request that leaves servers in a status."""
+    return lambda server, _: server.update(status=status)
+
+
+def stay(_: Server, __: Call) -> None:
+    """Leave the server as it is, but for the time of its last update."""
+
+
+def resize(server: Server, call: Call) -> None:
+    """Give the server another flavor, and dedicated host if one is named."""
+    options = call.body["resize"]
+    server["flavorRef"] = options["flavorRef"]
+    server["dedicated_host_id"] = options.get("dedicated_host_id") or server["dedicated_host_id"]
+
+
+def change_os(server: Server, call: Call) -> None:
+    """Give the server another image."""
+    server["imageRef"] = call.body["os-change"]["imageid"]
+
+
+def attach_volume(server: Server, call: Call) -> None:
+    """Attach the volume that the body or the path names."""
+    volume_id = call.path.get("volume_id") or call.body["volumeAttachment"]["volumeId"]
+    if volume_id not in server["volumes"]:
+        server["volumes"].append(volume_id)
+
+
+def detach_volume(server: Server, call: Call) -> None:
+    """Detach the volume that the path names."""
+    server["volumes"] = [volume_id for volume_id in server["volumes"] if volume_id != call.path["volume_id"]]
+
+
+def change_vpc(server: Server, call: Call) -> None:
+    """Move the server, with its one NIC, to another VPC."""
+    server.update(vpcid=call.body["vpc_id"], nics=[_new_nic(call.body["nic"])])
+
+
+def migrate(server: Server, call: Call) -> None:
+    """Move the server to a dedicated host, or away from one if none is named."""
+    server["dedicated_host_id"] = call.body["migrate"].get("dedicated_host_id")
+
+
+def change_charging(server: Server, call: Call) -> None:
+    """Change the server's charging mode."""
+    server["charging_mode"] = call.body["charge_mode"]
+
+
+# Who pays
+
+
+def nobody(_: Call, __: Servers) -> Payment:
+    """Say that there is no order."""
+    return Payment.NONE
+
+
+def create_payment(call: Call, _: Servers) -> Payment:
+    """Say how the creation of servers is paid."""
+    options = call.body["server"].get("extendparam") or {}
+    return _payment(options.get("chargingMode") == "prePaid", options.get("isAutoPay"))
+
+
+def resize_payment(call: Call, servers: Servers) -> Payment:
+    """Say how a server's other flavor is paid."""
+    [server] = servers.existing([call.path["server_id"]])
+    options = call.body["resize"].get("extendparam") or {}
+    return _payment(server["charging_mode"] == "prePaid", options.get("isAutoPay"))
+
+
+def batch_resize_payment(call: Call, servers: Servers) -> Payment:
+    """Say how servers' other flavor is paid: by hand, for the request has no word for anything else."""
+    found = servers.existing(server["id"] for server in call.body["resize"]["servers"])
+    return _payment(any(server["charging_mode"] == "prePaid" for server in found), False)
+
+
+def charging_payment(call: Call, _: Servers) -> Payment:
+    """Say how the change to yearly/monthly is paid."""
+    return _payment(True, call.body["prepaid_options"].get("auto_pay"))
+
+
+def _payment(prepaid: bool, automatic: object) -> Payment:
+    if not prepaid:
+        return Payment.NONE
+    return Payment.AUTOMATIC if automatic in (True, "true") else Payment.MANUAL
+
+
+def _creating(servers: Servers, asked: Mapping[str, Any], **attributes: Any) -> Part:
+    server_id = str(uuid.uuid4())
+    shown = {
+        **{key: asked[key] for key in ("imageRef", "flavorRef", "vpcid")},
+        "nics": [_new_nic(nic) for nic in asked["nics"]],
+        "volumes": [str(uuid.uuid4()) for _ in asked.get("data_volumes") or []],
+        **attributes,
+    }
+    return Part(server_id, partial(servers.add, server_id, **shown))
+
+
+def _changing(servers: Servers, server_id: str, effect: Effect, call: Call, nic_id: str | None = None) -> Part:
+    return Part(server_id, partial(servers.change, server_id, lambda server: effect(server, call)), nic_id)
+
+
+def _new_nic(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": asked.get("port_id") or str(uuid.uuid4()), "subnet_id": asked.get("subnet_id")}
+
+
+def _add_nic(server: Server, _: Call, *, nic: dict[str, Any]) -> None:
+    server["nics"].append(nic)
+
+
+def _delete_nic(server: Server, _: Call, *, nic_id: str) -> None:
+    server["nics"] = [nic for nic in server["nics"] if nic["id"] != nic_id]
