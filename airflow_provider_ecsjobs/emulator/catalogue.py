@@ -295,3 +295,6 @@ OPERATIONS: tuple[Operation, ...] = (
         parts=planning.revert,
     ),
 )
+
+JOB_TYPES = tuple(dict.fromkeys(operation.job_type for operation in OPERATIONS))
+"""The types of the jobs that the requests make."""

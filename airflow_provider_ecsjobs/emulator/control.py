@@ -10,9 +10,13 @@ from aiohttp import web
 from airflow_provider_ecsjobs.emulator.faults import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from airflow_provider_ecsjobs.emulator.faults import FaultPlan
     from airflow_provider_ecsjobs.emulator.journal import Journal
     from airflow_provider_ecsjobs.emulator.state import State
+
+    Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 CONTROL_PREFIX = "/_emulator/"
 
@@ -27,13 +31,29 @@ _START_KEYS: dict[str, tuple[type, ...]] = {
     "init_seconds": (int, float),
     "run_seconds": (int, float),
 }
+_FAILURE_KEYS: dict[str, tuple[type, ...]] = {
+    "job_type": (str,),
+    "failing": (int,),
+    "reasons": (list,),
+    "times": (int,),
+}
+_SERVER_KEYS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "charging_mode": (str,),
+    "status": (str,),
+    "volumes": (list,),
+    "nics": (list,),
+    "recycled": (bool,),
+}
 _FAULT_KEYS: dict[str, tuple[type, ...]] = {
     "path": (str,),
+    "method": (str,),
     "times": (int,),
     "status": (int,),
     "headers": (dict,),
     "body": (str, dict),
     "delay": (int, float),
+    "stall": (int, float),
     "reset": (str,),
     "truncate": (bool,),
 }
@@ -42,43 +62,70 @@ _FAULT_KEYS: dict[str, tuple[type, ...]] = {
 def control_routes(state: State, faults: FaultPlan, journal: Journal) -> list[web.RouteDef]:
     """Make the control routes over these parts of the cloud."""
 
-    async def add_job(request: web.Request) -> web.Response:
-        body = await _json_object(request)
-        try:
-            job_id = _plant(state, body) if "bodies" in body else state.start_job(**_checked(body, _START_KEYS))
-        except ValueError as error:
-            raise _bad_request(str(error)) from None
-        return web.json_response({"job_id": job_id})
+    def add_job(body: dict[str, Any]) -> dict[str, Any]:
+        return {"job_id": _plant(state, body) if "bodies" in body else state.start_job(**_checked(body, _START_KEYS))}
 
-    async def add_fault(request: web.Request) -> web.Response:
-        body = await _json_object(request)
-        try:
-            faults.add(Fault(**_checked(body, _FAULT_KEYS)))
-        except ValueError as error:
-            raise _bad_request(str(error)) from None
-        return web.json_response({})
+    def add_fault(body: dict[str, Any]) -> dict[str, Any]:
+        faults.add(Fault(**_checked(body, _FAULT_KEYS)))
+        return {}
+
+    def add_failure(body: dict[str, Any]) -> dict[str, Any]:
+        state.fail_next(**_checked(body, _FAILURE_KEYS))
+        return {}
+
+    def add_server(body: dict[str, Any]) -> dict[str, Any]:
+        return {"server_id": state.add_server(**_checked(body, _SERVER_KEYS))}
 
     async def clear_faults(_: web.Request) -> web.Response:
         faults.clear()
         return web.json_response({})
 
-    async def show_counters(_: web.Request) -> web.Response:
-        return web.json_response(journal.counters())
-
-    async def show_requests(_: web.Request) -> web.Response:
-        return web.json_response(journal.requests())
-
-    async def show_health(_: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
-
     return [
-        web.post(f"{CONTROL_PREFIX}jobs", add_job),
-        web.post(f"{CONTROL_PREFIX}faults", add_fault),
+        web.post(f"{CONTROL_PREFIX}jobs", _changing(add_job)),
+        web.post(f"{CONTROL_PREFIX}faults", _changing(add_fault)),
         web.delete(f"{CONTROL_PREFIX}faults", clear_faults),
-        web.get(f"{CONTROL_PREFIX}counters", show_counters),
-        web.get(f"{CONTROL_PREFIX}requests", show_requests),
-        web.get(f"{CONTROL_PREFIX}health", show_health),
+        web.post(f"{CONTROL_PREFIX}failures", _changing(add_failure)),
+        web.post(f"{CONTROL_PREFIX}servers", _changing(add_server)),
+        web.get(f"{CONTROL_PREFIX}servers", _showing(state.servers)),
+        web.get(f"{CONTROL_PREFIX}orders", _showing(state.orders)),
+        web.post(f"{CONTROL_PREFIX}orders/{{order_id}}/pay", _concluding(state.pay_order)),
+        web.post(f"{CONTROL_PREFIX}orders/{{order_id}}/cancel", _concluding(state.cancel_order)),
+        web.get(f"{CONTROL_PREFIX}submissions", _showing(journal.submissions)),
+        web.get(f"{CONTROL_PREFIX}counters", _showing(journal.counters)),
+        web.get(f"{CONTROL_PREFIX}requests", _showing(journal.requests)),
+        web.get(f"{CONTROL_PREFIX}health", _showing(lambda: {"status": "ok"})),
     ]
+
+
+def _showing(look: Callable[[], object]) -> Handler:
+    async def handle(_: web.Request) -> web.Response:
+        return web.json_response(look())
+
+    return handle
+
+
+def _changing(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        body = await _json_object(request)
+        try:
+            return web.json_response(change(body))
+        except ValueError as error:
+            raise _bad_request(str(error)) from None
+
+    return handle
+
+
+def _concluding(conclude: Callable[[str], None]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            conclude(request.match_info["order_id"])
+        except KeyError as error:
+            raise web.HTTPNotFound(text=f"{error.args[0]}\n") from None
+        except ValueError as error:
+            raise _bad_request(str(error)) from None
+        return web.json_response({})
+
+    return handle
 
 
 def _plant(state: State, body: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_ecsjobs.emulator.catalogue import JOB_TYPES
 from airflow_provider_ecsjobs.emulator.jobs import Failure
 
 if TYPE_CHECKING:
@@ -31,21 +32,31 @@ class FailurePlan:
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
 
-    def add(self, job_type: str, *, failing: int | None, reasons: Reasons, times: int) -> None:
+    def add(
+        self,
+        job_type: str,
+        *,
+        failing: int | None = None,
+        reasons: Reasons = (NO_HOST,),
+        times: int = 1,
+    ) -> None:
         """Let the next jobs of a type fail.
 
         :param failing: how many parts of each, the first ones; None for all.
         :param reasons: code and text, taken in turn.
         :param times: how many jobs.
-        :raises ValueError: if a number is not positive, or a reason is not a code and a text.
+        :raises ValueError: if no request makes such a job, a number is not positive, or a reason is not a code and a
+            text.
         """
+        if job_type not in JOB_TYPES:
+            raise ValueError(f"job_type must be one of {', '.join(JOB_TYPES)}, not {job_type!r}")
         for name, number in (("failing", failing), ("times", times)):
             if number is not None and number < 1:
                 raise ValueError(f"{name} must be a positive integer, not {number}")
-        pairs = [tuple(reason) for reason in reasons]
-        if not pairs or not all(len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs):
+        if not reasons or not all(map(_is_reason, reasons)):
             raise ValueError(f"reasons must be pairs of a code and a text, at least one, not {reasons!r}")
-        self._planned.append(_Planned(job_type, failing, tuple(Failure(*pair) for pair in pairs), times))
+        failures = tuple(Failure(code, text) for code, text in reasons)
+        self._planned.append(_Planned(job_type, failing, failures, times))
 
     def take(self, job_type: str, parts: int) -> list[Failure]:
         """Take the failures of the first parts of a new job."""
@@ -57,3 +68,7 @@ class FailurePlan:
                 failing = parts if planned.failing is None else min(planned.failing, parts)
                 return list(itertools.islice(itertools.cycle(planned.reasons), failing))
         return []
+
+
+def _is_reason(reason: object) -> bool:
+    return isinstance(reason, tuple | list) and list(map(type, reason)) == [str, str]

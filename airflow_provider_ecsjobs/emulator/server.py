@@ -270,16 +270,23 @@ class Emulator:
         *,
         charging_mode: str = "postPaid",
         status: str = "ACTIVE",
+        volumes: Sequence[str] = (),
+        nics: Sequence[str] = (),
         recycled: bool = False,
     ) -> str:
         """Let a server exist, without a job.
 
         :param charging_mode: ``postPaid`` (pay-per-use) or ``prePaid`` (yearly/monthly).
         :param status: ``ACTIVE`` or ``SHUTOFF``.
+        :param volumes: the ids of the volumes attached to it.
+        :param nics: the ids of its NICs.
         :param recycled: it lies in the recycle bin.
         :return: its id.
+        :raises ValueError: if the charging mode is neither, or an id is no text.
         """
-        return self._cloud.state.add_server(recycled=recycled, name=name, charging_mode=charging_mode, status=status)
+        return self._cloud.state.add_server(
+            name, charging_mode=charging_mode, status=status, volumes=volumes, nics=nics, recycled=recycled
+        )
 
     def fail_next(
         self,

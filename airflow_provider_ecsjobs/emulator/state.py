@@ -21,7 +21,6 @@ from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Wor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from airflow_provider_ecsjobs.emulator.failures import Reasons
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
     from airflow_provider_ecsjobs.emulator.tokens import Claim
 
@@ -165,23 +164,43 @@ class State:
             self._settle()
             plan(self._servers)
 
-    def fail_next(self, job_type: str, *, failing: int | None, reasons: Reasons, times: int) -> None:
-        """Let the next submitted jobs of a type fail.
+    def fail_next(self, job_type: str = _CREATE, **how: Any) -> None:
+        """Let the next submitted jobs of a type fail, as :meth:`FailurePlan.add` says.
 
-        :raises ValueError: if a value is out of range.
+        :raises ValueError: if a value is not a good one.
         """
         with self._lock:
-            self._failures.add(job_type, failing=failing, reasons=reasons, times=times)
+            self._failures.add(job_type, **how)
 
-    def add_server(self, *, recycled: bool, **attributes: Any) -> str:
-        """Let a server exist, in the recycle bin or not.
+    def add_server(
+        self,
+        name: str = "server",
+        *,
+        charging_mode: str = "postPaid",
+        status: str = "ACTIVE",
+        volumes: Sequence[str] = (),
+        nics: Sequence[str] = (),
+        recycled: bool = False,
+    ) -> str:
+        """Let a server exist, without a job.
 
+        :param volumes: the ids of the volumes attached to it.
+        :param nics: the ids of its NICs.
+        :param recycled: it lies in the recycle bin.
         :return: its id.
+        :raises ValueError: if a value is not a good one.
         """
+        if charging_mode not in ("postPaid", "prePaid"):
+            raise ValueError(f"charging_mode must be postPaid or prePaid, not {charging_mode!r}")
+        for key, ids in (("volumes", volumes), ("nics", nics)):
+            if isinstance(ids, str) or not all(isinstance(one, str) for one in ids):
+                raise ValueError(f"{key} must hold ids, not {ids!r}")
         server_id = str(uuid.uuid4())
+        attributes = {"name": name, "status": status, "charging_mode": charging_mode}
+        ports = [{"id": nic, "subnet_id": None} for nic in nics]
         with self._lock:
             now = self._clock()
-            self._servers.add(server_id, now, **attributes)
+            self._servers.add(server_id, now, **attributes, volumes=list(volumes), nics=ports)
             if recycled:
                 self._servers.recycle(server_id, now)
         return server_id
