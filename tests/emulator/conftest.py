@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from clocked_cloud import ClockedCloud, clocked_cloud
 from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.emulator.pytest_plugin import ecs_emulator
@@ -20,3 +21,9 @@ def client(ecs_emulator: Emulator) -> Iterator[SignedClient]:
     client = SignedClient(ecs_emulator)
     with client.session:
         yield client
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClockedCloud]:
+    with clocked_cloud(monkeypatch) as cloud:
+        yield cloud
