@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from core_samples import json_objects, json_values
 from huaweicloudsdkecs.v2 import CreateServersResponse, DeleteServersResponse, ResizeServerResponse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -260,11 +261,16 @@ class TestReadSubmission:
         assert isinstance(error, ApiError)
         assert (error.retry_after, error.request_id) == (pause, "r-1")
 
-    @given(st.integers(100, 599), st.binary(max_size=30) | st.sampled_from([row[1] for row in ANSWERS]))
-    def test_whatever_comes_no_answer_without_a_job_is_a_success(self, status: int, body: bytes) -> None:
-        found = read_submission(Answer(status, {}, body), request(), now=NOW)
-        assert isinstance(found, ApiError)
-        assert found.kind is not TRANSIENT or 300 <= status < 400 or found.code == "Ecs.0603"
+    @given(
+        st.integers(100, 599), json_objects | st.fixed_dictionaries({"job_id": json_values, "order_id": json_values})
+    )
+    def test_only_a_2xx_that_names_a_job_or_an_order_is_a_success(self, status: int, body: dict[str, Any]) -> None:
+        found = read_submission(Answer(status, {}, json.dumps(body).encode()), request(), now=NOW)
+        named = [body.get(key) for key in ("job_id", "order_id")]
+        is_named = any(isinstance(name, str) and name.strip() for name in named)
+        assert isinstance(found, Submission) is (200 <= status < 300 and is_named)
+        if isinstance(found, ApiError) and found.kind is TRANSIENT:
+            assert 300 <= status < 400 or found.code == "Ecs.0603"
 
 
 class TestResult:
