@@ -39,6 +39,7 @@ class SignedClient:
         body: Any = None,
         headers: dict[str, str] | None = None,
         when: datetime | None = None,
+        timeout: float = 20,
     ) -> requests.Response:
         return self.call(
             method,
@@ -47,6 +48,7 @@ class SignedClient:
             body=body,
             headers=headers,
             when=when,
+            timeout=timeout,
         )
 
     def call(
@@ -58,6 +60,7 @@ class SignedClient:
         body: Any = None,
         headers: dict[str, str] | None = None,
         when: datetime | None = None,
+        timeout: float = 20,
     ) -> requests.Response:
         """Send a signed request to a path of the server, not of the project."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
@@ -74,7 +77,7 @@ class SignedClient:
             when=when or self.now(),
         )
         target = f"{self.url}{path}" + (f"?{urlencode(query)}" if query else "")
-        return self.session.request(method, target, data=content, headers=signed, timeout=20)
+        return self.session.request(method, target, data=content, headers=signed, timeout=timeout)
 
     def show_job(self, job_id: str) -> requests.Response:
         return self.request("GET", f"/jobs/{job_id}")

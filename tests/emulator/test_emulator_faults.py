@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from emulator_client import SignedClient
 
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+def create_body() -> dict[str, Any]:
+    return {
+        "server": {
+            "name": "web",
+            "imageRef": "image",
+            "flavorRef": "s6.small.1",
+            "vpcid": "vpc",
+            "nics": [{"subnet_id": "subnet"}],
+            "root_volume": {"volumetype": "SSD"},
+        }
+    }
 
 
 def test_a_status_without_a_body_gets_an_ecs_error(client: SignedClient, ecs_emulator: Emulator) -> None:
@@ -92,20 +105,10 @@ def test_a_truncated_answer_is_complete_http_with_half_the_json(client: SignedCl
 
 @pytest.mark.parametrize(("reset", "effects"), [("before", 0), ("after", 1)])
 def test_a_reset_leaves_no_answer(client: SignedClient, ecs_emulator: Emulator, reset: str, effects: int) -> None:
-    create = {
-        "server": {
-            "name": "web",
-            "imageRef": "image",
-            "flavorRef": "s6.small.1",
-            "vpcid": "vpc",
-            "nics": [{"subnet_id": "subnet"}],
-            "root_volume": {"volumetype": "SSD"},
-        }
-    }
     ecs_emulator.fault(Fault(reset=reset))
 
     with pytest.raises(requests.ConnectionError, match="Connection aborted"):
-        client.request("POST", "/cloudservers", body=create)
+        client.request("POST", "/cloudservers", body=create_body())
 
     assert ecs_emulator.counters["submits"] == effects
     assert ecs_emulator.requests[-1]["status"] is None
@@ -153,6 +156,61 @@ def test_a_delay_holds_the_answer_back_and_stopping_does_not_wait_for_it(
     asking.join(timeout=10)
 
     assert len(failures) == 1
+
+
+def test_a_stall_holds_the_answer_back_once_the_request_had_its_effect(
+    client: SignedClient, ecs_emulator: Emulator
+) -> None:
+    ecs_emulator.fault(Fault(method="post", stall=3600))
+    failures: list[Exception] = []
+
+    def create() -> None:
+        try:
+            client.request("POST", "/cloudservers", body=create_body())
+        except requests.ConnectionError as error:
+            failures.append(error)
+
+    asking = threading.Thread(target=create)
+    asking.start()
+    deadline = time.monotonic() + 20
+    while not ecs_emulator.submissions:
+        assert time.monotonic() < deadline
+    assert failures == []
+
+    ecs_emulator.stop()
+    asking.join(timeout=10)
+
+    assert len(failures) == 1
+    assert ecs_emulator.counters["submits"] == 1
+
+
+def test_a_client_that_gives_up_during_a_stall_finds_its_job(client: SignedClient, ecs_emulator: Emulator) -> None:
+    ecs_emulator.fault(Fault(path="/cloudservers$", stall=3600))
+
+    with pytest.raises(requests.ReadTimeout):
+        client.request("POST", "/cloudservers", body=create_body(), timeout=0.2)
+
+    deadline = time.monotonic() + 20
+    while not ecs_emulator.submissions:
+        assert time.monotonic() < deadline
+    [submission] = ecs_emulator.submissions
+    assert client.show_job(submission["job_id"]).status_code == 200
+
+
+def test_a_short_stall_is_followed_by_the_real_answer(client: SignedClient, ecs_emulator: Emulator) -> None:
+    job_id = ecs_emulator.start_job()
+    ecs_emulator.fault(Fault(stall=0.01))
+
+    assert client.show_job(job_id).json()["job_id"] == job_id
+
+
+def test_a_fault_may_be_for_one_method(client: SignedClient, ecs_emulator: Emulator) -> None:
+    ecs_emulator.fault(Fault(method="POST", status=503))
+
+    shown = client.show_job("x").status_code
+    created = [client.request("POST", "/cloudservers", body=create_body()).status_code for _ in range(2)]
+
+    assert (shown, created) == (400, [503, 200])
 
 
 def test_a_short_delay_is_followed_by_the_real_answer(client: SignedClient, ecs_emulator: Emulator) -> None:

@@ -7,15 +7,13 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
+from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.emulator import Emulator
-
-if TYPE_CHECKING:
-    from emulator_client import SignedClient
 
 CREATE = {
     "server": {
@@ -289,6 +287,57 @@ def test_control_sets_and_clears_faults(client: SignedClient, ecs_emulator: Emul
     assert client.show_job("x").status_code == 400
 
 
+def test_control_adds_servers_fails_jobs_and_shows_submissions() -> None:
+    with Emulator(init_seconds=0, run_seconds=0) as ecs_emulator:
+        client = SignedClient(ecs_emulator)
+        control = f"{ecs_emulator.url}/_emulator"
+        volumes = {"name": "db", "status": "SHUTOFF", "volumes": ["v"], "nics": ["n"]}
+        server_id = requests.post(f"{control}/servers", json=volumes, timeout=20).json()["server_id"]
+        failure = {"job_type": "startVMs", "failing": 1, "reasons": [["Ecs.0319", "sold out"]], "times": 1}
+        requests.post(f"{control}/failures", json=failure, timeout=20).raise_for_status()
+
+        body = {"os-start": {"servers": [{"id": server_id}]}}
+        job_id = client.request("POST", "/cloudservers/action", body=body).json()["job_id"]
+
+        job = client.show_job(job_id).json()
+        assert job["entities"]["sub_jobs"][0]["error_code"] == "Ecs.0319"
+        assert requests.get(f"{control}/servers", timeout=20).json() == ecs_emulator.servers
+        assert [ecs_emulator.servers[server_id][key] for key in ("name", "status", "volumes")] == [
+            "db",
+            "SHUTOFF",
+            ["v"],
+        ]
+        [submission] = requests.get(f"{control}/submissions", timeout=20).json()
+        assert submission == {
+            "operation": "batch_start_servers",
+            "job_id": job_id,
+            "order_id": None,
+            "server_ids": [server_id],
+            "client_token": None,
+            "replayed": False,
+        }
+
+
+def test_control_pays_and_cancels_orders(client: SignedClient, ecs_emulator: Emulator) -> None:
+    orders = f"{ecs_emulator.url}/_emulator/orders"
+    extendparam = {"chargingMode": "prePaid", "periodType": "month", "periodNum": 1}
+    body = {"server": {**CREATE["server"], "extendparam": extendparam}}
+    paid, cancelled = (
+        client.request("POST", "/cloudservers", version="v1.1", body=body).json()["order_id"] for _ in range(2)
+    )
+
+    requests.post(f"{orders}/{paid}/pay", timeout=20).raise_for_status()
+    requests.post(f"{orders}/{cancelled}/cancel", timeout=20).raise_for_status()
+
+    shown = requests.get(orders, timeout=20).json()
+    assert shown == ecs_emulator.orders
+    assert {order_id: order["status"] for order_id, order in shown.items()} == {paid: "paid", cancelled: "cancelled"}
+    again = requests.post(f"{orders}/{cancelled}/pay", timeout=20)
+    assert (again.status_code, again.text) == (400, f"order {cancelled} is cancelled already\n")
+    unknown = requests.post(f"{orders}/CS0/pay", timeout=20)
+    assert (unknown.status_code, unknown.text.startswith("there is no order 'CS0'")) == (404, True)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "reason"),
     [
@@ -308,7 +357,15 @@ def test_control_sets_and_clears_faults(client: SignedClient, ecs_emulator: Emul
         ("faults", b'{"headers": {"Retry-After": 1}}', "headers must be"),
         ("faults", b'{"status": 99}', "status must be"),
         ("faults", b'{"delay": -1}', "delay must be"),
+        ("faults", b'{"stall": -1}', "stall must be"),
+        ("faults", b'{"method": 1}', "method must be str"),
         ("faults", b'{"speed": 1}', "unknown key 'speed'"),
+        ("failures", b'{"job_type": "x"}', "job_type must be one of"),
+        ("failures", b'{"failing": 0}', "failing must be"),
+        ("failures", b'{"reasons": [["code"]]}', "reasons must be pairs"),
+        ("failures", b'{"reasons": [1]}', "reasons must be pairs"),
+        ("servers", b'{"charging_mode": "free"}', "charging_mode must be"),
+        ("servers", b'{"volumes": [1]}', "volumes must hold ids"),
     ],
 )
 def test_control_says_what_is_wrong(ecs_emulator: Emulator, path: str, body: bytes, reason: str) -> None:
