@@ -232,15 +232,6 @@ class TestMayHaveArrived:
         with serving(respond) as address:
             assert "canary" not in ask(f"http://{address}").reason
 
-    def test_where_the_server_hangs_up_at_once(self, ask: Callable[..., Trouble]) -> None:
-        with serving(reset) as address:
-            assert ask(f"http://{address}").may_have_arrived
-
-
-def caused(outer: BaseException, inner: BaseException) -> BaseException:
-    outer.__cause__ = inner
-    return outer
-
 
 def retried(reason: Exception) -> Exception:
     return urllib3_errors.MaxRetryError(None, "/", reason)
