@@ -233,6 +233,11 @@ class TestMayHaveArrived:
             assert "canary" not in ask(f"http://{address}").reason
 
 
+def caused(outer: BaseException, inner: BaseException) -> BaseException:
+    outer.__cause__ = inner
+    return outer
+
+
 def retried(reason: Exception) -> Exception:
     return urllib3_errors.MaxRetryError(None, "/", reason)
 
