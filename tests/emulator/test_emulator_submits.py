@@ -239,6 +239,24 @@ def test_a_token_is_of_one_project_and_the_order_of_keys_is_no_parameter(
     assert elsewhere["job_id"] != first["job_id"]
 
 
+def test_the_same_body_to_the_other_create_is_other_parameters(client: SignedClient) -> None:
+    _, path, body = GOOD["create"]
+    answers = [client.request("POST", path, version=v, body=body, headers=TOKEN) for v in ("v1", "v1.1", "v1")]
+
+    assert [answer.status_code for answer in answers] == [200, 400, 200]
+    assert answers[1].json()["error"]["code"] == "Ecs.0122"
+
+
+def test_a_volume_is_attached_to_a_server_once(client: SignedClient, ecs_emulator: Emulator) -> None:
+    server_id = ecs_emulator.add_server()
+    _, path, body = filled(list(GOOD["attach"]), server_id)
+
+    for _ in range(2):
+        client.request("POST", path, body=body)
+
+    assert ecs_emulator.servers[server_id]["volumes"] == ["v"]
+
+
 def test_a_token_means_nothing_to_other_requests(client: SignedClient, ecs_emulator: Emulator) -> None:
     _, path, body = filled(list(GOOD["attach"]), ecs_emulator.add_server())
 
