@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ecsjobs import submits
-from airflow_provider_ecsjobs.core.errors import (
-    ApiError,
-    EcsApiError,
-    EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
-    EcsRejectedError,
-    ErrorKind,
-)
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsRejectedError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.once import Attempt, Record, next_token
 from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
-from airflow_provider_ecsjobs.submits import STORE_KEY, Ledger, SubmitOnce, attempt_of
+from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from airflow_provider_ecsjobs.core.once import Attempt, Record
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RETRIES = 5
@@ -118,7 +108,7 @@ class World:
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Let the task be tried once, in a process of its own."""
         options = {"what": "create_servers", "is_good": lambda job: False, **self.more}
-        return SubmitOnce(
+        once = SubmitOnce(
             attempt=self.attempt,
             ledger=Ledger(self if self.kept else None),
             takes_token=self.takes_token,
@@ -129,7 +119,9 @@ class World:
             grace=60.0,
             log=self,
             **options,
-        ).run()
+        )
+        with mock.patch.object(submits, "time", SimpleNamespace(time=lambda: self.now)):
+            return once.run()
 
     def job(self) -> str | None:
         """Let the task be tried once; give the job that it waits for then."""
@@ -156,6 +148,5 @@ def error(kind: str, code: str = "") -> ApiError:
     return ApiError(ErrorKind(kind), "said so", code=code)
 
 
-UNKNOWN = EcsOutcomeUnknownError("lost", error("uncertain"))
 BUSY = EcsApiError("busy", error("throttled"))
 WRONG = EcsRejectedError("wrong", error("rejected", "Ecs.0005"))

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from submit_world import STARTED, World
 
-from airflow_provider_ecsjobs import submits
-from airflow_provider_ecsjobs.core.errors import (
-    ApiError,
-    EcsApiError,
-    EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
-    EcsRejectedError,
-    ErrorKind,
-)
-from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.once import Attempt, Record, next_token
-from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
-from airflow_provider_ecsjobs.submits import STORE_KEY, Ledger, SubmitOnce, attempt_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-from submit_world import *
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
-    def make(**options: Any) -> World:
-        made = World(**options)
-        monkeypatch.setattr(submits, "time", SimpleNamespace(time=lambda: made.now))
-        return made
-
-    return make
+from airflow_provider_ecsjobs.core.once import Attempt, Record
+from airflow_provider_ecsjobs.submits import STORE_KEY, Ledger, attempt_of
 
 
 class TestLedger:

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-import json
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from submit_world import UNANSWERED, WRONG, World, error
 
-from airflow_provider_ecsjobs import submits
-from airflow_provider_ecsjobs.core.errors import (
-    ApiError,
-    EcsApiError,
-    EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
-    EcsRejectedError,
-    ErrorKind,
-)
+from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.once import Attempt, Record, next_token
 from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
-from airflow_provider_ecsjobs.submits import STORE_KEY, Ledger, SubmitOnce, attempt_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-from submit_world import *
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
-    def make(**options: Any) -> World:
-        made = World(**options)
-        monkeypatch.setattr(submits, "time", SimpleNamespace(time=lambda: made.now))
-        return made
-
-    return make
+from airflow_provider_ecsjobs.submits import Ledger
 
 
 class TestClearing:
     @pytest.mark.parametrize("status", ["SUCCESS", "FAIL", "not_found"])
-    def test_what_has_ended_is_history(self, world: Callable[..., World], status: str) -> None:
-        w = world()
+    def test_what_has_ended_is_history(self, status: str) -> None:
+        w = World()
         w.job()
         w.end(status)
         w.now += 90_000
@@ -54,14 +23,14 @@ class TestClearing:
         assert w.sends[1] == (w.attempt.token, False)
         assert w.sends[0] != w.sends[1]
 
-    def test_what_runs_is_waited_for(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_what_runs_is_waited_for(self) -> None:
+        w = World()
         w.job()
         w.clear()
         assert (w.job(), len(w.sends)) == ("job-1", 1)
 
-    def test_what_ran_is_no_history_to_the_retries_that_follow(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_what_ran_is_no_history_to_the_retries_that_follow(self) -> None:
+        w = World()
         w.job()
         w.clear()
         assert w.job() == "job-1"
@@ -69,8 +38,8 @@ class TestClearing:
         w.retry()
         assert (w.job(), list(w.jobs)) == ("job-1", ["job-1"])
 
-    def test_an_order_that_was_given_up_unpaid_is_ordered_anew(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_an_order_that_was_given_up_unpaid_is_ordered_anew(self) -> None:
+        w = World()
         w.job()
         w.end("PENDING_PAYMENT")
         assert w.record is not None
@@ -82,10 +51,8 @@ class TestClearing:
 
     @pytest.mark.parametrize("where", UNANSWERED)
     @pytest.mark.parametrize("status", ["RUNNING", "SUCCESS", "FAIL"])
-    def test_a_silence_is_asked_about_with_the_old_token_first(
-        self, world: Callable[..., World], where: str, status: str
-    ) -> None:
-        w = world()
+    def test_a_silence_is_asked_about_with_the_old_token_first(self, where: str, status: str) -> None:
+        w = World()
         old = w.attempt.token
         w.dies(where)
         made = bool(w.jobs)
@@ -98,10 +65,8 @@ class TestClearing:
         assert w.sends[sends:] == [(old, True)] + [(w.attempt.token, False)] * is_history
 
     @pytest.mark.parametrize("where", ["after mark", "before send", "after send", "before record", "after record"])
-    def test_history_stays_history_if_the_worker_dies_while_it_asks(
-        self, world: Callable[..., World], where: str
-    ) -> None:
-        w = world()
+    def test_history_stays_history_if_the_worker_dies_while_it_asks(self, where: str) -> None:
+        w = World()
         w.dies("after send")
         w.end("SUCCESS")
         w.clear()
@@ -110,18 +75,16 @@ class TestClearing:
         assert w.job() == "job-2"
         assert len(w.jobs) == 2
 
-    def test_a_silence_about_what_has_no_token_is_broken_by_sending_it(self, world: Callable[..., World]) -> None:
-        w = world(takes_token=False)
+    def test_a_silence_about_what_has_no_token_is_broken_by_sending_it(self) -> None:
+        w = World(takes_token=False)
         w.dies("after mark")
         w.clear()
         assert w.job() == "job-1"
         assert w.sends == [(None, False)]
 
     @pytest.mark.parametrize("code", ["Ecs.0122", "Ecs.0124"])
-    def test_a_token_that_can_not_be_asked_with_is_left_behind_by_another_clear(
-        self, world: Callable[..., World], code: str
-    ) -> None:
-        w = world()
+    def test_a_token_that_can_not_be_asked_with_is_left_behind_by_another_clear(self, code: str) -> None:
+        w = World()
         w.dies("after send")
         w.retry()
         for more in ("$", ".* clear the task once more"):
@@ -135,8 +98,8 @@ class TestClearing:
 
 
 class TestWithoutAJob:
-    def test_an_order_alone_is_placed_once_until_the_task_is_cleared(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_an_order_alone_is_placed_once_until_the_task_is_cleared(self) -> None:
+        w = World()
         placed: list[str | None] = []
 
         def send(token: str | None, is_doubtful: bool) -> Submission:
@@ -151,8 +114,8 @@ class TestWithoutAJob:
         assert w.run() == (Submission(None, "order-2"), None)
         assert len(set(placed)) == 2
 
-    def test_a_dry_run_leaves_no_record(self, world: Callable[..., World]) -> None:
-        w = world(takes_token=False, may_repeat=True)
+    def test_a_dry_run_leaves_no_record(self) -> None:
+        w = World(takes_token=False, may_repeat=True)
         w.send = lambda token, is_doubtful: Submission(None)  # type: ignore[method-assign]
         assert w.run() == (Submission(None), None)
         assert w.values == {}
@@ -161,8 +124,8 @@ class TestWithoutAJob:
 class TestWithoutMarks:
     """A user's function sends the request itself: only its answer is recorded."""
 
-    def test_a_crash_leaves_nothing_and_an_answer_is_found(self, world: Callable[..., World]) -> None:
-        w = world(marks=False, takes_token=False, may_repeat=True)
+    def test_a_crash_leaves_nothing_and_an_answer_is_found(self) -> None:
+        w = World(marks=False, takes_token=False, may_repeat=True)
         w.dies("before send")
         assert w.values == {}
         w.retry()
@@ -171,8 +134,8 @@ class TestWithoutMarks:
         assert w.job() == "job-1"
         assert len(w.sends) == 2
 
-    def test_a_failure_leaves_the_record_as_it_was(self, world: Callable[..., World]) -> None:
-        w = world(marks=False)
+    def test_a_failure_leaves_the_record_as_it_was(self) -> None:
+        w = World(marks=False)
         w.job()
         w.end("FAIL")
         before = w.record
@@ -187,8 +150,8 @@ class TestWithoutAStore:
     """Before Airflow 3.3: the token alone tells."""
 
     @pytest.mark.parametrize("where", ["before send", "after send"])
-    def test_a_create_is_made_once_in_spite_of_a_crash(self, world: Callable[..., World], where: str) -> None:
-        w = world(kept=False)
+    def test_a_create_is_made_once_in_spite_of_a_crash(self, where: str) -> None:
+        w = World(kept=False)
         w.dies(where)
         w.retry()
         submission, seen = w.run()
@@ -196,8 +159,8 @@ class TestWithoutAStore:
         assert isinstance(seen, Job)
         assert {token for token, _ in w.sends} == {w.attempt.token}
 
-    def test_each_try_makes_one_at_most(self, world: Callable[..., World]) -> None:
-        w = world(kept=False)
+    def test_each_try_makes_one_at_most(self) -> None:
+        w = World(kept=False)
         for number in range(1, 5):
             assert w.job() == f"job-{number}"
             assert len(w.jobs) == number
@@ -205,10 +168,8 @@ class TestWithoutAStore:
             w.retry()
         assert len(w.sends) == 1 + 2 + 3 + 4
 
-    def test_a_job_that_fails_at_once_is_not_followed_by_another_in_the_same_try(
-        self, world: Callable[..., World]
-    ) -> None:
-        w = world(kept=False)
+    def test_a_job_that_fails_at_once_is_not_followed_by_another_in_the_same_try(self) -> None:
+        w = World(kept=False)
         send = w.send
 
         def failing(token: str | None, is_doubtful: bool) -> Submission:
@@ -223,22 +184,22 @@ class TestWithoutAStore:
             w.retry()
 
     @pytest.mark.parametrize("status", ["SUCCESS", "RUNNING", "transient", "not_found"])
-    def test_a_job_that_did_not_fail_is_taken_up(self, world: Callable[..., World], status: str) -> None:
-        w = world(kept=False)
+    def test_a_job_that_did_not_fail_is_taken_up(self, status: str) -> None:
+        w = World(kept=False)
         w.job()
         w.end(status)
         w.retry()
         assert (w.job(), list(w.jobs)) == ("job-1", ["job-1"])
 
-    def test_a_job_that_is_good_enough_is_taken_up(self, world: Callable[..., World]) -> None:
-        w = world(kept=False, is_good=lambda job: True)
+    def test_a_job_that_is_good_enough_is_taken_up(self) -> None:
+        w = World(kept=False, is_good=lambda job: True)
         w.job()
         w.end("FAIL")
         w.retry()
         assert w.job() == "job-1"
 
-    def test_a_clear_submits_afresh(self, world: Callable[..., World]) -> None:
-        w = world(kept=False)
+    def test_a_clear_submits_afresh(self) -> None:
+        w = World(kept=False)
         w.job()
         w.end("FAIL")
         w.clear()
@@ -248,10 +209,8 @@ class TestWithoutAStore:
         w.retry()
         assert w.job() == "job-3"
 
-    def test_what_has_no_token_is_sent_in_each_try(self, world: Callable[..., World]) -> None:
-        w = world(kept=False, takes_token=False)
+    def test_what_has_no_token_is_sent_in_each_try(self) -> None:
+        w = World(kept=False, takes_token=False)
         w.job()
         w.retry()
         assert w.job() == "job-2"
-
-

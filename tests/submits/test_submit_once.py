@@ -3,74 +3,51 @@
 from __future__ import annotations
 
 import itertools
-import json
-from datetime import UTC, datetime
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from submit_world import BUSY, CRASHES, RETRIES, SENT, UNANSWERED, WRONG, Crash, World, error
 
-from airflow_provider_ecsjobs import submits
-from airflow_provider_ecsjobs.core.errors import (
-    ApiError,
-    EcsApiError,
-    EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
-    EcsRejectedError,
-    ErrorKind,
-)
+from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsInvalidRequestError, EcsOutcomeUnknownError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.once import Attempt, Record, next_token
+from airflow_provider_ecsjobs.core.once import Record, next_token
 from airflow_provider_ecsjobs.core.submitting import Submission
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
-from airflow_provider_ecsjobs.submits import STORE_KEY, Ledger, SubmitOnce, attempt_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-from submit_world import *
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
-    def make(**options: Any) -> World:
-        made = World(**options)
-        monkeypatch.setattr(submits, "time", SimpleNamespace(time=lambda: made.now))
-        return made
-
-    return make
+UNKNOWN = EcsOutcomeUnknownError("lost", error("uncertain"))
 
 
 class TestFirstTry:
     @pytest.mark.parametrize("kept", [True, False])
-    def test_sends_once_and_looks_at_nothing(self, world: Callable[..., World], kept: bool) -> None:
-        w = world(kept=kept)
+    def test_sends_once_and_looks_at_nothing(self, kept: bool) -> None:
+        w = World(kept=kept)
         assert w.run() == (Submission("job-1", None, ("server-of-job-1",)), None)
         assert (w.sends, w.looks) == ([(w.attempt.token, False)], [])
         expected = Record("create_servers", RETRIES, w.now, w.attempt.token, "job-1", None, ("server-of-job-1",))
         assert w.record == (expected if kept else None)
 
-    def test_without_token_support_sends_none(self, world: Callable[..., World]) -> None:
-        w = world(takes_token=False)
+    def test_without_token_support_sends_none(self) -> None:
+        w = World(takes_token=False)
         assert w.job() == "job-1"
         assert w.sends == [(None, False)]
 
-    def test_says_so_in_the_store_before_it_sends(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_says_so_in_the_store_before_it_sends(self) -> None:
+        w = World()
         w.dies("before send")
         assert w.record == Record("create_servers", RETRIES, w.now, w.attempt.token)
 
-    def test_a_store_that_takes_no_mark_keeps_it_from_being_sent(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_a_store_that_takes_no_mark_keeps_it_from_being_sent(self) -> None:
+        w = World()
         w.dies("before mark")
         assert w.sends == []
 
 
 class TestAfterACrash:
     @pytest.mark.parametrize("where", CRASHES)
-    def test_a_create_is_made_once(self, world: Callable[..., World], where: str) -> None:
-        w = world()
+    def test_a_create_is_made_once(self, where: str) -> None:
+        w = World()
         w.dies(where)
         w.retry()
         assert w.job() == "job-1"
@@ -79,10 +56,8 @@ class TestAfterACrash:
         assert w.record.job_id == "job-1"
 
     @pytest.mark.parametrize(("first", "second"), list(itertools.product(CRASHES, CRASHES)))
-    def test_and_another_crash_a_create_is_made_once(
-        self, world: Callable[..., World], first: str, second: str
-    ) -> None:
-        w = world()
+    def test_and_another_crash_a_create_is_made_once(self, first: str, second: str) -> None:
+        w = World()
         for where in (first, second):
             w.crash = where
             with suppress(Crash):
@@ -94,8 +69,8 @@ class TestAfterACrash:
 
     @pytest.mark.parametrize("where", SENT)
     @pytest.mark.parametrize("status", ["RUNNING", "SUCCESS"])
-    def test_its_job_is_found_whatever_became_of_it(self, world: Callable[..., World], where: str, status: str) -> None:
-        w = world()
+    def test_its_job_is_found_whatever_became_of_it(self, where: str, status: str) -> None:
+        w = World()
         w.dies(where)
         w.end(status)
         w.retry()
@@ -105,10 +80,8 @@ class TestAfterACrash:
         assert seen.status == status
 
     @pytest.mark.parametrize("where", SENT)
-    def test_its_job_that_failed_meanwhile_is_followed_by_one_more(
-        self, world: Callable[..., World], where: str
-    ) -> None:
-        w = world()
+    def test_its_job_that_failed_meanwhile_is_followed_by_one_more(self, where: str) -> None:
+        w = World()
         w.dies(where)
         w.end("FAIL")
         w.retry()
@@ -116,16 +89,16 @@ class TestAfterACrash:
         assert w.sends[-1] == (next_token(w.attempt.token, "job-1"), False)
 
     @pytest.mark.parametrize("where", UNANSWERED)
-    def test_what_harms_nothing_is_sent_again(self, world: Callable[..., World], where: str) -> None:
-        w = world(takes_token=False, may_repeat=True)
+    def test_what_harms_nothing_is_sent_again(self, where: str) -> None:
+        w = World(takes_token=False, may_repeat=True)
         w.dies(where)
         w.retry()
         w.run()
         assert w.sends[-1] == (None, True)
 
     @pytest.mark.parametrize("where", UNANSWERED)
-    def test_what_may_harm_is_never_sent_again(self, world: Callable[..., World], where: str) -> None:
-        w = world(takes_token=False)
+    def test_what_may_harm_is_never_sent_again(self, where: str) -> None:
+        w = World(takes_token=False)
         w.dies(where)
         sends = list(w.sends)
         for _ in range(2):
@@ -139,8 +112,8 @@ class TestAfterACrash:
             assert part in str(caught.value)
 
     @pytest.mark.parametrize("where", ["before mark", "after record"])
-    def test_what_may_harm_goes_on_where_nothing_is_open(self, world: Callable[..., World], where: str) -> None:
-        w = world(takes_token=False)
+    def test_what_may_harm_goes_on_where_nothing_is_open(self, where: str) -> None:
+        w = World(takes_token=False)
         w.dies(where)
         w.retry()
         assert w.job() == "job-1"
@@ -149,8 +122,8 @@ class TestAfterACrash:
 
 class TestARecordedJob:
     @pytest.mark.parametrize("status", ["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED", "SUCCESS"])
-    def test_is_taken_up(self, world: Callable[..., World], status: str) -> None:
-        w = world()
+    def test_is_taken_up(self, status: str) -> None:
+        w = World()
         w.job()
         w.end(status)
         w.retry()
@@ -159,8 +132,8 @@ class TestARecordedJob:
         assert isinstance(seen, Job)
         assert "nothing is submitted again" in w.said[-1]
 
-    def test_that_failed_is_followed_by_another_each_with_its_own_token(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_that_failed_is_followed_by_another_each_with_its_own_token(self) -> None:
+        w = World()
         tokens, token = [], w.attempt.token
         for number in range(1, 5):
             assert w.job() == f"job-{number}"
@@ -171,8 +144,8 @@ class TestARecordedJob:
         assert w.sends == tokens
 
     @pytest.mark.parametrize("where", CRASHES)
-    def test_that_failed_is_followed_by_one_in_spite_of_a_crash(self, world: Callable[..., World], where: str) -> None:
-        w = world()
+    def test_that_failed_is_followed_by_one_in_spite_of_a_crash(self, where: str) -> None:
+        w = World()
         w.job()
         w.end("FAIL")
         w.retry()
@@ -181,8 +154,8 @@ class TestARecordedJob:
         assert w.job() == "job-2"
         assert list(w.jobs) == ["job-1", "job-2"]
 
-    def test_that_failed_is_not_given_back_after_a_try_that_could_not_submit(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_that_failed_is_not_given_back_after_a_try_that_could_not_submit(self) -> None:
+        w = World()
         w.job()
         w.end("FAIL")
         w.retry()
@@ -192,8 +165,8 @@ class TestARecordedJob:
         w.retry()
         assert w.job() == "job-2"
 
-    def test_that_failed_but_is_good_enough_is_kept(self, world: Callable[..., World]) -> None:
-        w = world(is_good=lambda job: job.status == "FAIL")
+    def test_that_failed_but_is_good_enough_is_kept(self) -> None:
+        w = World(is_good=lambda job: job.status == "FAIL")
         w.job()
         w.end("FAIL")
         w.retry()
@@ -201,8 +174,8 @@ class TestARecordedJob:
         assert len(w.sends) == 1
 
     @pytest.mark.parametrize("kind", ["transient", "unauthorized", "forbidden"])
-    def test_that_can_not_be_seen_is_waited_for(self, world: Callable[..., World], kind: str) -> None:
-        w = world()
+    def test_that_can_not_be_seen_is_waited_for(self, kind: str) -> None:
+        w = World()
         w.job()
         w.end(kind)
         w.now += 90_000
@@ -211,8 +184,8 @@ class TestARecordedJob:
         assert (submission.job_id, len(w.sends)) == ("job-1", 1)
         assert seen == error(kind)
 
-    def test_that_is_not_known_yet_is_waited_for_and_then_counts_as_purged(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_that_is_not_known_yet_is_waited_for_and_then_counts_as_purged(self) -> None:
+        w = World()
         w.job()
         w.end("not_found")
         w.now += 59
@@ -227,8 +200,8 @@ class TestARecordedJob:
         w.clear()
         assert w.job() == "job-2"
 
-    def test_of_another_operation_is_not_looked_at(self, world: Callable[..., World]) -> None:
-        w = world()
+    def test_of_another_operation_is_not_looked_at(self) -> None:
+        w = World()
         w.job()
         w.more["what"] = "create_post_paid_servers"
         w.takes_token = False
@@ -240,8 +213,8 @@ class TestARecordedJob:
 
 class TestRefusedOrLost:
     @pytest.mark.parametrize("fault", [WRONG, BUSY, EcsInvalidRequestError("no such key")])
-    def test_what_was_not_taken_leaves_no_record(self, world: Callable[..., World], fault: Exception) -> None:
-        w = world(takes_token=False)
+    def test_what_was_not_taken_leaves_no_record(self, fault: Exception) -> None:
+        w = World(takes_token=False)
         w.fault = fault
         with pytest.raises(type(fault)) as caught:
             w.run()
@@ -251,8 +224,8 @@ class TestRefusedOrLost:
         assert w.job() == "job-1"
 
     @pytest.mark.parametrize("fault", [UNKNOWN, KeyError("a bug"), MemoryError()])
-    def test_what_may_have_been_taken_leaves_its_mark(self, world: Callable[..., World], fault: Exception) -> None:
-        w = world(takes_token=False)
+    def test_what_may_have_been_taken_leaves_its_mark(self, fault: Exception) -> None:
+        w = World(takes_token=False)
         w.fault = fault
         with pytest.raises(type(fault)):
             w.run()
@@ -261,10 +234,8 @@ class TestRefusedOrLost:
             w.run()
 
     @pytest.mark.parametrize("fault", [WRONG, BUSY])
-    def test_a_mark_of_an_earlier_try_stays_where_this_one_is_refused(
-        self, world: Callable[..., World], fault: Exception
-    ) -> None:
-        w = world()
+    def test_a_mark_of_an_earlier_try_stays_where_this_one_is_refused(self, fault: Exception) -> None:
+        w = World()
         w.dies("after send")
         w.retry()
         w.fault = fault
@@ -276,9 +247,9 @@ class TestRefusedOrLost:
 
     @pytest.mark.parametrize(("takes_token", "may_repeat"), [(True, False), (False, True), (False, False)])
     def test_an_answer_that_can_not_be_recorded_is_waited_for_all_the_same(
-        self, world: Callable[..., World], takes_token: bool, may_repeat: bool, monkeypatch: pytest.MonkeyPatch
+        self, takes_token: bool, may_repeat: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        w = world(takes_token=takes_token, may_repeat=may_repeat)
+        w = World(takes_token=takes_token, may_repeat=may_repeat)
         write = w.set
 
         def failing(key: str, value: Any) -> None:
@@ -298,5 +269,3 @@ class TestRefusedOrLost:
         else:
             with pytest.raises(EcsOutcomeUnknownNoRetry):
                 w.run()
-
-
