@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.errors import EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
+from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.once import Attempt, Record, Verdict, judge, next_token
 from airflow_provider_ecsjobs.core.text import duration
@@ -112,6 +112,8 @@ class SubmitOnce:
     grace: float
     log: ReportLog
     marks: bool = True
+    _kept: Record | None = None
+    """The record as it is, but for a mark."""
 
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Submit, or find what was submitted.
@@ -120,7 +122,7 @@ class SubmitOnce:
         :raises EcsJobNotFoundNoRetry: an earlier try's job is known no more.
         :raises EcsOutcomeUnknownNoRetry: an earlier try may have sent what must not be sent twice.
         """
-        record = self.ledger.read()
+        record = self._kept = self.ledger.read()
         if record is not None and record.operation != self.what:
             self._say(f"the task was {record.operation} when it was submitted before; that is not looked at")
             record = None
@@ -145,6 +147,7 @@ class SubmitOnce:
         submitted = f"ECS job {record.job_id} was submitted {ago} ago by an earlier try"
         if verdict in (Verdict.WAIT, Verdict.DONE):
             self._say(f"{submitted}; nothing is submitted again")
+            self._adopt(record)
             return record.submission, seen
         if verdict is Verdict.PURGED:
             raise EcsJobNotFoundNoRetry(
@@ -162,10 +165,10 @@ class SubmitOnce:
         was_cleared = record.max_tries != self.attempt.max_tries
         if self.takes_token and record.token is not None:
             self._say("an earlier try sent the request and saw no answer; asking with the same client token")
-            return self._submit_again(record.token, token if was_cleared else None)
+            return self._submit_again(record, token if was_cleared else None)
         if self.may_repeat or was_cleared:
             self._say("an earlier try sent the request and saw no answer; sending it again")
-            return self._submit(None, is_doubtful=not was_cleared)
+            return self._submit(token, is_doubtful=not was_cleared)
         raise EcsOutcomeUnknownNoRetry(
             f"{self.what}: an earlier try sent the request, {duration(time.time() - record.submitted_at)} ago, and its"
             " worker ended before the answer came. Whether it was carried out is not known, and doing it twice may do"
@@ -173,38 +176,44 @@ class SubmitOnce:
             " resubmit_unknown=True sends it again without asking."
         )
 
-    def _submit_again(self, old: str, fresh: str | None) -> tuple[Submission, Job | ApiError | None]:
+    def _submit_again(self, record: Record, fresh: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Ask with the token of a try that saw no answer.
 
-        :param old: that token.
-        :param fresh: after a user's clear, this attempt's own: what has ended by then is history.
+        :param record: the mark of that try.
+        :param fresh: after a user's clear, this attempt's own token: what has ended by then is history.
         """
         try:
-            submission, seen = self._submit(old, is_doubtful=True, chain=0 if fresh else 1)
+            submission, seen = self._submit(
+                record.token, is_doubtful=True, chain=0 if fresh else 1, max_tries=record.max_tries
+            )
         except EcsRejectedError as error:
             if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
                 raise
             self.ledger.forget()
             raise type(error)(f"{error} To submit it all the same, clear the task once more.", error.error) from None
-        if fresh is None or submission.job_id is None:
+        if fresh is None:
             return submission, seen
-        seen = self.look(submission.job_id)
-        if isinstance(seen, Job) and seen.status.is_finished:
-            self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
-            return self._submit(fresh)
+        if submission.job_id is not None:
+            seen = self.look(submission.job_id)
+            if isinstance(seen, Job) and seen.status.is_finished:
+                self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
+                return self._submit(fresh)
+        if self._kept is not None:
+            self._adopt(self._kept)
         return submission, seen
 
     def _submit(
-        self, token: str | None, *, is_doubtful: bool = False, chain: int = 0
+        self, token: str | None, *, is_doubtful: bool = False, chain: int = 0, max_tries: int | None = None
     ) -> tuple[Submission, Job | ApiError | None]:
         """Send the request.
 
         :param token: the client token.
         :param is_doubtful: whether the request may have been sent before.
         :param chain: how many jobs that the token gives back may be found failed, and be followed by another.
+        :param max_tries: whose request it is, if not this attempt's: until it is known that its job goes on.
         """
         while True:
-            submission = self._send_once(token, is_doubtful=is_doubtful)
+            submission = self._send_once(token, is_doubtful=is_doubtful, max_tries=max_tries)
             if chain <= 0 or token is None or submission.job_id is None:
                 return submission, None
             seen = self.look(submission.job_id)
@@ -214,30 +223,43 @@ class SubmitOnce:
             self._say(f"ECS job {submission.job_id} of an earlier try failed; submitting again")
             token, is_doubtful, chain = next_token(token, submission.job_id), False, chain - 1
 
-    def _send_once(self, token: str | None, *, is_doubtful: bool) -> Submission:
-        record = Record(self.what, self.attempt.max_tries, time.time(), token)
+    def _send_once(self, token: str | None, *, is_doubtful: bool, max_tries: int | None) -> Submission:
+        own = self.attempt.max_tries
+        record = Record(self.what, own if max_tries is None else max_tries, time.time(), token)
         if self.marks:
             self.ledger.write(record)
         try:
             submission = self.send(token, is_doubtful)
         except EcsOutcomeUnknownError:
-            raise  # the record stays, for the next try
-        except EcsJobsError:
-            if self.marks and not is_doubtful:
-                self.ledger.forget()
+            raise  # the mark stays, for the next try
+        except EcsJobsError as error:
+            answer = error.error if isinstance(error, EcsApiError) else None
+            if self.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
+                self._put_back()
             raise
         answered = replace(
             record, job_id=submission.job_id, order_id=submission.order_id, server_ids=submission.server_ids
         )
+        self._kept = answered if answered.is_answered else None
         try:
-            if answered.is_answered:
-                self.ledger.write(answered)
-            else:
-                self.ledger.forget()
+            self._put_back()
         except Exception as error:  # noqa: BLE001 - whatever the store raises
             # The job runs: to fail now would leave it alone. A retry is left with what was written before.
             self._say(f"the answer could not be recorded ({type(error).__name__}: {error})", logging.WARNING)
         return submission
+
+    def _adopt(self, record: Record) -> None:
+        """Make a job that was submitted before a user's clear this attempt's own: its retries go on with it."""
+        if record.max_tries != self.attempt.max_tries:
+            self._kept = replace(record, max_tries=self.attempt.max_tries)
+            self._put_back()
+
+    def _put_back(self) -> None:
+        """Write the record as it is, in place of a mark."""
+        if self._kept is None:
+            self.ledger.forget()
+        else:
+            self.ledger.write(self._kept)
 
     def _say(self, what: str, level: int = logging.INFO) -> None:
         self.log.log(level, "%s", f"{self.what}: {what}")

@@ -96,7 +96,10 @@ def _body_problems(operation: Operation, body: Any, is_open: IsOpen, names: Mapp
     for path in sorted(lacking):
         name = names.get(re.sub(r"\[.*", "", path))
         yield f"{name} is missing ({path} in the body)" if name else f"the body lacks {path}"
-    if body.get("dry_run") and not operation.has_dry_run:
+    dry_run = body.get("dry_run")
+    if dry_run is not None and not is_open(dry_run) and not isinstance(dry_run, bool):
+        yield f"dry_run in the body is {clean(repr(dry_run), 100)}; expected true or false"
+    elif dry_run and not operation.has_dry_run:
         yield "the API has no dry run for it"
 
 
@@ -140,10 +143,10 @@ def read_ids(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
         # A list comes out of a template as text: ['a', 'b'].
         value = [part.strip(" '\"") for part in value.strip().removeprefix("[").removesuffix("]").split(",")]
-        value = [part for part in value if part and part.lower() not in RENDERED_NOTHING]
+        value = [] if len(value) == 1 and value[0].lower() in RENDERED_NOTHING else [part for part in value if part]
     if not isinstance(value, list | tuple | set):
         raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
     for part in value:
-        if not isinstance(part, str) or not _ID.fullmatch(part):
+        if not isinstance(part, str) or not _ID.fullmatch(part) or part.lower() in RENDERED_NOTHING:
             raise EcsInvalidRequestError(f"{name} holds {clean(repr(part), 100)}, which is no id.")
     return list(dict.fromkeys(value))

@@ -59,6 +59,7 @@ class ApiError:
     :param retry_after: the pause in seconds that the server asked for.
     :param skew: how far our clock is ahead of the server's, in seconds.
     :param advice: what a person can do about it.
+    :param is_doubtful: whether the request was sent before, and may have been carried out then.
     """
 
     kind: ErrorKind
@@ -70,6 +71,7 @@ class ApiError:
     retry_after: float | None = None
     skew: float = 0.0
     advice: str = ""
+    is_doubtful: bool = False
 
     @property
     def is_passing(self) -> bool:

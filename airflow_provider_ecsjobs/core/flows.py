@@ -16,7 +16,14 @@ from airflow_provider_ecsjobs.core.answers import read_job
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Report, Sleep
 from airflow_provider_ecsjobs.core.identity import Call
-from airflow_provider_ecsjobs.core.submitting import Submission, read_submission, with_advice, without_missing
+from airflow_provider_ecsjobs.core.submitting import (
+    Submission,
+    hide,
+    read_submission,
+    secrets_in,
+    with_advice,
+    without_missing,
+)
 from airflow_provider_ecsjobs.core.waiting import backoff
 
 if TYPE_CHECKING:
@@ -105,10 +112,11 @@ def submit(
         result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=ambient.clock())
         if isinstance(result, Submission):
             return result
+        said = hide(str(result), secrets_in(request.body))
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or is_doubtful else None
             if others is not None and others.body is not None:
-                yield Report(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
+                yield Report(logging.WARNING, f"{request.operation.name}: {said}; gone already, so left out")
                 if not others.body["servers"]:
                     return Submission(None)
                 request = others
@@ -123,7 +131,7 @@ def submit(
         pause = max(backoff(failures, LONGEST_BACKOFF, ambient.spread()), result.retry_after or 0.0)
         if ambient.clock() + pause >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
-        yield Report(logging.WARNING, f"{request.operation.name}: {result}; sending it again in {pause:.0f} s")
+        yield Report(logging.WARNING, f"{request.operation.name}: {said}; sending it again in {pause:.0f} s")
         yield Sleep(pause)
 
 

@@ -96,15 +96,16 @@ class Record:
         """Read what was stored, by this version or a later one; ``None`` if it can't be understood."""
         if not isinstance(stored, Mapping):
             return None
-        operation, max_tries, since = (stored.get(name) for name in ("operation", "max_tries", "submitted_at"))
-        if not isinstance(operation, str) or not isinstance(max_tries, int) or not isinstance(since, int | float):
+        operation, max_tries = stored.get("operation"), stored.get("max_tries")
+        since = _seconds(stored.get("submitted_at"))
+        if not isinstance(operation, str) or not isinstance(max_tries, int) or since is None:
             return None
         listed = stored.get("server_ids")
         servers = listed if isinstance(listed, list) else []
         return cls(
             operation,
             max_tries,
-            float(since),
+            since,
             token=_token(stored.get("token")),
             job_id=_text(stored.get("job_id")),
             order_id=_text(stored.get("order_id")),
@@ -140,15 +141,23 @@ def judge(
     """
     was_cleared = record.max_tries != attempt.max_tries
     if isinstance(seen, ApiError):
-        if seen.kind is not ErrorKind.NOT_FOUND or 0 <= now - record.submitted_at < grace:
+        if seen.kind is not ErrorKind.NOT_FOUND or now - record.submitted_at < grace:
             return Verdict.WAIT
         return Verdict.AFRESH if was_cleared else Verdict.PURGED
     if not seen.status.is_finished:
         # A cancelled order stays unpaid for 14 days: a clear after such a wait is meant to order anew.
-        return Verdict.AFRESH if was_cleared and record.is_given_up else Verdict.WAIT
+        is_dead = record.is_given_up and seen.status is JobStatus.PENDING_PAYMENT
+        return Verdict.AFRESH if was_cleared and is_dead else Verdict.WAIT
     if was_cleared:
         return Verdict.AFRESH
     return Verdict.DONE if is_good or seen.status is JobStatus.SUCCESS else Verdict.RESUBMIT
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def _token(value: Any) -> str | None:

@@ -24,7 +24,8 @@ DEFAULT_SUBMIT_TIMEOUT = 900.0
 _BUSY = frozenset({"Ecs.0603"})
 """Codes of a 5xx that say that nothing was done."""
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SECRET_KEYS = frozenset({"adminpass", "user_data", "userdata", "password"})
+_SECRET_KEYS = frozenset({"adminpass", "admin_pass", "user_data", "userdata", "password"})
+_NO_SUCH_SERVER = frozenset({"Ecs.0114", "Ecs.0614"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class SubmitRequest:
     @property
     def is_dry_run(self) -> bool:
         """Whether it only checks."""
-        return bool(self.body and self.body.get("dry_run"))
+        return bool(self.body) and self.body.get("dry_run") is True  # type: ignore[union-attr] # not empty, so not None
 
     @property
     def may_repeat(self) -> bool:
@@ -94,7 +95,7 @@ class SubmitRequest:
             return b""
         try:
             return json.dumps(self.body, allow_nan=False, separators=(",", ":")).encode()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             # The error names a type, or says what is wrong with a number; it shows no value.
             raise EcsInvalidRequestError(
                 f"{self.operation.name} can't be submitted: the body can't be written as JSON: {clean(error, 200)}"
@@ -186,7 +187,7 @@ def with_advice(error: ApiError, request: SubmitRequest, *, is_doubtful: bool) -
         advice = "It was sent before, and may have been carried out then"
     else:
         return error
-    return replace(error, advice=f"{advice}: check {request.operation.to_check}.")
+    return replace(error, advice=f"{advice}: check {request.operation.to_check}.", is_doubtful=True)
 
 
 def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | None:
@@ -197,9 +198,12 @@ def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | 
     :return: the request for the others, whose list may be empty; ``None`` if it can't be told which are missing.
     """
     assert request.body is not None
+    said = " ".join((error.code, error.message, *error.details))
+    if not any(code in said for code in _NO_SUCH_SERVER):
+        return None  # a 404 of a gateway, say, is no proof that they are gone
     servers = list(request.body["servers"])
-    said = " ".join((error.message, *error.details))
-    others = [] if len(servers) == 1 else [server for server in servers if server["id"] not in said]
+    named = set(re.findall(r"[A-Za-z0-9_-]+", said))
+    others = [] if len(servers) == 1 else [server for server in servers if server["id"] not in named]
     return replace(request, body={**request.body, "servers": others}) if len(others) < len(servers) else None
 
 

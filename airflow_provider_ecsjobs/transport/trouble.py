@@ -73,7 +73,8 @@ def _words(error: BaseException) -> str:
             return "the connection was reset"
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in chain):
         return "it took too long"
-    return f"{type(error).__name__}: {error}"
+    # Some of aiohttp's errors show the whole URL as their text; what is wrong stands in their message.
+    return f"{type(error).__name__}: {getattr(error, 'message', '') or error}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

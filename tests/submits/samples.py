@@ -74,9 +74,7 @@ def sample(operation: str, ids: Ids) -> dict[str, Any]:
         },
         "batch_add_server_nics": {
             **one,
-            "body": {
-                "nics": [{"subnet_id": SUBNET, "security_groups": [{"id": "group"}]}, {"port_id": ids.port_id}]
-            },
+            "body": {"nics": [{"subnet_id": SUBNET, "security_groups": [{"id": "group"}]}, {"port_id": ids.port_id}]},
         },
         "batch_delete_server_nics": {**one, "body": {"nics": [{"id": ids.nic_id}]}},
         "change_vpc": {

@@ -1,4 +1,4 @@
-"""Runs tasks as Airflow does, without one: tries, deferral and resume, XComs, and a task state store that outlives them."""
+"""Runs tasks as Airflow does, without one: tries, deferral and resume, XComs, and a store that outlives the tries."""
 
 from __future__ import annotations
 

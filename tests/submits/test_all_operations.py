@@ -33,7 +33,9 @@ def left_behind(emulator: Emulator, ids: Ids) -> Any:
     own = dict.fromkeys(("id", "created", "updated"))
 
     def plain(server: dict[str, Any]) -> dict[str, Any]:
-        volumes = [volume if volume in (ids.volume_id, ids.attached_volume_id) else None for volume in server["volumes"]]
+        volumes = [
+            volume if volume in (ids.volume_id, ids.attached_volume_id) else None for volume in server["volumes"]
+        ]
         return {**server, **own, "nics": [{**nic, "id": None} for nic in server["nics"]], "volumes": volumes}
 
     return [

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from task_runs import Store, TaskRun
 
-from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsDeleteServersOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.emulator import Emulator
 
 THREE_REASONS = [
     ("Ecs.0219", "No valid host was found"),

@@ -105,7 +105,9 @@ def test_an_attach_after_an_unknown_outcome_is_sent_when_a_user_clears_the_task(
 @pytest.mark.parametrize(
     "fault",
     [
-        pytest.param({"status": 202, "body": {"error": {"code": "Common.0024", "message": "busy"}}}, id="202 with a code"),
+        pytest.param(
+            {"status": 202, "body": {"error": {"code": "Common.0024", "message": "busy"}}}, id="202 with a code"
+        ),
         pytest.param({"status": 429}, id="429"),
         pytest.param({"status": 501, "body": {"error": {"code": "Ecs.0603", "message": "wait"}}}, id="501 busy"),
     ],
@@ -303,6 +305,4 @@ def test_the_hook_says_what_is_not_known(connected: Emulator) -> None:
     connected.fault(Fault(path="/attachvolume", status=504, body="<html>Gateway Time-out</html>"))
 
     with pytest.raises(EcsOutcomeUnknownError, match="not known whether the request was carried out"):
-        EcsJobsHook().submit(
-            "attach_server_volume", server_id=server, body={"volumeAttachment": {"volumeId": VOLUME}}
-        )
+        EcsJobsHook().submit("attach_server_volume", server_id=server, body={"volumeAttachment": {"volumeId": VOLUME}})

@@ -17,7 +17,14 @@ from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
 
 ID, OTHER = "6b1a3f44-0000-4000-8000-000000000001", "6b1a3f44-0000-4000-8000-000000000002"
-SERVER = {"name": "web", "flavor": "s6.small.1", "image": "img", "vpc": "vpc", "subnets": ["subnet"], "root_volume": "SSD"}
+SERVER = {
+    "name": "web",
+    "flavor": "s6.small.1",
+    "image": "img",
+    "vpc": "vpc",
+    "subnets": ["subnet"],
+    "root_volume": "SSD",
+}
 TEMPLATE = "{{ params.x }}"
 
 BODIES: list[tuple[str, dict[str, Any], str, dict[str, Any], Any]] = [
@@ -167,7 +174,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"operation": "resize_server", "server_id": ID}, "the body is missing; expected a dict with resize"),
     ({"operation": "resize_server", "server_id": "a/b", "body": {"resize": {"flavorRef": "x"}}}, "expected an id"),
     ({"operation": "delete_servers", "body": {"servers": [{"id": ID}, {}]}}, r"the body lacks servers\[1\].id"),
-    ({"operation": "delete_servers", "body": {"servers": [{"id": ID}]}, "dry_run": True}, "the API has none for delete_servers"),
+    (
+        {"operation": "delete_servers", "body": {"servers": [{"id": ID}]}, "dry_run": True},
+        "the API has none for delete_servers",
+    ),
     ({"operation": "delete_servers", "body": {"servers": [{"id": ID}]}, "volume_id": ID}, "volume_id is given, but"),
     ({"operation": "execute_server_redeploy", "server_id": ID, "body": {"a": 1}}, "this request has none"),
 ]
@@ -211,7 +221,7 @@ def test_a_body_that_rendered_to_text_says_what_to_do(connected: Emulator) -> No
     task = EcsSubmitJobOperator(task_id="task", operation="delete_servers", body=TEMPLATE)
     task.body = "{'servers': []}"
 
-    with pytest.raises(EcsInvalidRequest, match="no JSON object.*tojson"):
+    with pytest.raises(EcsInvalidRequest, match=r"no JSON object.*tojson"):
         TaskRun(lambda: task).run()
 
 

@@ -1,0 +1,111 @@
+"""A DAG whose task can be stopped at a point of its submit, and the killing of the worker that stands there."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAG_ID = "killed"
+POINTS = ("before_answer", "before_record", "before_deferral", "resuming")
+"""Where the worker dies: the request has left; its answer is here; it is recorded; the job has ended."""
+
+DAG = """
+import os
+import time
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_ecsjobs import submits
+from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
+
+NOTES = Path({notes!r})
+
+
+def stand(point):
+    # The first try that gets here says so and stands still, until it is killed; the next one goes on.
+    note = NOTES / point
+    if not note.exists():
+        (NOTES / (point + ".new")).write_text(str(os.getpid()))
+        (NOTES / (point + ".new")).rename(note)
+        time.sleep(3600)
+
+
+class Killed(EcsCreateServersOperator):
+    def execute(self, context):
+        if self.task_id == "before_answer" and not (NOTES / self.task_id).exists():
+            (NOTES / self.task_id).write_text(str(os.getpid()))
+        return super().execute(context)
+
+    def _submit(self, context, policy):
+        send_once = submits.SubmitOnce._send_once
+
+        def stopped(once, *arguments, **options):
+            send = once.send
+
+            def answered(*arguments):
+                submission = send(*arguments)
+                if self.task_id == "before_record":
+                    stand("before_record")
+                return submission
+
+            once.send = answered
+            submission = send_once(once, *arguments, **options)
+            if self.task_id == "before_deferral":
+                stand("before_deferral")
+            return submission
+
+        submits.SubmitOnce._send_once = stopped
+        return super()._submit(context, policy)
+
+    def execute_complete(self, context, event=None):
+        if self.task_id == "resuming":
+            stand("resuming")
+        return super().execute_complete(context, event)
+
+
+with DAG({dag_id!r}, schedule=None, catchup=False):
+    first, *others = [
+        Killed(
+            task_id=point,
+            name=point,
+            flavor="s6.small.1",
+            image="image",
+            vpc="vpc",
+            subnets=["subnet"],
+            root_volume="SSD",
+            count=2,
+            poll_interval=1,
+            max_poll_interval=1,
+            retries=1,
+            retry_delay=1,
+        )
+        for point in {points!r}
+    ]
+    # The request of the first is the one whose answer is held back.
+    first >> others
+"""
+
+
+def dag_text(notes: Path) -> str:
+    """Give the text of the DAG file."""
+    return DAG.format(notes=str(notes), dag_id=DAG_ID, points=POINTS)
+
+
+def standing(notes: Path, point: str) -> int | None:
+    """Give the process of the task that stands at a point, once it does."""
+    note = notes / point
+    text = note.read_text() if note.exists() else ""
+    return int(text) if text else None
+
+
+def kill_worker(pid: int) -> None:
+    """Kill a task's process and the worker that supervises it, as the death of a machine does."""
+    worker = psutil.Process(pid).ppid()
+    for process in (worker, pid):
+        os.kill(process, signal.SIGKILL)
