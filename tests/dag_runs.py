@@ -22,10 +22,22 @@ class Run:
 
     :param states: task id -> state.
     :param xcoms: task id -> what the task returned.
+    :param dag_run: the run in the database.
     """
 
     states: dict[str, str]
     xcoms: dict[str, Any]
+    dag_run: Any
+
+    def key(self, task_id: str) -> Any:
+        """Return the key of a task instance."""
+        (found,) = (ti for ti in self.dag_run.get_task_instances() if ti.task_id == task_id)
+        return found.key
+
+    def xcom(self, task_id: str, key: str) -> Any:
+        """Return what a task pushed under a key."""
+        (found,) = (ti for ti in self.dag_run.get_task_instances() if ti.task_id == task_id)
+        return _xcom(self.dag_run, found, key)
 
 
 def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> Run:
@@ -39,7 +51,7 @@ def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> Run:
         # The instances of a mapped task have one state, or it is said which they have.
         states[ti.task_id] = state if states.get(ti.task_id, state) == state else f"{states[ti.task_id]}, {state}"
         xcoms[ti.task_id] = _xcom(dag_run, ti)
-    return Run(states, xcoms)
+    return Run(states, xcoms, dag_run)
 
 
 def _sync(dag: DAG) -> None:
@@ -53,9 +65,9 @@ def _sync(dag: DAG) -> None:
     sync_bag_to_db(bag, "dags-folder", None)
 
 
-def _xcom(dag_run: Any, ti: Any) -> Any:
+def _xcom(dag_run: Any, ti: Any, key: str = "return_value") -> Any:
     if not AIRFLOW_3:
-        return ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)
+        return ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=key)
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -64,7 +76,7 @@ def _xcom(dag_run: Any, ti: Any) -> Any:
         dag_ids=dag_run.dag_id,
         task_ids=ti.task_id,
         map_indexes=ti.map_index,
-        key="return_value",
+        key=key,
     )
     with create_session() as session:
         row = session.execute(query.with_only_columns(XComModel.value)).scalar()
