@@ -18,7 +18,7 @@ from airflow_provider_ecsjobs.core.failure import (
 )
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitEnd, WaitPolicy, check_job_id
+from airflow_provider_ecsjobs.core.waiting import Outcome, WaitEnd, WaitPolicy, check_job_id
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobId,
     EcsJobFailed,
@@ -33,12 +33,15 @@ from airflow_provider_ecsjobs.exceptions import (
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink
+from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import BaseOperator
+
+    from airflow_provider_ecsjobs.core.waiting import Wait
 
     _Task = BaseOperator
 else:
@@ -118,7 +121,7 @@ class EcsJobWaitMixin(_Task):
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
         try:
-            return self.hook.carry_out(Wait(job_id, policy))
+            return self.hook.carry_out(CountedWait(job_id, policy))
         finally:
             self.hook.close()
 
@@ -128,7 +131,7 @@ class EcsJobWaitMixin(_Task):
         :return: the end of the wait, if one look was enough.
         :raises TaskDeferred: if it was not.
         """
-        wait = Wait(job_id, policy)
+        wait = CountedWait(job_id, policy)
         end = self._saw(wait, self._ask(wait))
         if end is None:
             self._defer(wait)

@@ -77,10 +77,14 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Tell the user: a log line at a level of :mod:`logging`."""
+    """Tell the user: a log line at a level of :mod:`logging`.
+
+    :param kind: of the error that it tells of, if one is to be counted.
+    """
 
     level: int
     message: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ def submit(
         pause = max(backoff(failures, LONGEST_BACKOFF, ambient.spread()), result.retry_after or 0.0)
         if ambient.clock() + pause >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
-        yield Report(logging.WARNING, f"{request.operation.name}: {said}; sending it again in {pause:.0f} s")
+        report = f"{request.operation.name}: {said}; sending it again in {pause:.0f} s"
+        yield Report(logging.WARNING, report, kind=result.kind)
         yield Sleep(pause)
 
 

@@ -34,19 +34,19 @@ from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_UNREACHABLE_TIMEOUT,
-    Wait,
     WaitPolicy,
     check_job_id,
 )
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
 from airflow_provider_ecsjobs.hooks.connection import read_settings
+from airflow_provider_ecsjobs.metrics import CountedWait, counted_submit
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.waiting import WaitEnd
+    from airflow_provider_ecsjobs.core.waiting import Wait, WaitEnd
     from airflow_provider_ecsjobs.transport.settings import Settings
     from airflow_provider_ecsjobs.transport.sync import SyncClient
 
@@ -199,17 +199,16 @@ class EcsJobsHook(BaseHook):
         :raises EcsApiError: as for :meth:`submit`.
         """
         client = self.get_conn()
-        taken = client.run(
-            flows.submit(
-                client.access,
-                request,
-                client.ambient,
-                give_up_at=time.time() + timeout,
-                may_repeat=may_repeat,
-                missing_ok=missing_ok,
-                is_doubtful=is_doubtful,
-            )
+        flow = flows.submit(
+            client.access,
+            request,
+            client.ambient,
+            give_up_at=time.time() + timeout,
+            may_repeat=may_repeat,
+            missing_ok=missing_ok,
+            is_doubtful=is_doubtful,
         )
+        taken = client.run(counted_submit(flow, request.operation.name))
         if isinstance(taken, Submission):
             return taken
         said = hide(str(taken), secrets_in(request.body))
@@ -263,7 +262,7 @@ class EcsJobsHook(BaseHook):
             not_found_grace=seconds_of("not_found_grace", not_found_grace, zero_allowed=True),
             unreachable_timeout=seconds_of("unreachable_timeout", unreachable_timeout),
         )
-        return succeeded_or_raise(self.carry_out(Wait(check_job_id(job_id), policy)))
+        return succeeded_or_raise(self.carry_out(CountedWait(check_job_id(job_id), policy)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Try the connection: log in, find the project, and ask the service for a job that does not exist.

@@ -12,13 +12,14 @@ from airflow_provider_ecsjobs.core.errors import (
 )
 from airflow_provider_ecsjobs.core.failure import explain_failure, surviving_servers
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.waiting import Outcome, Wait
+from airflow_provider_ecsjobs.core.waiting import Outcome
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequest,
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
     EcsUnauthorizedNoRetry,
 )
+from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
 from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
 from airflow_provider_ecsjobs.waits import read_event
@@ -86,7 +87,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
                 return self._without_job(submission)
             if not self.wait_for_completion:
                 return submission.result()
-            wait = Wait(job_id, policy)
+            wait = CountedWait(job_id, policy)
             # A job that was submitted this moment can't have ended; it may even be unknown for a while.
             end = None if seen is None else self._saw(wait, seen)
             if end is None and self.deferrable:

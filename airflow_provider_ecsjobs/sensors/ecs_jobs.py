@@ -14,7 +14,6 @@ from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_UNREACHABLE_TIMEOUT,
-    Wait,
     gap,
 )
 from airflow_provider_ecsjobs.exceptions import (
@@ -22,6 +21,7 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsJobTimeout,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.waits import EcsJobWaitMixin, checked_job_id, read_event, seconds_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         """Look once; in ``mode="reschedule"`` the scheduler comes back for the next look."""
         now = time.time()
         first = self._first_poke(context)
-        wait = Wait(checked_job_id(self.job_id), self._policy(now if first is None else first.timestamp()))
+        policy = self._policy(now if first is None else first.timestamp())
+        wait = CountedWait(checked_job_id(self.job_id), policy, was_running=first is not None)
         answer = self._ask(wait)
         if first is not None and isinstance(answer, Job):
             # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.

@@ -19,11 +19,11 @@ from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_POLL_INTERVAL,
     DEFAULT_UNREACHABLE_TIMEOUT,
     Outcome,
-    Wait,
     WaitEnd,
     WaitPolicy,
     check_job_id,
 )
+from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,17 +128,11 @@ class EcsJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
-        try:
-            end = await self._wait()
-        except EcsJobsError as error:
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: {error}")
-        except Exception as error:
-            # Airflow would show the user no more than "Trigger failure".
-            self.log.exception("ECS job %s: the wait broke off", clean(self.job_id, 200))
-            what = f"{type(error).__name__}: {clean(error, 500)}"
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: the wait broke off with {what}")
+        yield self._event(await self._wait_to_the_end())
+
+    def _event(self, end: WaitEnd) -> TriggerEvent:
         job = None if end.job is None else end.job.to_dict()
-        yield TriggerEvent({"outcome": end.outcome.value, "message": end.message, "job": job})
+        return TriggerEvent({"outcome": end.outcome.value, "message": end.message, "job": job})
 
     async def on_kill(self) -> None:
         """Say what goes on. Nothing is ended here: Airflow also calls it when another triggerer takes the wait over."""
@@ -147,11 +141,26 @@ class EcsJobTrigger(BaseTrigger):
             clean(self.job_id, 200),
         )
 
+    async def _wait_to_the_end(self) -> WaitEnd:
+        """Wait; whatever goes wrong is an end too."""
+        began = time.time()
+        try:
+            return await self._wait()
+        except EcsJobsError as error:
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: {error}")
+        except Exception as error:
+            # Airflow would show the user no more than "Trigger failure".
+            self.log.exception("ECS job %s: the wait broke off", clean(self.job_id, 200))
+            what = f"{type(error).__name__}: {clean(error, 500)}"
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: the wait broke off with {what}")
+        count_wait(end, time.time() - began)
+        return end
+
     async def _wait(self) -> WaitEnd:
         from airflow_provider_ecsjobs.hooks.connection import check_names
 
         check_names(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
-        wait = Wait(check_job_id(self.job_id), self._policy())
+        wait = CountedWait(check_job_id(self.job_id), self._policy())
         deadline = wait.policy.deadline
         patience = None if deadline is None else max(deadline - time.time(), 0.0) + LAST_LOOK_SECONDS
         try:
@@ -163,7 +172,7 @@ class EcsJobTrigger(BaseTrigger):
             # An endpoint that hangs: the poll at the deadline still queues behind those of other waits.
             return wait.give_up(time.time())
 
-    async def _wait_for(self, wait: Wait) -> WaitEnd:
+    async def _wait_for(self, wait: CountedWait) -> WaitEnd:
         from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError
 
         aio = await _transport()
@@ -178,7 +187,7 @@ class EcsJobTrigger(BaseTrigger):
             except ConnectionLookupError as failure:
                 # The metadata database or secrets backend is away: trouble that passes, like the API's own.
                 error = ApiError(ErrorKind.TRANSIENT, str(failure))
-                ended = wait.saw(error, time.time())
+                ended = wait.saw(error, time.time(), is_poll=False)
                 for report in wait.take_reports():
                     self.log.log(report.level, "%s", report.message)
                 if ended is not None:
