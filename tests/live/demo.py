@@ -1,9 +1,10 @@
-"""The example DAGs in a real Airflow, against jobs in the ECS emulator, and an account of what happened."""
+"""Example DAGs in a real Airflow, against the ECS emulator, and an account of what happened."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import shutil
 import sys
 import textwrap
@@ -20,16 +21,17 @@ from tests.live.standalone import LiveAirflow
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "example_dags"
 
-SENSOR, OPERATOR, FAILURE = "example_ecs_job_sensor", "example_ecs_job_operator", "example_ecs_job_failure"
+SERVERS, FAILURE = "example_ecs_servers", "example_ecs_job_failure"
 EXPECTED_STATES = {
-    SENSOR: {"wait_for_servers": "success", "list_servers": "success"},
-    OPERATOR: {"wait_for_job": "success", "summarize": "success"},
+    SERVERS: {"create_servers": "success", "use_servers": "success", "delete_servers": "success"},
     FAILURE: {"fails_with_the_reason": "failed", "is_skipped": "skipped"},
 }
-WAITING_TASKS = {"wait_for_servers", "wait_for_job", "fails_with_the_reason", "is_skipped"}
+# The tasks that wait for a job, in the order in which they do.
+FIRST_WAITING, THEN_WAITING = {"create_servers", "fails_with_the_reason", "is_skipped"}, {"delete_servers"}
 
+ENDED = ("success", "failed", "skipped", "upstream_failed")
 JOB_SECONDS = 15.0
-# Bounds, not expectations: all runs finish within half a minute on an idle machine.
+# Bounds, not expectations: all runs finish within a minute on an idle machine.
 RUN_TIMEOUT = 240.0
 
 
@@ -39,7 +41,6 @@ class Demo(NamedTuple):
     airflow: LiveAirflow
     emulator: Emulator
     clock: JobClock
-    succeeding: str
     failing: str
 
 
@@ -75,8 +76,7 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
         started = time.monotonic()
         with LiveAirflow(home, DAGS, environment=dict([emulator.connection_env()])) as airflow:
             _say(f"... ready after {time.monotonic() - started:.0f} s")
-            succeeding, failing = emulator.start_job(sub_jobs=3), emulator.start_job(sub_jobs=3, failing=1)
-            demo = Demo(airflow, emulator, clock, succeeding, failing)
+            demo = Demo(airflow, emulator, clock, failing=emulator.start_job(sub_jobs=3, failing=1))
             checks = Checks()
             _account(demo, _run_all(demo), checks)
             if keep_running:
@@ -86,33 +86,45 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
 
 
 def _run_all(demo: Demo) -> dict[str, str]:
-    """Run all example DAGs at the same time and return their run ids once they have finished."""
+    """Run both example DAGs at the same time and return their run ids once they have finished."""
     _say(
-        f"Running three DAGs at once on two jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
-        f"  {demo.succeeding}  createServer with 3 sub-jobs; will succeed",
-        f"  {demo.failing}  createServer with 3 sub-jobs; one of them will fail",
+        f"Running two DAGs at once on jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
+        f"  {SERVERS} creates three servers, uses them and deletes them",
+        f"  {FAILURE} waits twice for {demo.failing}, one of whose sub-jobs will fail",
     )
-    job_ids = {SENSOR: demo.succeeding, OPERATOR: demo.succeeding, FAILURE: demo.failing}
     started = time.monotonic()
-    run_ids = {dag_id: demo.airflow.trigger(dag_id, {"job_id": job_id}) for dag_id, job_id in job_ids.items()}
+    run_ids = {SERVERS: demo.airflow.trigger(SERVERS), FAILURE: demo.airflow.trigger(FAILURE, {"job_id": demo.failing})}
     # The first tasks of a fresh Airflow are slow to start, on a busy machine more so; no job may end before them.
-    demo.airflow.wait_until(lambda: _all_waiting(demo, run_ids), RUN_TIMEOUT, "all tasks to wait for their jobs")
-    demo.clock.release()
+    _release_when_waiting(demo, run_ids, FIRST_WAITING)
+    demo.airflow.wait_until(
+        lambda: _seen(demo, run_ids, *ENDED) >= {"create_servers"}, RUN_TIMEOUT, "create_servers to end"
+    )
+    demo.clock.hold()
+    _release_when_waiting(demo, run_ids, THEN_WAITING)
     for dag_id, run_id in run_ids.items():
         demo.airflow.wait(dag_id, run_id, RUN_TIMEOUT)
     _say(f"... all finished after {time.monotonic() - started:.0f} s", "")
     return run_ids
 
 
-def _all_waiting(demo: Demo, run_ids: dict[str, str]) -> bool:
-    seen = {
+def _release_when_waiting(demo: Demo, run_ids: dict[str, str], tasks: set[str]) -> None:
+    """Let time go on once the tasks wait; one that ended without waiting is a difference to report later."""
+    demo.airflow.wait_until(
+        lambda: _seen(demo, run_ids, "deferred", *ENDED) >= tasks,
+        RUN_TIMEOUT,
+        f"{sorted(tasks)} to wait for their jobs",
+    )
+    demo.clock.release()
+
+
+def _seen(demo: Demo, run_ids: dict[str, str], *states: str) -> set[str]:
+    """Return the tasks that are or were in one of these states."""
+    return {
         timeline.task_id
         for dag_id, run_id in run_ids.items()
         for timeline in demo.airflow.timelines(dag_id, run_id)
-        # A task that ended without waiting is a difference to report, not one to wait for.
-        if timeline.has_been("deferred", "success", "failed", "skipped")
+        if timeline.has_been(*states)
     }
-    return seen >= WAITING_TASKS
 
 
 def _account(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
@@ -122,11 +134,9 @@ def _account(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
         # What follows rests on these states; why a task failed is what helps now.
         _show_errors(demo, run_ids)
         return
-    _account_result(demo, run_ids[SENSOR], checks)
-    _account_failure(demo, run_ids[FAILURE], checks)
-    counters = demo.emulator.counters
-    _say(f"The emulator answered {counters['requests']} requests over {counters['connections']} connections.", "")
-    checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
+    created = _account_servers(demo, run_ids[SERVERS], checks)
+    reason = _account_failure(demo, run_ids[FAILURE], checks)
+    _account_emulator(demo, created, reason, checks)
 
 
 def _account_run(demo: Demo, dag_id: str, run_id: str, checks: Checks) -> None:
@@ -137,10 +147,11 @@ def _account_run(demo: Demo, dag_id: str, run_id: str, checks: Checks) -> None:
     states = {timeline.task_id: timeline.final_state for timeline in timelines}
     checks.equal(f"states of the tasks of {dag_id}", states, EXPECTED_STATES[dag_id])
     for timeline in timelines:
-        if timeline.task_id in WAITING_TASKS:
-            deferred = timeline.seconds_in("deferred")
+        if timeline.task_id in FIRST_WAITING | THEN_WAITING:
+            held, deferred = timeline.seconds_in("running"), timeline.seconds_in("deferred")
             expected = f"{timeline.task_id}: expected it deferred for the {JOB_SECONDS:.0f} s of its job"
             checks.true(deferred >= JOB_SECONDS, f"{expected}, found {deferred:.1f} s")
+            checks.true(held < deferred, f"{timeline.task_id}: held a worker slot for {held:.1f} s")
 
 
 def _show_errors(demo: Demo, run_ids: dict[str, str]) -> None:
@@ -151,17 +162,27 @@ def _show_errors(demo: Demo, run_ids: dict[str, str]) -> None:
                 _say(f"Why {task['task_id']} failed:", textwrap.indent(text, "  "), "")
 
 
-def _account_result(demo: Demo, run_id: str, checks: Checks) -> None:
-    result = demo.airflow.xcom(SENSOR, run_id, "wait_for_servers")
-    _say("The successful job's result, in the XCom of wait_for_servers:", show_result(result), "")
-    checks.equal("job id in the result", result["job_id"], demo.succeeding)
+def _account_servers(demo: Demo, run_id: str, checks: Checks) -> list[str]:
+    """Show what was created; return the servers' ids."""
+    result = demo.airflow.xcom(SERVERS, run_id, "create_servers")
+    _say("The result of create_servers, in its XCom:", show_result(result), "")
+    servers = list(result["server_ids"])
     checks.equal("status in the result", result["status"], "SUCCESS")
-    checks.equal("number of servers in the result", len(result["server_ids"]), 3)
-    listed = demo.airflow.xcom(SENSOR, run_id, "list_servers")
-    checks.equal("servers that the next task got", listed, result["server_ids"])
+    checks.equal("number of servers in the result", len(set(servers)), 3)
+    checks.equal(
+        "job id pushed before the wait",
+        demo.airflow.xcom(SERVERS, run_id, "create_servers", "job_id"),
+        result["job_id"],
+    )
+    used = events_of(demo.airflow.log_records(SERVERS, run_id, "use_servers"), "Server ")
+    checks.equal("what use_servers logged", used, [f"Server {server_id} is there" for server_id in servers])
+    deleted = demo.airflow.xcom(SERVERS, run_id, "delete_servers")["server_ids"]
+    checks.equal("servers deleted", sorted(deleted), sorted(servers))
+    return servers
 
 
-def _account_failure(demo: Demo, run_id: str, checks: Checks) -> None:
+def _account_failure(demo: Demo, run_id: str, checks: Checks) -> str:
+    """Show why the job failed; return that text."""
     records = demo.airflow.log_records(FAILURE, run_id, "fails_with_the_reason")
     text = failure_text(records)
     _say("The failed job's reason, in the log of fails_with_the_reason:", textwrap.indent(text, "  "), "")
@@ -172,6 +193,26 @@ def _account_failure(demo: Demo, run_id: str, checks: Checks) -> None:
     checks.equal("what the failure callback logged", seen, ["The job's own reason: Common.0021 CollectInfoTask-fail"])
     skipped = demo.airflow.log(FAILURE, run_id, "is_skipped")
     checks.contains("the log of is_skipped", skipped, "Ecs.0219 No valid host was found")
+    return text
+
+
+def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Checks) -> None:
+    """Show what the cloud has seen: each request that starts a job came once, and no server is left."""
+    counters, submissions = demo.emulator.counters, demo.emulator.submissions
+    left = set(demo.emulator.servers)
+    _say(
+        f"The emulator answered {counters['requests']} requests over {counters['connections']} connections.",
+        f"Requests that start a job: {', '.join(submit['operation'] for submit in submissions)}.",
+        f"Servers of {SERVERS} left: {len(left & set(created)) or 'none'}."
+        f" Of the failed job: {len(left - set(created))}, those it says exist.",
+        "",
+    )
+    submitted = [(submit["operation"], sorted(submit["server_ids"])) for submit in submissions]
+    expected = [("create_servers", sorted(created)), ("delete_servers", sorted(created))]
+    checks.equal("requests that started a job", submitted, expected)
+    checks.equal("number of them", counters["submits"], 2)
+    checks.equal("servers left", left, set(re.findall(r"server ([0-9a-f-]{36})", reason.rpartition("exist:")[2])))
+    checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
 
 
 def _stay(demo: Demo) -> None:
@@ -179,7 +220,8 @@ def _stay(demo: Demo) -> None:
     port = demo.emulator.url.rpartition(":")[2]
     _say(
         f"Airflow is running; open {demo.airflow.url} (no login). Ctrl-C stops everything.",
-        'A job of 60 s to wait for, as the job_id of a DAG run (add "failing": 1 for one that fails):',
+        f"Trigger {SERVERS} as it is. The others ask for a job_id; this starts a job of 60 s to wait for",
+        '(add "failing": 1 for one that fails):',
         f'  curl -d \'{{"sub_jobs": 3, "run_seconds": 60}}\' http://127.0.0.1:{port}/_emulator/jobs',
     )
     # Ctrl-C is how this is meant to end, so it is no failure.

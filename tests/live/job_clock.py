@@ -22,6 +22,12 @@ class JobClock:
         with self._lock:
             return (time.time() if self._held_at is None else self._held_at) + self._ahead
 
+    def hold(self) -> None:
+        """Stand still from now on."""
+        with self._lock:
+            if self._held_at is None:
+                self._held_at = time.time()
+
     def release(self) -> None:
         """Go on from where the clock was held."""
         with self._lock:
