@@ -30,8 +30,8 @@ demo-ui: $(VENV)/.installed ## the same, and leave Airflow running to look at in
 test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
 	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest
 
-test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, all but those in a live Airflow
-	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest -m 'not live'
+test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11
+	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest --ignore tests/live
 
 lint: $(VENV)/.installed ## check style and format
 	$(VENV)/bin/python -m ruff check

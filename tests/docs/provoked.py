@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -24,6 +25,7 @@ def provoked_messages() -> Iterator[str]:
     """Yield what users see when things go wrong."""
     with Emulator() as emulator:
         yield from _of_jobs(emulator)
+        yield from _of_submits(emulator)
         yield from _of_connections(emulator)
     with Emulator(clock=lambda: time.time() - 3600) as late:
         yield _tested(late.connection())
@@ -49,6 +51,26 @@ def _of_jobs(emulator: Emulator) -> Iterator[str]:
         wait = Wait(emulator.plant_job(unpaid), WaitPolicy(started=time.time(), payment_timeout=0))
         wait.saw(EcsJobsHook().get_job(wait.job_id), time.time())
         yield from (report.message for report in wait.take_reports())
+
+
+def _of_submits(emulator: Emulator) -> Iterator[str]:
+    token = str(uuid.uuid4())
+    attach = {"volumeAttachment": {"volumeId": "a-volume"}}
+    server = {"name": "web", "imageRef": "img", "flavorRef": "s6.small.1", "vpcid": "vpc"}
+    server |= {"nics": [{"subnet_id": "subnet"}], "root_volume": {"volumetype": "SSD"}}
+    emulator.fault(Fault(path="/attachvolume", reset="after"))
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("resize_server", {}),
+        ("attach_server_volume", {"server_id": emulator.add_server(), "body": attach}),
+        ("create_servers", {"body": {"server": server}, "client_token": token}),
+        ("create_servers", {"body": {"server": {**server, "name": "other"}}, "client_token": token}),
+    ]
+    with _connection(emulator.connection()):
+        for operation, options in requests:
+            try:
+                EcsJobsHook().submit(operation, **options)
+            except EcsJobsError as error:
+                yield str(error)
 
 
 def _of_connections(emulator: Emulator) -> Iterator[str]:

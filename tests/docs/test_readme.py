@@ -27,9 +27,15 @@ from readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet,
 from airflow_provider_ecsjobs import exceptions
 from airflow_provider_ecsjobs.core.diagnosis import describe_access
 from airflow_provider_ecsjobs.core.identity import DEFAULT_METADATA_ENDPOINT
+from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
+from airflow_provider_ecsjobs.operators.request import EcsRequestOperator
+from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
+from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator
+from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
@@ -46,6 +52,8 @@ CHECKS = {
     "install": "sh",
     "environment": "sh",
     "dag": "python",
+    "submit dag": "python",
+    "submit snippet": "python",
     "python": "python",
     "failure text": "text",
     "connection": "json",
@@ -110,6 +118,21 @@ def test_the_dags_run(found: Snippet, failing: int, connected: Emulator, tmp_pat
     states = run_dag(module.dag, {"job_id": job_id}).states
     assert states.pop("wait") == ("failed" if failing else "success")
     assert set(states.values()) <= {"upstream_failed" if failing else "success"}
+
+
+@pytest.mark.usefixtures("airflow_db")
+@pytest.mark.parametrize("found", snippets("submit dag"), ids=str)
+def test_the_dags_that_submit_run(found: Snippet, connected: Emulator, tmp_path: Path) -> None:
+    module = _import(found.text, tmp_path / f"readme_{found.line}.py")
+    assert set(run_dag(module.dag).states.values()) == {"success"}
+    created = [made for made in connected.submissions if made["operation"] == "create_servers"]
+    assert len(created) == 1
+    assert len(connected.servers) == (0 if "Delete" in found.text else 1)
+
+
+def test_the_snippet_that_submits_can_be_parsed() -> None:
+    (found,) = snippets("submit snippet")
+    exec(compile(found.text, "README.md", "exec"), {"server_id": "a-server"})
 
 
 def test_the_callback_tells_why(connected: Emulator, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +269,39 @@ def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
                 )
                 assert ("(T)" in meaning) == (name in task.template_fields), name
     assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
-    assert listed[EcsJobOperator] == _parameters(EcsJobOperator)
+    assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsWaitingOperator)
+
+
+def test_the_table_of_typed_operators_is_that_of_the_code() -> None:
+    listed = {code_in(name)[0]: set(code_in(parameters)) for name, parameters in table("typed operators")}
+    assert set(listed) == set(servers.__all__)
+    for name, parameters in listed.items():
+        found = getattr(servers, name)
+        ours = [base for base in found.__mro__ if issubclass(base, EcsTypedOperator) and base is not EcsTypedOperator]
+        assert parameters == _parameters(*ours), name
+
+
+def test_the_table_of_operations_is_that_of_the_code() -> None:
+    listed = {code_in(name)[0]: cells for name, *cells in table("operations")}
+    assert list(listed) == list(OPERATIONS)
+    for name, (parameters, repeatable, dry_run) in listed.items():
+        operation = OPERATIONS[name]
+        assert tuple(code_in(parameters)) == operation.path_parameters, name
+        safe = "by its token" if operation.takes_client_token else "yes" if operation.is_repeatable else "no"
+        assert (repeatable, dry_run == "yes") == (safe, operation.has_dry_run), name
+
+
+def test_the_table_of_parameters_of_submits_is_that_of_the_code() -> None:
+    rows = {
+        code_in(name)[0]: ast.literal_eval(default.strip("`")) for name, default, _ in table("parameters of submits")
+    }
+    expected: dict[str, Any] = {}
+    for base in (EcsRequestOperator, EcsSubmittingOperator):
+        signature = inspect.signature(base.__init__).parameters
+        expected |= {name: found.default for name, found in signature.items() if found.kind == found.KEYWORD_ONLY}
+    assert rows == expected
+    marked = {code_in(name)[0] for name, _, meaning in table("parameters of submits") if "(T)" in meaning}
+    assert marked == {"body"}
 
 
 def test_the_table_of_trigger_parameters_is_that_of_the_code() -> None:
@@ -327,8 +382,9 @@ def _import(text: str, path: Path) -> ModuleType:
     return module
 
 
-def _parameters(task: type) -> set[str]:
-    return {name for name, found in inspect.signature(task).parameters.items() if found.kind == found.KEYWORD_ONLY}
+def _parameters(*tasks: type) -> set[str]:
+    signatures = [inspect.signature(task.__init__).parameters for task in tasks]  # type: ignore[misc]
+    return {name for found in signatures for name, one in found.items() if one.kind == one.KEYWORD_ONLY}
 
 
 def _plain(value: Any) -> Any:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
 
+from airflow_provider_ecsjobs.emulator import Fault
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 DAG_ID = "killed"
+HELD_ANSWER = Fault(path="/cloudservers$", method="POST", stall=600)
+"""The answer to the first request never comes: the emulator has carried it out by then."""
 POINTS = ("before_answer", "before_record", "before_deferral", "resuming")
 """Where the worker dies: the request has left; its answer is here; it is recorded; the job has ended."""
 
@@ -97,15 +103,26 @@ def dag_text(notes: Path) -> str:
     return DAG.format(notes=str(notes), dag_id=DAG_ID, points=POINTS)
 
 
-def standing(notes: Path, point: str) -> int | None:
-    """Give the process of the task that stands at a point, once it does."""
-    note = notes / point
-    text = note.read_text() if note.exists() else ""
-    return int(text) if text else None
+def kill_each(notes: Path, wait_until: Callable[..., tuple[str, int]], seconds: float) -> None:
+    """Kill the worker at each point, in whichever order they come to stand there.
+
+    :param wait_until: waits for a condition, as an Airflow of the tests does.
+    :param seconds: for how long at most, each time.
+    """
+    left = set(POINTS)
+    while left:
+        point, pid = wait_until(partial(_standing, notes, left), seconds, f"a task to stand at one of {left}")
+        # With the process that supervises it, as when a machine dies.
+        for process in (psutil.Process(pid).ppid(), pid):
+            os.kill(process, signal.SIGKILL)
+        left.remove(point)
 
 
-def kill_worker(pid: int) -> None:
-    """Kill a task's process and the worker that supervises it, as the death of a machine does."""
-    worker = psutil.Process(pid).ppid()
-    for process in (worker, pid):
-        os.kill(process, signal.SIGKILL)
+def _standing(notes: Path, points: set[str]) -> tuple[str, int] | None:
+    """Give the process of a task that stands at one of the points, if there is one."""
+    for point in points:
+        note = notes / point
+        text = note.read_text() if note.exists() else ""
+        if text:
+            return point, int(text)
+    return None

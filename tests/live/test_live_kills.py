@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from tests.live.kills import DAG_ID, POINTS, dag_text, kill_worker, standing
+from airflow_provider_ecsjobs.emulator import Emulator
+from tests.live.kills import DAG_ID, HELD_ANSWER, POINTS, dag_text, kill_each
 from tests.live.standalone import LiveAirflow
 
 if TYPE_CHECKING:
@@ -29,13 +28,10 @@ def test_a_killed_worker_never_makes_servers_twice(tmp_path: Path) -> None:
         environment["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"] = "15"
         environment["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"] = "3"
         with LiveAirflow(tmp_path / "airflow", dags, parallelism=4, environment=environment) as airflow:
-            # The answer to the first request never comes: the emulator has carried it out, and the worker is killed.
-            emulator.fault(Fault(path="/cloudservers$", method="POST", stall=600))
+            emulator.fault(HELD_ANSWER)
             run_id = airflow.trigger(DAG_ID)
             airflow.wait_until(lambda: emulator.submissions, STEP_SECONDS, "the first request to arrive")
-            for point in POINTS:
-                stands = partial(standing, notes, point)
-                kill_worker(airflow.wait_until(stands, STEP_SECONDS, f"a task to stand at {point}"))
+            kill_each(notes, airflow.wait_until, STEP_SECONDS)
             state = airflow.wait(DAG_ID, run_id, STEP_SECONDS)
 
             timelines = {timeline.task_id: timeline for timeline in airflow.timelines(DAG_ID, run_id)}
