@@ -39,6 +39,7 @@ lint: $(VENV)/.installed ## check style and format
 
 types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy
+	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
 	rm -rf $(VENV) $(VENV_2) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
