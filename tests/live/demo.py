@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import re
 import shutil
+import signal
 import sys
 import textwrap
 import time
@@ -52,6 +53,8 @@ def main() -> int:
         "--home", type=Path, default=ROOT / ".demo" / "run", help="Airflow's folder; wiped (%(default)s)"
     )
     options = parser.parse_args()
+    # Airflow's own handler is not there yet when the first line is printed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         differences = _demo(options.home, keep_running=options.keep_running)
     except KeyboardInterrupt:
