@@ -12,7 +12,10 @@ MODULES = (
     "airflow_provider_ecsjobs",
     "airflow_provider_ecsjobs.exceptions",
     "airflow_provider_ecsjobs.hooks.ecs_jobs",
+    "airflow_provider_ecsjobs.decorators.ecs_job",
+    "airflow_provider_ecsjobs.links.ecs_console",
     "airflow_provider_ecsjobs.operators.ecs_jobs",
+    "airflow_provider_ecsjobs.operators.servers",
     "airflow_provider_ecsjobs.sensors.ecs_jobs",
     "airflow_provider_ecsjobs.triggers.ecs_jobs",
 )

@@ -53,6 +53,9 @@ def test_all_that_is_named_can_be_imported() -> None:
         for entry in info[role]:
             for module in entry["python-modules"]:
                 import_module(module)
+    for name in (*info["extra-links"], *(entry["class-name"] for entry in info["task-decorators"])):
+        module, _, found = name.rpartition(".")
+        assert callable(getattr(import_module(module), found))
     for connection in info["connection-types"]:
         module, _, name = connection["hook-class-name"].rpartition(".")
         hook = getattr(import_module(module), name)
