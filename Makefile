@@ -13,8 +13,14 @@ endif
 
 VENV := .venv
 VENV_2 := .venv-2.11
+VENV_BENCH := .venv-bench
 
-.PHONY: help venv demo demo-ui test test-2.11 lint types clean
+# What the benchmarks compare with; fixed, so that a figure can be measured again.
+PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
+	apache-airflow-providers-databricks==7.23.0 apache-airflow-providers-amazon==9.39.0 \
+	apache-airflow-providers-huawei==1.7.0
+
+.PHONY: help venv demo demo-ui test test-2.11 bench bench-check lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +39,12 @@ test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11
 	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest --ignore tests/live
 
+bench: $(VENV_BENCH)/.installed ## measure all that benchmarks/README.md shows, beside other providers, and write it (on an idle machine)
+	@$(VENV_BENCH)/bin/python -m benchmarks --write
+
+bench-check: $(VENV)/.installed ## run each benchmark once at a small size, to see that it works
+	@$(VENV)/bin/python -m benchmarks --size small
+
 lint: $(VENV)/.installed ## check style and format
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
@@ -42,10 +54,12 @@ types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
+$(VENV_BENCH)/.installed: AIRFLOW_HERE = $(AIRFLOW)
+$(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.
 %/.installed: pyproject.toml Makefile
@@ -56,9 +70,9 @@ $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
 	@echo "Installing $(AIRFLOW_HERE) and the tools into $*: takes 1 to 2 minutes ..."
 	@if uv --version >/dev/null 2>&1; then \
 		uv venv --quiet --python "$(PYTHON)" "$*" && \
-		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -e '.[dev]' '$(AIRFLOW_HERE)'; \
+		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
 	else \
 		"$(PYTHON)" -m venv "$*" && \
-		"$*/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' '$(AIRFLOW_HERE)'; \
+		"$*/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
 	fi
 	@touch "$@"
