@@ -50,6 +50,7 @@ class Runner:
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         self.emulator = emulator
         self.folder = folder
+        self.changes = dict(QUICK)
 
     def run(self, name: str, *, watch: str = "", **conf: Any) -> Outcome:
         """Run an example with these parameters, and look at the emulator when the task ``watch`` runs."""
@@ -77,7 +78,7 @@ class Runner:
 
     def _read(self, name: str) -> Any:
         text = (EXAMPLES / f"{name}.py").read_text()
-        for slow, quick in QUICK.items():
+        for slow, quick in self.changes.items():
             text = re.sub(slow, quick, text)
         path = self.folder / f"{name}.py"
         path.write_text(text)
@@ -189,6 +190,16 @@ def test_an_unpaid_order_is_reported(example: Runner) -> None:
     assert order["status"] == "unpaid"
     assert outcome.xcoms["tell"] == order_id
     assert example.emulator.servers == {}
+
+
+def test_a_paid_order_is_used(example: Runner) -> None:
+    example.changes["auto_pay=False"] = "auto_pay=True"
+
+    outcome = example.run("example_ecs_yearly_order", watch="use_server")
+
+    assert outcome.states == {"order_server": "success", "use_server": "success", "tell": "skipped"}
+    assert outcome.state == "success"
+    assert list(outcome.at_work) == [outcome.xcoms["use_server"]]
 
 
 def _submitted(example: Runner) -> list[str]:
