@@ -55,6 +55,23 @@ class _ServersOperator(EcsTypedOperator):
         return {} if self.server_ids is None else {"servers": objects("server_ids", self.server_ids, "id")}
 
 
+class _PowerOperator(_ServersOperator):
+    """An operator that turns servers off, gently or not."""
+
+    _key: ClassVar[str]
+    """What the request is called in its body."""
+
+    def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
+        super().__init__(server_ids=server_ids, **kwargs)
+        if mode not in ("SOFT", "HARD"):
+            raise EcsInvalidRequestError(f"mode is {clean(repr(mode), 100)}; expected 'SOFT' or 'HARD'.")
+        self.mode = mode
+        self._check(is_open=is_template)
+
+    def _own_body(self) -> dict[str, Any]:
+        return {self._key: {**self._servers(), "type": self.mode}}
+
+
 class EcsDeleteServersOperator(_ServersOperator):
     """Delete servers, and wait until they are gone. An empty list of ids skips the task.
 
@@ -128,7 +145,7 @@ class EcsStartServersOperator(_ServersOperator):
         return {"os-start": self._servers()}
 
 
-class EcsStopServersOperator(_ServersOperator):
+class EcsStopServersOperator(_PowerOperator):
     """Stop servers, and wait until they are off.
 
     API page: `Stopping ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0303.html>`__.
@@ -141,18 +158,11 @@ class EcsStopServersOperator(_ServersOperator):
     """
 
     _request_name = "batch_stop_servers"
+    _key = "os-stop"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-stop.servers": "server_ids"})
 
-    def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
-        super().__init__(server_ids=server_ids, **kwargs)
-        self.mode = _soft_or_hard(mode)
-        self._check(is_open=is_template)
 
-    def _own_body(self) -> dict[str, Any]:
-        return {"os-stop": {**self._servers(), "type": self.mode}}
-
-
-class EcsRebootServersOperator(_ServersOperator):
+class EcsRebootServersOperator(_PowerOperator):
     """Reboot servers, and wait until they are up again.
 
     API page: `Restarting ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0302.html>`__.
@@ -165,15 +175,8 @@ class EcsRebootServersOperator(_ServersOperator):
     """
 
     _request_name = "batch_reboot_servers"
+    _key = "reboot"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"reboot.servers": "server_ids"})
-
-    def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
-        super().__init__(server_ids=server_ids, **kwargs)
-        self.mode = _soft_or_hard(mode)
-        self._check(is_open=is_template)
-
-    def _own_body(self) -> dict[str, Any]:
-        return {"reboot": {**self._servers(), "type": self.mode}}
 
 
 class EcsResizeServerOperator(EcsTypedOperator):
@@ -222,9 +225,3 @@ class EcsResizeServerOperator(EcsTypedOperator):
     def _own_body(self) -> dict[str, Any]:
         pay = {"isAutoPay": "true"} if self.auto_pay else None
         return {"resize": given(flavorRef=self.flavor, mode=self.mode, extendparam=pay)}
-
-
-def _soft_or_hard(mode: str) -> str:
-    if mode not in ("SOFT", "HARD"):
-        raise EcsInvalidRequestError(f"mode is {clean(repr(mode), 100)}; expected 'SOFT' or 'HARD'.")
-    return mode
