@@ -223,7 +223,7 @@ def _stay(demo: Demo) -> None:
     port = demo.emulator.url.rpartition(":")[2]
     _say(
         f"Airflow is running; open {demo.airflow.url} (no login). Ctrl-C stops everything.",
-        f"Trigger {SERVERS} as it is. The others ask for a job_id; this starts a job of 60 s to wait for",
+        f"Trigger {SERVERS} as it is. For a DAG that asks for a job_id, this starts a job of 60 s",
         '(add "failing": 1 for one that fails):',
         f'  curl -d \'{{"sub_jobs": 3, "run_seconds": 60}}\' http://127.0.0.1:{port}/_emulator/jobs',
     )
