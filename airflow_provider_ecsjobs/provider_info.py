@@ -28,9 +28,13 @@ def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
     return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
 
 
-def _seconds(label: str, description: str) -> dict[str, Any]:
-    schema = {"type": ["number", "null"], "minimum": 0.1, "maximum": 600}
+def _number(label: str, description: str, minimum: float, maximum: float) -> dict[str, Any]:
+    schema = {"type": ["number", "null"], "minimum": minimum, "maximum": maximum}
     return {"label": label, "description": description, "schema": schema}
+
+
+def _seconds(label: str, description: str) -> dict[str, Any]:
+    return _number(label, description, 0.1, 600)
 
 
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
@@ -51,6 +55,12 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "proxy": _text("Proxy", "http://user:password@host:port; the environment's if empty.", format="password"),
     "connect_timeout": _seconds("Connect timeout (s)", "Seconds to connect in; 10 if empty."),
     "read_timeout": _seconds("Read timeout (s)", "Seconds an answer may take; 30 if empty."),
+    "requests_per_second": _number(
+        "Requests per second",
+        "The most that all waits of a triggerer ask for together; 20 if empty. Fewer while the API throttles.",
+        0.01,
+        1000,
+    ),
 }
 """The fields of the connection form that stand in its extra."""
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.answers import parse_object, read_error
+from airflow_provider_ecsjobs.core.answers import object_in, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Ask, Reload, Shared, Trouble
 from airflow_provider_ecsjobs.core.identity import Identity, advice_on_refusal, authorized_request
@@ -177,7 +177,7 @@ def _what_it_leaves_open(answer: Answer | Trouble, now: float) -> ApiError | Non
     """Tell why an answer does not show whether the identity is good; ``None`` if it is, whatever else it says."""
     if isinstance(answer, Trouble):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    body = parse_object(answer.body)
+    body = object_in(answer)
     error = read_error(answer, body, now=now)
     # A job that failed has an error code too, but that is the job's.
     if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
@@ -188,7 +188,7 @@ def _what_it_leaves_open(answer: Answer | Trouble, now: float) -> ApiError | Non
 def _refusal_in(answer: Answer | Trouble, now: float) -> ApiError | None:
     if isinstance(answer, Trouble) or 200 <= answer.status < 300:
         return None
-    error = read_error(answer, parse_object(answer.body), now=now)
+    error = read_error(answer, object_in(answer), now=now)
     return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
 
 

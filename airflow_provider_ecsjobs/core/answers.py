@@ -65,12 +65,31 @@ def read_job(answer: Answer | Trouble, *, job_id: str, now: float) -> Job | ApiE
     """
     if isinstance(answer, Trouble):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    body = parse_object(answer.body)
-    if body is not None and 200 <= answer.status < 300:
-        status = body.get("status")
-        if isinstance(status, str) and status.strip():
-            return Job.from_dict(body, job_id=job_id)
+    body = object_in(answer)
+    if _job_in(answer, body):
+        assert body is not None
+        return Job.from_dict(body, job_id=job_id)
     return read_error(answer, body, now=now)
+
+
+def slowdown_in(answer: Answer, *, now: float) -> ApiError | None:
+    """Tell whether an answer asks for fewer requests (:attr:`ErrorKind.THROTTLED`), or for none before some time.
+
+    :param answer: what came back, to whichever request.
+    :param now: the time, in seconds since the epoch.
+    """
+    body = object_in(answer)
+    if _job_in(answer, body):
+        return None
+    error = read_error(answer, body, now=now)
+    # Only the header speaks for the whole service; the pause that a code asks for is about one request.
+    asks_for_pause = error.is_passing and answer.status >= 300 and "retry-after" in answer.headers
+    return error if error.kind is ErrorKind.THROTTLED or asks_for_pause else None
+
+
+def object_in(answer: Answer) -> dict[str, Any] | None:
+    """Give the JSON object in an answer, as :func:`parse_object` does; parsed by the driver, if that did."""
+    return parse_object(answer.body) if answer.parsed is None else answer.parsed.value
 
 
 def read_error(answer: Answer, body: Mapping[str, Any] | None, *, now: float) -> ApiError:
@@ -147,6 +166,13 @@ def parse_http_date(value: str) -> float | None:
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def _job_in(answer: Answer, body: Mapping[str, Any] | None) -> bool:
+    if body is None or not 200 <= answer.status < 300:
+        return False
+    status = body.get("status")
+    return isinstance(status, str) and bool(status.strip())
 
 
 def _kind(status: int, codes: list[str]) -> ErrorKind:

@@ -43,17 +43,29 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Parsed:
+    """A body that has been parsed.
+
+    :param value: the JSON object in it, ``None`` if it is anything else.
+    """
+
+    value: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the server answered.
 
     :param status: the HTTP status code.
     :param headers: the headers; names in lower case.
     :param body: the body as received, decompressed.
+    :param parsed: what a driver made of the body, so that nobody parses it again.
     """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    parsed: Parsed | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +105,13 @@ class Shared:
 
     :param key: what makes two the same, within one client.
     :param make: makes the flow, for the one that carries it out.
+    :param outlives: whether it goes on when whoever carries it out is cancelled. If not, it ends with them, and the
+        next of those who wait for it begins it anew: so nothing is asked that nobody wants to know any more.
     """
 
     key: Hashable
     make: Callable[[], Flow[Any]]
+    outlives: bool = True
 
 
 @dataclass(frozen=True, slots=True)

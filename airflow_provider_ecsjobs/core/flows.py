@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.access import establish, send
 from airflow_provider_ecsjobs.core.answers import read_job
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Report, Sleep
+from airflow_provider_ecsjobs.core.exchange import Report, Shared, Sleep
 from airflow_provider_ecsjobs.core.identity import Call
 from airflow_provider_ecsjobs.core.submitting import (
     Submission,
@@ -77,8 +78,10 @@ def wait_for_job(access: Access, wait: Wait, ambient: Ambient, *, look_first: bo
     if not look_first:
         yield Sleep(wait.pause(ambient.clock(), ambient.spread()))
     while True:
-        answer = yield from look(access, wait.job_id, ambient)
-        end = wait.saw(answer, ambient.clock())
+        # Others may wait for the same job: it is asked for once at a time, and each goes on by its own schedule.
+        # The answer is held by nobody here: it may be large, and the next pause long.
+        make = partial(look, access, wait.job_id, ambient)
+        end = wait.saw((yield Shared(("job", wait.job_id), make, outlives=False)), ambient.clock())
         yield from wait.take_reports()
         if end is not None:
             return end

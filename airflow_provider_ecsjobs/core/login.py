@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow_provider_ecsjobs.core.answers import parse_http_date, parse_object, read_error
+from airflow_provider_ecsjobs.core.answers import object_in, parse_http_date, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
 from airflow_provider_ecsjobs.core.identity import Call, Identity, authorized_request
@@ -139,7 +139,7 @@ def _listed(projects: list[tuple[str, str]]) -> str:
 def _read(answer: Answer | Trouble, what: str, *, now: float) -> dict[str, Any] | ApiError:
     if isinstance(answer, Trouble):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}")
-    body = parse_object(answer.body)
+    body = object_in(answer)
     if body is not None and 200 <= answer.status < 300:
         return body
     error = read_error(answer, body, now=now)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Report
-from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
 from airflow_provider_ecsjobs.core.text import clean, duration
 
 SHARE_OF_WAIT = 0.1
 """The gap between polls as a share of the time waited: so an end is seen at most this much late."""
 JITTER = 0.1
 """How far a gap is spread to either side, as a share of it."""
+LEAST_FIRST_SHARE = 0.1
+"""The least pause of waits that are to come apart, as a share of the gap: they are spread over all the rest of it."""
+LEAST_FIRST_PAUSE = 1.0
+"""The same in seconds, where the gap allows it: just after a deferral the scheduler may not be done with it yet."""
 FIRST_BACKOFF = 2.0
 """The pause after the first failed poll, in seconds; it doubles with each further one."""
 DEFAULT_POLL_INTERVAL = 10.0
@@ -50,7 +55,7 @@ class WaitEnd:
 
     :param outcome: how it ended.
     :param message: what to tell the user; of a finished job, its last line of progress.
-    :param job: the job as last seen, ``None`` if it was never seen.
+    :param job: the job as last seen, ``None`` if it was never seen; without its entities, if that was not just now.
     :param error: the answer that ended the wait, where one did.
     """
 
@@ -94,8 +99,22 @@ def gap(waited: float, shortest: float, longest: float, spread: float) -> float:
     :param longest: the greatest pause in seconds; below ``shortest`` it counts as ``shortest``.
     :param spread: a random number in [0, 1) that places the pause within its jitter.
     """
-    plain = min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
-    return plain * (1 - JITTER + 2 * JITTER * spread)
+    return _plain_gap(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * spread)
+
+
+def first_gap(waited: float, shortest: float, longest: float, spread: float) -> float:
+    """Compute the pause of waits that would else poll together: anywhere in the gap, but never beyond it.
+
+    They have begun at the same time, as after a restart of the triggerer, or come out of the same outage.
+    The parameters are those of :func:`gap`.
+    """
+    plain = _plain_gap(waited, shortest, longest)
+    least = min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_PAUSE), (1 - JITTER) * plain)
+    return least + (plain - least) * spread
+
+
+def _plain_gap(waited: float, shortest: float, longest: float) -> float:
+    return min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
 
 
 def backoff(failures: int, longest: float, spread: float) -> float:
@@ -137,18 +156,23 @@ def _shown(value: Any) -> str:
     return f"{clean(repr(value) if value is None or isinstance(value, str) else value, 200)} ({type(value).__name__})"
 
 
-@dataclass
+@dataclass(slots=True)
 class Wait:
-    """One wait for one job: is shown each answer, says what to log, when to ask again, and when it is over."""
+    """One wait for one job: is shown each answer, says what to log, when to ask again, and when it is over.
+
+    There may be thousands of them, asleep nearly all the time: of a job, which can be large, it keeps a few facts.
+    """
 
     job_id: str
     policy: WaitPolicy
     job: Job | None = None
     failures: int = 0
-    reports: list[Report] = field(default_factory=list)
+    reports: tuple[Report, ...] = ()
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
-    _odd: set[str] = field(default_factory=set)
+    _sub_jobs_total: int = 0
+    _is_in_step: bool = True
+    _odd: tuple[str, ...] = ()
     _last_error: ApiError | None = None
     _failing_since: float | None = None
 
@@ -164,12 +188,15 @@ class Wait:
         :return: the end of the wait, or ``None`` to go on.
         """
         end = self._saw_job(answer, now) if isinstance(answer, Job) else self._saw_error(answer, now)
-        is_over = self.policy.deadline is not None and now >= self.policy.deadline
-        return self.give_up(now) if end is None and is_over else end
+        if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
+            end = self.give_up(now)
+        if end is None and isinstance(answer, Job):
+            self.job = _outline(answer)
+        return end
 
-    def take_reports(self) -> list[Report]:
+    def take_reports(self) -> tuple[Report, ...]:
         """Give what is to be logged since the last call."""
-        reports, self.reports = self.reports, []
+        reports, self.reports = self.reports, ()
         return reports
 
     @property
@@ -187,9 +214,11 @@ class Wait:
         if self.failures:
             seconds = backoff(self.failures, policy.max_poll_interval, spread)
             # Not before the time asked for; spread behind it, as others were told the same time.
-            seconds = max(seconds, self.asked_pause * (1 + JITTER * spread))
+            asked = self.asked_pause
+            seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * spread)
         else:
-            seconds = gap(now - policy.started, policy.poll_interval, policy.max_poll_interval, spread)
+            pause = first_gap if self._is_in_step else gap
+            seconds = pause(now - policy.started, policy.poll_interval, policy.max_poll_interval, spread)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
@@ -198,8 +227,10 @@ class Wait:
         return max(seconds, SHORTEST_PAUSE)
 
     def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
-        if self._last_error is not None and self._last_error.is_passing:
+        self._is_in_step = self._last_error is not None and self._last_error.is_passing
+        if self._is_in_step:
             self._report(logging.INFO, f"ECS job {self.job_id}: the API answers again")
+        self._sub_jobs_total = job.sub_jobs_total
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         waited = max(now - self.policy.started, 0.0)
         seen = (job.status.value, job.sub_jobs_finished)
@@ -207,7 +238,7 @@ class Wait:
             self._report(logging.INFO, job.progress(waited))
             is_new = job.status.value not in self._odd and (self.seen is None or self.seen[0] != job.status.value)
             if not job.status.is_known and is_new:
-                self._odd.add(job.status.value)
+                self._odd = (*self._odd, job.status.value)
                 self._report(
                     logging.WARNING,
                     f"ECS job {self.job_id} has the status {job.status.value!r}, which the API page does not list;"
@@ -276,7 +307,7 @@ class Wait:
         return None
 
     def _report(self, level: int, message: str) -> None:
-        self.reports.append(Report(level, message))
+        self.reports = (*self.reports, Report(level, message))
 
     def _refused(self, why: str, error: ApiError) -> str:
         return f"ECS job {self.job_id} can't be queried, {why}: {error}"
@@ -305,11 +336,14 @@ class Wait:
         return WaitEnd(Outcome.TIMEOUT, message, self.job, self._last_error)
 
     def _last_seen(self) -> str:
-        if self.job is None:
+        if self.job is None or self.seen is None:
             return "its status was never seen"
-        done = (
-            f", {self.job.sub_jobs_finished} of {self.job.sub_jobs_total} sub-jobs done"
-            if self.job.sub_jobs_total
-            else ""
-        )
-        return f"last status {self.job.status.value}{done}"
+        status, finished = self.seen
+        done = f", {finished} of {self._sub_jobs_total} sub-jobs done" if self._sub_jobs_total else ""
+        return f"last status {status}{done}"
+
+
+def _outline(job: Job) -> Job:
+    """Keep of a job what can be said of it later. The texts that many jobs have in common are kept once."""
+    outline = {"job_id": job.job_id, "job_type": sys.intern(job.job_type), "status": job.status.value}
+    return Job({**outline, "begin_time": format_time(job.begin_time)})

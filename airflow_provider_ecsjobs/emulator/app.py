@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from airflow_provider_ecsjobs.emulator.account import Account
+    from airflow_provider_ecsjobs.emulator.limits import RateLimit
     from airflow_provider_ecsjobs.emulator.state import State
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,6 +38,7 @@ class Cloud:
 
     account: Account
     state: State
+    limit: RateLimit
     faults: FaultPlan = field(default_factory=FaultPlan)
     journal: Journal = field(default_factory=Journal)
 
@@ -60,7 +62,7 @@ def make_app(cloud: Cloud) -> web.Application:
     )
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
-    app.add_routes(control_routes(cloud.state, cloud.faults, cloud.journal))
+    app.add_routes(control_routes(cloud.state, cloud.faults, cloud.journal, cloud.limit))
     app.on_response_prepare.append(_add_request_id)
     return app
 
@@ -133,6 +135,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise errors.unknown_api(request_id)
         if not _is_control(request):
             await _admit(request)
+            _limit(request)
         return await handler(request)
     except UnauthorizedError as error:
         request.app[CLOUD].journal.count("unauthorized")
@@ -168,6 +171,18 @@ async def _admit(request: web.Request) -> None:
         if scope != project_id or not account.serves(project_id):
             raise errors.wrong_project()
         account.check_permission(request.path)
+
+
+def _limit(request: web.Request) -> None:
+    cloud = request.app[CLOUD]
+    # IAM and the metadata service are others' and have limits of their own.
+    if request.path.startswith(IAM_PREFIX) or request.path in PUBLIC_PATHS:
+        return
+    try:
+        cloud.limit.admit(request[REQUEST_ID])
+    except errors.ApiError:
+        cloud.journal.count("throttled")
+        raise
 
 
 def _carries_credentials(request: web.Request) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.emulator.faults import FaultPlan
     from airflow_provider_ecsjobs.emulator.journal import Journal
+    from airflow_provider_ecsjobs.emulator.limits import RateLimit
     from airflow_provider_ecsjobs.emulator.state import State
 
     Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -45,6 +46,7 @@ _SERVER_KEYS: dict[str, tuple[type, ...]] = {
     "nics": (list,),
     "recycled": (bool,),
 }
+_LIMIT_KEYS: dict[str, tuple[type, ...]] = {"requests": (int,), "seconds": (int, float)}
 _FAULT_KEYS: dict[str, tuple[type, ...]] = {
     "path": (str,),
     "method": (str,),
@@ -59,7 +61,7 @@ _FAULT_KEYS: dict[str, tuple[type, ...]] = {
 }
 
 
-def control_routes(state: State, faults: FaultPlan, journal: Journal) -> list[web.RouteDef]:
+def control_routes(state: State, faults: FaultPlan, journal: Journal, limit: RateLimit) -> list[web.RouteDef]:
     """Make the control routes over these parts of the cloud."""
 
     def add_job(body: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +73,10 @@ def control_routes(state: State, faults: FaultPlan, journal: Journal) -> list[we
 
     def add_failure(body: dict[str, Any]) -> dict[str, Any]:
         state.fail_next(**_checked(body, _FAILURE_KEYS))
+        return {}
+
+    def set_limit(body: dict[str, Any]) -> dict[str, Any]:
+        limit.set(**{"requests": None, **_checked(body, _LIMIT_KEYS)})
         return {}
 
     def add_server(body: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +91,7 @@ def control_routes(state: State, faults: FaultPlan, journal: Journal) -> list[we
         web.post(f"{CONTROL_PREFIX}faults", _changing(add_fault)),
         web.delete(f"{CONTROL_PREFIX}faults", clear_faults),
         web.post(f"{CONTROL_PREFIX}failures", _changing(add_failure)),
+        web.post(f"{CONTROL_PREFIX}rate_limit", _changing(set_limit)),
         web.post(f"{CONTROL_PREFIX}servers", _changing(add_server)),
         web.get(f"{CONTROL_PREFIX}servers", _showing(state.servers)),
         web.get(f"{CONTROL_PREFIX}orders", _showing(state.orders)),

@@ -75,6 +75,15 @@ def unknown_api(request_id: str) -> ApiError:
     return gateway_error(404, "APIGW.0101", message, request_id)
 
 
+def throttled(requests: int, time: str, request_id: str) -> ApiError:
+    """Make the gateway's answer to one request too many.
+
+    :param time: the time that the limit is for, such as ``5 minute``.
+    """
+    message = f"The throttling threshold has been reached: policy user over ratelimit,limit:{requests},time:{time}"
+    return gateway_error(429, "APIGW.0308", message, request_id)
+
+
 def body_too_large(request_id: str) -> ApiError:
     """Make the gateway's answer to a body over its limit of 12 MB."""
     return gateway_error(413, "APIGW.0201", "Request entity too large", request_id)

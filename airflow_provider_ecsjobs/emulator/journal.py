@@ -30,6 +30,7 @@ COUNTERS = (
     "replays",
     "job_queries",
     "faults",
+    "throttled",
 )
 
 _SECRET_HEADERS = frozenset(
@@ -46,7 +47,7 @@ class Journal:
     credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups`` and ``metadata`` count what IAM and the
     metadata service were asked for, ``submits`` the accepted ones, ``replays`` those answered as before because of
     their client token, ``job_queries`` those the job query answered (also
-    with an unknown job), and ``faults`` the requests that a fault befell.
+    with an unknown job), ``faults`` the requests that a fault befell, and ``throttled`` those over the rate limit.
     """
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from airflow_provider_ecsjobs.emulator.account import Account, Key
 from airflow_provider_ecsjobs.emulator.app import Cloud, make_app
 from airflow_provider_ecsjobs.emulator.connections import connection_fields, environment_fields
 from airflow_provider_ecsjobs.emulator.failures import NO_HOST
+from airflow_provider_ecsjobs.emulator.limits import RateLimit
 from airflow_provider_ecsjobs.emulator.serving import Serving
 from airflow_provider_ecsjobs.emulator.state import State
 from airflow_provider_ecsjobs.emulator.tls import Certificate
@@ -76,7 +77,9 @@ class Emulator:
             agency_seconds=agency_seconds,
         )
         self._cloud = Cloud(
-            account=self._account, state=State(clock=clock, init_seconds=init_seconds, run_seconds=run_seconds)
+            account=self._account,
+            state=State(clock=clock, init_seconds=init_seconds, run_seconds=run_seconds),
+            limit=RateLimit(clock),
         )
         self._project_id = project_id
         self._tls = tls
@@ -320,6 +323,15 @@ class Emulator:
         :raises ValueError: if it is paid or cancelled already.
         """
         self._cloud.state.cancel_order(order_id)
+
+    def limit_rate(self, requests: int | None, seconds: float = 1.0) -> None:
+        """Let the gateway take so many requests to ECS in so many seconds, and answer the others with 429.
+
+        :param requests: how many; None for no limit.
+        :param seconds: in which time, counted from the first request.
+        :raises ValueError: if a number is not positive.
+        """
+        self._cloud.limit.set(requests, seconds)
 
     def fault(self, fault: Fault) -> None:
         """Let a fault befall the next requests that match it."""

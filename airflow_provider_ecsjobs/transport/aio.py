@@ -13,7 +13,7 @@ import random
 import ssl
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -23,13 +23,27 @@ import certifi
 from yarl import URL
 
 from airflow_provider_ecsjobs.core.access import Access
-from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Ask, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.answers import parse_object, slowdown_in
+from airflow_provider_ecsjobs.core.budget import Budget, stated_limit
+from airflow_provider_ecsjobs.core.errors import EcsConfigError, ErrorKind
+from airflow_provider_ecsjobs.core.exchange import (
+    MAX_BODY_BYTES,
+    Ambient,
+    Answer,
+    Ask,
+    Parsed,
+    Report,
+    Request,
+    Shared,
+    Sleep,
+)
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
+from airflow_provider_ecsjobs.transport.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 
+    from airflow_provider_ecsjobs.core.budget import Permit
     from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
     from airflow_provider_ecsjobs.transport.settings import Proxy, Settings
     from airflow_provider_ecsjobs.transport.trouble import ReportLog
@@ -41,8 +55,11 @@ MAX_CONNECTIONS = 8
 """How many connections a client holds at most: at 0.1 s an answer they carry 80 polls a second."""
 KEEPALIVE_SECONDS = 90.0
 """How long an idle connection is kept: longer than the longest gap between polls, so that TLS is set up once."""
-SETTINGS_AGE = 60.0
-"""How old settings may be for a new user, in seconds: so a connection that was mended is picked up."""
+SETTINGS_AGE = 300.0
+"""How old settings may be for a new user, in seconds: so a connection that was mended is picked up. A triggerer takes
+200 s to start 10,000 triggers: they look it up once between them."""
+MAX_BODY_IN_LOOP = 64 * 1024
+"""The largest body in bytes that is parsed in the event loop: it takes a millisecond, and a thread's start a tenth."""
 
 
 class AsyncClient:
@@ -63,8 +80,9 @@ class AsyncClient:
         self.access = Access(settings.login)
         self.ambient = Ambient(time.time, random.random)
         self._reload = reload
-        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
+        self._joined: dict[Hashable, asyncio.Future[Any]] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=ssl_context, keepalive_timeout=KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(
@@ -77,6 +95,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._turns.close()
         for task in self._shared.values():
             task.cancel()
         try:
@@ -105,7 +124,7 @@ class AsyncClient:
             elif isinstance(step, Report):
                 log_report(logger, step)
             elif isinstance(step, Shared):
-                answer = await self._share(step, logger)
+                answer = await (self._share(step, logger) if step.outlives else self._join(step, logger))
             else:
                 settings = await self._reload()
                 answer = None if settings is None else settings.login
@@ -124,11 +143,58 @@ class AsyncClient:
         if not task.cancelled():
             task.exception()  # looked at, for the case that nobody waits for it any more
 
+    async def _join(self, step: Shared, logger: ReportLog) -> Any:
+        """Wait for the flow that somebody else carries out for this key, or carry it out."""
+        while (others := self._joined.get(step.key)) is not None:
+            # Not awaited itself: a wait that is cancelled must not cancel it for the others.
+            await asyncio.wait([others])
+            if not others.cancelled():
+                return others.result()
+        mine = self._joined[step.key] = asyncio.get_running_loop().create_future()
+        try:
+            result = await self.run(step.make(), logger)
+            mine.set_result(result)
+        finally:
+            del self._joined[step.key]
+            mine.cancel()
+        return result
+
     async def _ask(self, step: Request | Ask) -> Answer | Trouble | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
-        async with self._slots:
+        # What a flow asks of its own accord is for a login, and goes first: all others may be waiting for it.
+        permit = await self._turns.take(is_urgent=isinstance(step, Request))
+        unused: Permit | None = permit
+        try:
             request = step.make() if isinstance(step, Ask) else step
-            return None if request is None else await self._send(request)
+            if request is None:
+                return None
+            unused = None
+            answer = await self._send(request)
+            if isinstance(answer, Answer):
+                answer = await _with_parsed(answer)
+                self._adapt(answer, permit, is_poll=isinstance(step, Ask))
+            return answer
+        finally:
+            self._turns.leave(unused)
+
+    def _adapt(self, answer: Answer, permit: Permit, *, is_poll: bool) -> None:
+        """Ask more slowly, or not for a while, if an answer says so; else a little faster again."""
+        budget, now = self._turns.budget, asyncio.get_running_loop().time()
+        slowdown = slowdown_in(answer, now=self.ambient.clock())
+        if slowdown is None:
+            budget.answered(permit, now)
+            return
+        if slowdown.kind is ErrorKind.THROTTLED:
+            # A limit of IAM's says nothing about polls.
+            lowered = budget.throttled(permit, now, stated_limit(slowdown.message) if is_poll else None)
+            if lowered:
+                log.info(
+                    "Connection '%s': the API throttles (%s); asking %.3g times a second at most",
+                    self.settings.login.conn_id,
+                    slowdown,
+                    budget.rate,
+                )
+        budget.hold(now + (slowdown.retry_after or 0.0))
 
     async def _send(self, request: Request) -> Answer | Trouble:
         settings = self.settings
@@ -156,6 +222,13 @@ class AsyncClient:
         if body is None:
             return trouble(request, "the answer was too large", settings)
         return Answer(response.status, headers, body)
+
+
+async def _with_parsed(answer: Answer) -> Answer:
+    body = answer.body
+    is_large = len(body) > MAX_BODY_IN_LOOP
+    value = await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
+    return replace(answer, parsed=Parsed(value))
 
 
 def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:

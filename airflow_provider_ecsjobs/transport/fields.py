@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TIMEOUT = 600.0
+MIN_RATE = 0.01
+MAX_RATE = 1000.0
 
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -99,17 +101,29 @@ class FieldChecker:
 
     def seconds(self, name: str, default: float) -> float:
         """Read an extra field that is a length of time."""
+        number = self._number(name, default)
+        if not 0 < number <= MAX_TIMEOUT:
+            accepted = f"a number of seconds above 0, {MAX_TIMEOUT:g} at most"
+            self.fail(f"extra '{name}'", f"is {_shown(self._extra.get(name))}", accepted)
+        return number
+
+    def rate(self, name: str, default: float) -> float:
+        """Read an extra field that is a number of requests a second."""
+        number = self._number(name, default)
+        if not MIN_RATE <= number <= MAX_RATE:
+            accepted = f"a number of requests a second from {MIN_RATE:g} to {MAX_RATE:g}"
+            self.fail(f"extra '{name}'", f"is {_shown(self._extra.get(name))}", accepted)
+        return number
+
+    def _number(self, name: str, default: float) -> float:
+        """Read an extra field that is a number; NaN if it is none."""
         value = self._extra.get(name)
         if value is None or value == "":
             return default
         try:
-            number = math.nan if isinstance(value, bool) else float(value)
+            return math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
-            number = math.nan
-        if not 0 < number <= MAX_TIMEOUT:
-            accepted = f"a number of seconds above 0, {MAX_TIMEOUT:g} at most"
-            self.fail(f"extra '{name}'", f"is {_shown(value)}", accepted)
-        return number
+            return math.nan
 
     def verify(self, name: str) -> bool | str:
         """Read whether to check certificates, or with which CA bundle."""

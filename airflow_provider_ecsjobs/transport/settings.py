@@ -19,6 +19,7 @@ HOST_OF_SERVICE = {"ecs": "ecs", "bms": "bms", "eip": "vpc", "evs": "evs", "ims"
 """The services whose jobs have the same path and shape, and the first part of their hosts."""
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
+DEFAULT_REQUESTS_PER_SECOND = 20.0
 SDK_ENVIRONMENT = {
     "login": "HUAWEICLOUD_SDK_AK",
     "password": "HUAWEICLOUD_SDK_SK",
@@ -92,6 +93,7 @@ class Settings:
     :param read_timeout: seconds that the whole answer may take.
     :param verify: whether to check the server's certificate, or the path of a CA bundle to check it with.
     :param proxy: the proxy for all requests; ``None`` to use those of the environment.
+    :param requests_per_second: the most that all waits of a process ask for together.
     """
 
     login: Login
@@ -99,6 +101,7 @@ class Settings:
     read_timeout: float = DEFAULT_READ_TIMEOUT
     verify: bool | str = True
     proxy: Proxy | None = None
+    requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
 
     @classmethod
     def from_connection(
@@ -127,6 +130,7 @@ class Settings:
             read_timeout=check.seconds("read_timeout", DEFAULT_READ_TIMEOUT),
             verify=check.verify("verify"),
             proxy=Proxy.parse(proxy) if proxy else None,
+            requests_per_second=check.rate("requests_per_second", DEFAULT_REQUESTS_PER_SECOND),
         )
 
     @property

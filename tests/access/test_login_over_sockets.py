@@ -40,7 +40,7 @@ def slow_cloud() -> Iterator[Emulator]:
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def connect_to(emulator: Emulator, auth: str = "aksk", **changes: Any) -> None:
-        extra = changes.pop("extra", {})
+        extra = {"requests_per_second": 1000} | changes.pop("extra", {})
         fields = emulator.connection(auth, **extra) | changes
         monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(fields))
         for name, value in emulator.sdk_environment().items():
@@ -54,8 +54,12 @@ async def event_of(job_id: str, **kwargs: Any) -> dict[str, Any]:
     return event
 
 
-async def events_of(count: int, job_id: str, **kwargs: Any) -> list[dict[str, Any]]:
-    return await asyncio.gather(*(event_of(job_id, **kwargs) for _ in range(count)))
+async def events_of(job_ids: list[str], **kwargs: Any) -> list[dict[str, Any]]:
+    return await asyncio.gather(*(event_of(job_id, **kwargs) for job_id in job_ids))
+
+
+def jobs(count: int, cloud: Emulator, **kwargs: Any) -> list[str]:
+    return [cloud.start_job(**kwargs) for _ in range(count)]
 
 
 @pytest.mark.parametrize("project", ["given", "looked up"])
@@ -88,7 +92,7 @@ def test_the_connection_test_names_project_region_endpoint_and_identity(
 def test_hundreds_of_waits_share_one_login(slow_cloud: Emulator, connect: Callable[..., None], mocker: Any) -> None:
     connect(slow_cloud, "password", extra={"project_id": None})
     look_up = mocker.spy(BaseHook, "get_connection")
-    events = asyncio.run(events_of(500, slow_cloud.start_job(), poll_interval=0.5, max_poll_interval=0.5))
+    events = asyncio.run(events_of(jobs(500, slow_cloud), poll_interval=0.5, max_poll_interval=0.5))
     assert {event["outcome"] for event in events} == {"finished"}
     counters = slow_cloud.counters
     assert counters["tokens"] == 1
@@ -101,7 +105,7 @@ def test_a_token_revoked_while_waiting_is_replaced(slow_cloud: Emulator, connect
     connect(slow_cloud, "password")
 
     async def revoke_half_way() -> list[dict[str, Any]]:
-        waits = asyncio.ensure_future(events_of(50, slow_cloud.start_job()))
+        waits = asyncio.ensure_future(events_of(jobs(50, slow_cloud)))
         await until(lambda: slow_cloud.counters["job_queries"] > 50)
         slow_cloud.revoke_tokens()
         return await waits
@@ -115,7 +119,7 @@ def test_a_key_rotated_while_waiting_is_picked_up(slow_cloud: Emulator, connect:
     connect(slow_cloud)
 
     async def rotate_half_way() -> list[dict[str, Any]]:
-        waits = asyncio.ensure_future(events_of(50, slow_cloud.start_job()))
+        waits = asyncio.ensure_future(events_of(jobs(50, slow_cloud)))
         await until(lambda: slow_cloud.counters["job_queries"] > 50)
         slow_cloud.rotate_key()
         connect(slow_cloud)
@@ -130,7 +134,7 @@ def test_a_wrong_secret_is_tried_a_handful_of_times_by_200_waits(
     slow_cloud: Emulator, connect: Callable[..., None], auth: str
 ) -> None:
     connect(slow_cloud, auth, password="wrong-secret")
-    events = asyncio.run(events_of(200, slow_cloud.start_job()))
+    events = asyncio.run(events_of(jobs(200, slow_cloud)))
     assert {event["outcome"] for event in events} == {"unauthorized"}
     who = "access key EMULATORACCESSKEY" if auth == "aksk" else "IAM user emulator-user"
     assert all(f"Connection 'huawei_ecs_default', {who}" in event["message"] for event in events)
@@ -221,7 +225,7 @@ def test_a_key_removed_while_waits_queue_is_sent_by_those_under_way_at_most(
     slow_cloud.fault(Fault(path="/jobs/", times=10_000, delay=0.1))
 
     async def remove_half_way() -> list[dict[str, Any]]:
-        waits = asyncio.ensure_future(events_of(100, slow_cloud.start_job(run_seconds=600)))
+        waits = asyncio.ensure_future(events_of(jobs(100, slow_cloud, run_seconds=600)))
         await until(lambda: slow_cloud.counters["requests"] > 30)
         slow_cloud.remove_key("EMULATORACCESSKEY")
         return await waits
@@ -240,7 +244,7 @@ def test_the_deadline_holds_while_the_endpoint_hangs(
 
     async def wait() -> list[dict[str, Any]]:
         async with asyncio.timeout(30):
-            return await events_of(40, slow_cloud.start_job(), deadline=time.time() + 0.3)
+            return await events_of(jobs(40, slow_cloud), deadline=time.time() + 0.3)
 
     events = asyncio.run(wait())
     assert {event["outcome"] for event in events} == {"timeout"}

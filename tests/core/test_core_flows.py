@@ -241,7 +241,7 @@ class TestWait:
     def test_it_can_begin_with_a_pause(self) -> None:
         drive = Drive(ok("SUCCESS"))
         assert drive.wait(look_first=False).outcome is Outcome.FINISHED
-        assert (drive.sleeps, len(drive.requests)) == ([10], 1)
+        assert (drive.sleeps, len(drive.requests)) == ([5.5], 1)
 
     def test_trouble_in_between_is_waited_out(self) -> None:
         drive = Drive(
@@ -255,7 +255,7 @@ class TestWait:
         )
         end = drive.wait(deadline=START + 3600)
         assert end.outcome is Outcome.FINISHED
-        assert drive.sleeps == pytest.approx([10, 1.5, 3, 6, 12, 10])
+        assert drive.sleeps == pytest.approx([10, 1.5, 3, 6, 12, 5.5])
         assert [report.message for report in drive.reports if "answers again" in report.message] == [
             f"ECS job {JOB_ID}: the API answers again"
         ]

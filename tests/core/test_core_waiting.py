@@ -277,6 +277,7 @@ class TestPauseAfterTrouble:
         waiting.at(500, BUSY)
         assert waiting.pause(500, 0) == 2
         waiting.at(502, seen())
+        waiting.at(502, seen())
         assert waiting.pause(502) == pytest.approx(50.2)
 
 
@@ -334,4 +335,4 @@ class TestReports:
         waiting = Waiting()
         waiting.wait.saw(seen(), START)
         assert len(waiting.wait.take_reports()) == 1
-        assert waiting.wait.take_reports() == []
+        assert waiting.wait.take_reports() == ()

@@ -187,6 +187,7 @@ def test_it_counts_requests_connections_submits_and_queries(client: SignedClient
         "replays": 0,
         "job_queries": 3,
         "faults": 0,
+        "throttled": 0,
     }
     client.session.close()
     client.show_job(submitted["job_id"])

@@ -116,6 +116,12 @@ def test_a_password_needs_iam_even_if_the_project_is_known() -> None:
         ({"extra": {"read_timeout": 0}}, "'read_timeout'", "600 at most"),
         ({"extra": {"read_timeout": True}}, "'read_timeout'", "number of seconds"),
         ({"extra": {"read_timeout": "nan"}}, "'read_timeout'", "number of seconds"),
+        ({"extra": {"requests_per_second": 0}}, "'requests_per_second'", "requests a second from 0.01 to 1000"),
+        ({"extra": {"requests_per_second": 1001}}, "'requests_per_second'", "requests a second from 0.01 to 1000"),
+        ({"extra": {"requests_per_second": "fast"}}, "'requests_per_second'", "requests a second from 0.01 to 1000"),
+        ({"extra": {"requests_per_second": True}}, "'requests_per_second'", "requests a second from 0.01 to 1000"),
+        ({"extra": {"requests_per_second": "nan"}}, "'requests_per_second'", "requests a second from 0.01 to 1000"),
+        ({"extra": {"requests_per_second": [5]}}, "'requests_per_second'", "requests a second from 0.01 to 1000"),
         ({"extra": {"verify": "/no/such/file.pem"}}, "'verify'", "path of a CA bundle"),
         ({"extra": {"verify": 5}}, "'verify'", "true, false"),
         ({"extra": {"proxy": f"socks5://u:{CANARY}@h:1"}}, "'proxy'", "http://user:password@proxy"),
@@ -155,6 +161,8 @@ def test_verify_is_read_as_people_write_it(value: Any, expected: bool) -> None:
 
 def test_numbers_may_come_as_text() -> None:
     assert read(extra={"read_timeout": "2.5", "connect_timeout": ""}).read_timeout == 2.5
+    assert read(extra={"requests_per_second": "0.5"}).requests_per_second == 0.5
+    assert read(extra={"requests_per_second": None}).requests_per_second == read().requests_per_second == 20
 
 
 def test_a_proxy_keeps_its_credentials_apart() -> None:

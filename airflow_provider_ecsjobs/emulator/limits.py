@@ -1,0 +1,67 @@
+"""The gateway's limit of requests in a time. No I/O; time comes from the clock it is given."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.emulator.errors import throttled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+
+
+class RateLimit:
+    """So many requests in so many seconds, for the one user there is. Safe to use from several threads.
+
+    As gateways do, it counts in windows: one begins with the first request after the one before has ended.
+
+    :param clock: returns seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._limit: tuple[int, float] | None = None
+        self._window_ends = -math.inf
+        self._left = 0
+
+    def set(self, requests: int | None, seconds: float = 1.0) -> None:
+        """Set the limit, and begin with a new window; None for no limit.
+
+        :raises ValueError: if a number is not positive.
+        """
+        if requests is not None and (isinstance(requests, bool) or not isinstance(requests, int) or requests < 1):
+            raise ValueError(f"requests must be a positive integer, not {requests!r}")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise ValueError(f"seconds must be more than 0, not {seconds!r}")
+        with self._lock:
+            self._limit = None if requests is None else (requests, seconds)
+            self._window_ends = -math.inf
+
+    def admit(self, request_id: str) -> None:
+        """Let a request through.
+
+        :raises ApiError: if there were too many.
+        """
+        with self._lock:
+            if self._limit is None:
+                return
+            now = self._clock()
+            requests, seconds = self._limit
+            if now >= self._window_ends:
+                self._window_ends, self._left = now + seconds, requests
+            if self._left > 0:
+                self._left -= 1
+                return
+        raise throttled(requests, _described(seconds), request_id)
+
+
+def _described(seconds: float) -> str:
+    for length, unit in _UNITS:
+        if seconds % length == 0:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:g} second"
