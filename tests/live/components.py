@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 STOP_SECONDS = 6.0
@@ -29,7 +31,7 @@ class Components:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start ``airflow NAME ARGUMENTS``, its output in ``NAME.log``."""
-        with self._log_file(name).open("wb") as log:
+        with self._log_file(name).open("wb") as log, _uninterrupted():
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "airflow", name, *arguments],
                 env=self.environment,
@@ -97,6 +99,24 @@ class Components:
 
     def _log_file(self, name: str) -> Path:
         return self.log_folder / f"{name}.log"
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: a process that is started and not noted yet would be left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    signals = (signal.SIGINT, signal.SIGTERM)
+    previous = {number: signal.signal(number, lambda number, _: came.append(number)) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _is_alive_in(process: psutil.Process, sessions: set[int]) -> bool:
