@@ -63,6 +63,8 @@ class EcsJobWaitMixin(_Task):
     """
 
     operator_extra_links = (EcsConsoleLink(),)
+    console_url: str | None = None
+    """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
     _retry_resubmits = False
     """Whether a retry can help where the job failed, since it submits another one."""
 
@@ -220,6 +222,7 @@ class EcsJobWaitMixin(_Task):
             return
         try:
             url = console_url(self.hook.settings.login.endpoint, server_ids)
+            self.console_url = url or ""
             if url is not None:
                 ti.xcom_push(key=CONSOLE_XCOM_KEY, value=url)
         except Exception:
