@@ -1,0 +1,223 @@
+"""The ways to wait that are compared: each makes one wait, which polls until it is cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import ssl
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    Wait = Callable[[], Awaitable[None]]
+
+INTERVAL = 1.0
+"""The gap between two polls of one wait, in seconds. So as many waits as there are to be requests in a second."""
+FLOOR = "a bare shared aiohttp session"
+OURS_SIGNED = "EcsJobTrigger, AK/SK signing"
+OURS_TOKEN = "EcsJobTrigger, token"
+SESSION_PER_POLL = "aiohttp, a session per poll"
+_PROJECT = "0123456789abcdef0123456789abcdef"
+_CONNECTIONS = 8
+
+
+class Server:
+    """Where to poll.
+
+    :param port: the port on this machine.
+    :param ca_file: what to trust.
+    """
+
+    def __init__(self, port: int, ca_file: str) -> None:
+        self.ca_file = ca_file
+        self.address = f"127.0.0.1:{port}"
+        self.base = f"https://{self.address}"
+
+    def url(self, index: int) -> str:
+        """Give the address of a job."""
+        return f"{self.base}/v1/{_PROJECT}/jobs/{index:032x}"
+
+
+def environment(server: Server) -> dict[str, str]:
+    """Give what the contenders' processes need: where to connect, and whom to trust."""
+    ours = {"conn_type": "huawei_ecs", "host": server.base}
+    extra = {"project_id": _PROJECT, "region": "cn-north-4", "verify": server.ca_file, "requests_per_second": 500}
+    keys = {"login": "EMULATORACCESSKEY", "password": "emulator-secret-key"}
+    token = {**extra, "auth": "token", "token": "MIIF" + "x" * 1500}  # as long as one of IAM's
+    huawei = {"region": "cn-north-4", "project_id": _PROJECT}
+    connections = {
+        "SIGNED": {**ours, **keys, "extra": extra},
+        "TOKEN": {**ours, "extra": token},
+        "HTTP": {"conn_type": "http", "host": server.base},
+        "DBT": {"conn_type": "dbt_cloud", "host": server.address, "login": "1", "password": "token"},
+        "HUAWEI": {"conn_type": "huaweicloud", **keys, "extra": huawei},
+    }
+    return {
+        **{f"AIRFLOW_CONN_{name}": json.dumps(fields) for name, fields in connections.items()},
+        # The peers are told by the environment: they are installed as they are, and stay so.
+        "SSL_CERT_FILE": server.ca_file,
+        "REQUESTS_CA_BUNDLE": server.ca_file,
+        "HUAWEICLOUD_SDK_REGION_MRS_CN_NORTH_4": server.base,
+    }
+
+
+def _context(server: Server) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=server.ca_file)
+
+
+async def _pause() -> None:
+    await asyncio.sleep(INTERVAL * random.uniform(0.9, 1.1))
+
+
+def floor(server: Server) -> Callable[[int], Wait]:
+    """GET and JSON with one aiohttp session for all, and nothing else."""
+    import aiohttp
+
+    session: list[aiohttp.ClientSession] = []
+
+    def make(index: int) -> Wait:
+        async def wait() -> None:
+            if not session:
+                connector = aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=_context(server), keepalive_timeout=90)
+                session.append(aiohttp.ClientSession(connector=connector))
+            url = server.url(index)
+            while True:
+                async with session[0].get(url) as response:
+                    await response.json()
+                await _pause()
+
+        return wait
+
+    return make
+
+
+def session_per_poll(server: Server) -> Callable[[int], Wait]:
+    """GET and JSON with an aiohttp session for each poll, as most providers' triggers do."""
+    import aiohttp
+
+    context = _context(server)
+
+    def make(index: int) -> Wait:
+        async def wait() -> None:
+            url = server.url(index)
+            while True:
+                connector = aiohttp.TCPConnector(ssl=context)
+                async with aiohttp.ClientSession(connector=connector) as session, session.get(url) as response:
+                    await response.json()
+                await _pause()
+
+        return wait
+
+    return make
+
+
+def requests_in_threads(server: Server, *, is_shared: bool = False) -> Callable[[int], Wait]:
+    """GET and JSON with requests in threads: what a hook that has no asynchronous twin is used with."""
+    import requests
+
+    session = requests.Session() if is_shared else None
+
+    def ask(url: str) -> None:
+        (session or requests).get(url, timeout=30).json()
+
+    def make(index: int) -> Wait:
+        async def wait() -> None:
+            url = server.url(index)
+            while True:
+                await asyncio.to_thread(ask, url)
+                await _pause()
+
+        return wait
+
+    return make
+
+
+def _of_trigger(make_trigger: Callable[[int], Any]) -> Callable[[int], Wait]:
+    def make(index: int) -> Wait:
+        trigger = make_trigger(index)
+
+        async def wait() -> None:
+            async for event in trigger.run():
+                raise RuntimeError(f"the wait ended: {event}")
+
+        return wait
+
+    return make
+
+
+def ours(conn_id: str) -> Callable[[Server], Callable[[int], Wait]]:
+    """Our trigger, with a connection of this id."""
+
+    def of(_: Server) -> Callable[[int], Wait]:
+        from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+
+        gaps = {"poll_interval": INTERVAL, "max_poll_interval": INTERVAL}
+        return _of_trigger(lambda index: EcsJobTrigger(f"{index:032x}", conn_id, **gaps))
+
+    return of
+
+
+def http_sensor(_: Server) -> Callable[[int], Wait]:
+    """The http provider's trigger."""
+    from airflow.providers.http.triggers.http import HttpSensorTrigger
+
+    return _of_trigger(
+        lambda index: HttpSensorTrigger(
+            endpoint=f"missing/{index:032x}", http_conn_id="http", method="GET", poke_interval=INTERVAL
+        )
+    )
+
+
+def dbt_cloud(_: Server) -> Callable[[int], Wait]:
+    """The dbt Cloud provider's trigger."""
+    from airflow.providers.dbt.cloud.triggers.dbt import DbtCloudRunJobTrigger
+
+    return _of_trigger(
+        lambda index: DbtCloudRunJobTrigger(
+            conn_id="dbt", run_id=index, end_time=4e9, poll_interval=INTERVAL, account_id=1
+        )
+    )
+
+
+def huawei_mrs(_: Server) -> Callable[[int], Wait]:
+    """The community's Huawei provider's trigger."""
+    from airflow.providers.huawei.cloud.triggers.mrs import MRSCreateExecuteJobTrigger
+
+    return _of_trigger(
+        lambda index: MRSCreateExecuteJobTrigger(
+            job_id=f"{index:032x}", cluster_id="cluster", poll_interval=int(INTERVAL), huaweicloud_conn_id="huawei"
+        )
+    )
+
+
+CONTENDERS: dict[str, Callable[[Server], Callable[[int], Wait]]] = {
+    FLOOR: floor,
+    OURS_TOKEN: ours("token"),
+    OURS_SIGNED: ours("signed"),
+    SESSION_PER_POLL: session_per_poll,
+    "requests in threads, one session": lambda server: requests_in_threads(server, is_shared=True),
+    "requests.get in threads": requests_in_threads,
+    "HttpSensorTrigger": http_sensor,
+    "DbtCloudRunJobTrigger": dbt_cloud,
+    "Huawei's MRSCreateExecuteJobTrigger": huawei_mrs,
+}
+OURS = (OURS_TOKEN, OURS_SIGNED)
+PER_POLL_PEERS = (SESSION_PER_POLL, "HttpSensorTrigger", "DbtCloudRunJobTrigger")
+"""Those that make a session for each poll, and a session only: Huawei's makes a whole SDK client."""
+DISTRIBUTION_OF = {
+    "HttpSensorTrigger": "apache-airflow-providers-http",
+    "DbtCloudRunJobTrigger": "apache-airflow-providers-dbt-cloud",
+    "Huawei's MRSCreateExecuteJobTrigger": "apache-airflow-providers-huawei",
+}
+
+
+def prepare() -> None:
+    """Make the process what a triggerer's is for all of them: Airflow is there, and its objects too."""
+    import logging
+
+    import airflow.triggers.base  # noqa: F401
+
+    # Some log each poll; here it would go nowhere.
+    logging.disable(logging.INFO)

@@ -1,0 +1,88 @@
+"""What a benchmark hands back: figures, the bounds they are held against, and how both are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A figure that was promised.
+
+    :param what: what it is, in words.
+    :param value: what was measured; ``None`` if it was not, with the reason in ``unit``.
+    :param limit: the most it may be.
+    :param unit: what follows the numbers.
+    :param is_least: ``limit`` is the least it may be.
+    """
+
+    what: str
+    value: float | None
+    limit: float
+    unit: str = ""
+    is_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure is within its bound."""
+        if self.value is None:
+            return False
+        return self.value >= self.limit if self.is_least else self.value <= self.limit
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of figures, or of anything that can be written as text."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass
+class Section:
+    """One benchmark's results."""
+
+    name: str
+    title: str
+    bounds: list[Bound] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def number(value: float) -> str:
+    """Write a number with about three digits that mean something."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def markdown(section: Section) -> str:
+    """Write a section as Markdown."""
+    parts = [f"### {section.title}"]
+    if section.bounds:
+        rows = [_bound_row(bound) for bound in section.bounds]
+        parts.append(_table(("figure", "measured", "bound", "holds"), rows))
+    parts += [_table(table.head, table.rows) for table in section.tables]
+    parts += section.notes
+    return "\n\n".join(parts) + "\n"
+
+
+def _bound_row(bound: Bound) -> tuple[str, str, str, str]:
+    limit = f"{'at least' if bound.is_least else 'at most'} {number(bound.limit)} {bound.unit}".rstrip()
+    if bound.value is None:
+        return bound.what, "not measured", limit, "–"
+    return bound.what, f"{number(bound.value)} {bound.unit}".rstrip(), limit, "yes" if bound.holds else "**no**"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join(["---"] * len(head)) + " |"]
+    lines += [
+        "| " + " | ".join(number(cell) if isinstance(cell, float) else str(cell) for cell in row) + " |" for row in rows
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,153 @@
+"""How much CPU a poll costs, beside the least that is possible and beside others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from importlib import metadata
+from typing import Any
+
+from benchmarks.contenders import (
+    CONTENDERS,
+    DISTRIBUTION_OF,
+    FLOOR,
+    INTERVAL,
+    OURS,
+    OURS_SIGNED,
+    OURS_TOKEN,
+    PER_POLL_PEERS,
+    Server,
+    environment,
+    prepare,
+)
+from benchmarks.figures import Bound, Section, Table, number
+from benchmarks.processes import Server as ServerProcess
+from benchmarks.processes import airflow_home, call, hand_back, task_of_child
+
+NAME = "poll_cpu"
+SIZES = {
+    "full": {"rounds": 5, "rate": 50, "warm": 3.0, "window": 10.0},
+    "small": {"rounds": 1, "rate": 20, "warm": 1.0, "window": 1.0},
+}
+
+
+def run(size: str) -> Section:
+    """Measure all contenders that are installed, in turn, several times."""
+    sizes = SIZES[size]
+    names = [name for name in CONTENDERS if _is_installed(name)]
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    with airflow_home() as home, ServerProcess("polls") as server:
+        where = Server(server.about["port"], server.about["ca_file"])
+        variables = {**home, **environment(where)}
+        for turn in range(sizes["rounds"]):
+            order = list(names)
+            random.Random(turn).shuffle(order)
+            for name in order:
+                measured[name].append(_measure(name, server, sizes, variables))
+    return _section(measured, sizes)
+
+
+def _measure(name: str, server: ServerProcess, sizes: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
+    handshakes = server.counters()["handshakes"]
+    task = {"name": name, **server.about, **{key: sizes[key] for key in ("rate", "warm", "window")}}
+    result = call("poll_cpu", task, variables, timeout=120 + sizes["warm"] + sizes["window"])
+    result["handshakes"] = server.counters()["handshakes"] - handshakes
+    return result
+
+
+def _is_installed(name: str) -> bool:
+    distribution = DISTRIBUTION_OF.get(name)
+    try:
+        return distribution is None or bool(metadata.version(distribution))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -> Section:
+    cost = {name: statistics.median(each["cpu_per_poll"] for each in all_) for name, all_ in measured.items()}
+    # Of one round each: both were measured within the same minutes, so what else the machine did cancels out.
+    ratios = {
+        name: statistics.median(
+            mine["cpu_per_poll"] / floor["cpu_per_poll"] for mine, floor in zip(all_, measured[FLOOR], strict=True)
+        )
+        for name, all_ in measured.items()
+    }
+    peers = {name: cost[name] for name in PER_POLL_PEERS if name in cost}
+    nearest = min(peers, key=peers.__getitem__)
+    section = Section(
+        NAME,
+        "CPU per poll",
+        [
+            Bound("CPU per poll, ours with AK/SK signing / floor", ratios[OURS_SIGNED], 1.6),
+            Bound("CPU per poll, ours with a token / floor", ratios[OURS_TOKEN], 1.3),
+            *(
+                Bound(f"CPU per poll, {name} / ours with AK/SK signing", value / cost[OURS_SIGNED], 4.0, is_least=True)
+                for name, value in peers.items()
+            ),
+        ],
+    )
+    rows = []
+    for name, all_ in measured.items():
+        costs = [each["cpu_per_poll"] * 1000 for each in all_]
+        rows.append(
+            (
+                f"**{name}**" if name in OURS else name,
+                f"{statistics.median(costs):.2f}",
+                f"{min(costs):.2f} to {max(costs):.2f}",
+                f"{ratios[name]:.2f}",
+                f"{cost[name] / cost[OURS_SIGNED]:.2f}",
+                f"{statistics.median(each['rate'] for each in all_):.0f}",
+                number(statistics.median(each["handshakes"] / each["all_polls"] for each in all_)),
+            )
+        )
+    head = ("", "CPU ms per poll", "least to most", "/ floor", "/ ours signed", "polls/s", "TLS handshakes per poll")
+    section.tables.append(Table(head, rows))
+    missing = [name for name in CONTENDERS if name not in measured]
+    section.notes.append(
+        f"{sizes['rate']} waits that poll once a second each, over TLS, an answer of about 1 KB; a process for each,"
+        f" {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s to warm up, {sizes['rounds']} rounds in"
+        f" random order, medians. The nearest of the session-per-poll peers is {nearest}."
+        + (f" Not installed, and left out: {', '.join(missing)}." if missing else "")
+    )
+    return section
+
+
+async def _poll(task: dict[str, Any]) -> dict[str, Any]:
+    """Let the waits of one contender poll, and see what it costs."""
+    make = CONTENDERS[task["name"]](Server(task["port"], task["ca_file"]))
+    first = await _count(task["control_port"])
+
+    async def later(index: int) -> None:
+        await asyncio.sleep(index / task["rate"])  # evenly spread: peers keep their phase for ever
+        await make(index)()
+
+    waits = [asyncio.create_task(later(index)) for index in range(round(task["rate"] * INTERVAL))]
+    await asyncio.sleep(INTERVAL + task["warm"])
+    before = await _count(task["control_port"])
+    began, cpu = time.perf_counter(), time.process_time()
+    await asyncio.sleep(task["window"])
+    cpu, passed = time.process_time() - cpu, time.perf_counter() - began
+    after = await _count(task["control_port"])
+    for wait in waits:
+        if wait.done():
+            wait.result()
+        wait.cancel()
+    await asyncio.wait(waits, timeout=10)
+    count = after - before
+    return {"cpu_per_poll": cpu / count, "rate": count / passed, "all_polls": after - first}
+
+
+async def _count(port: int) -> int:
+    """Ask the server how many polls it has seen, with as little as possible."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /polls HTTP/1.0\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    return int(answer.rpartition(b"\r\n")[2])
+
+
+if __name__ == "__main__":
+    prepare()
+    hand_back(asyncio.run(_poll(task_of_child())))

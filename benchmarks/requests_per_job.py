@@ -1,0 +1,106 @@
+"""How many requests a wait takes, and how late it sees the end: our schedule beside fixed intervals."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.core.access import Access
+from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Ask, Parsed, Shared, Sleep
+from airflow_provider_ecsjobs.core.identity import Login
+from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitPolicy
+from benchmarks.figures import Bound, Section, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+NAME = "requests_per_job"
+SIZES = {"full": 400, "small": 3}
+LENGTHS = {"5 s": 5, "30 s": 30, "2 min": 120, "10 min": 600, "30 min": 1800, "2 h": 7200}
+FIXED = (5, 10, 60)
+LENGTH_SPREAD = 0.2
+"""How far the lengths differ, to either side, as a share: else an end would always fall at the same place in a gap."""
+_START = 1_772_366_400.0
+
+
+def run(size: str) -> Section:
+    """Let jobs of all lengths be waited for, in virtual time."""
+    chance = random.Random(5)
+    rows: list[list[object]] = []
+    two_hours: dict[str, tuple[float, float]] = {}
+    for label, length in LENGTHS.items():
+        lengths = [length * chance.uniform(1 - LENGTH_SPREAD, 1 + LENGTH_SPREAD) for _ in range(SIZES[size])]
+        waits = {"ours": [_ours(each, chance) for each in lengths]}
+        waits |= {f"{gap} s": [_fixed(each, gap) for each in lengths] for gap in FIXED}
+        row: list[object] = [label]
+        for name, all_ in waits.items():
+            requests = statistics.mean(count for count, _ in all_)
+            late = [late for _, late in all_]
+            row.append(f"{requests:.1f}; {statistics.mean(late):.1f} s, {max(late):.1f} s")
+            two_hours[name] = (requests, max(late))
+        rows.append(row)
+    ours, fixed = two_hours["ours"], two_hours["10 s"]
+    return Section(
+        NAME,
+        "Requests per job, and how late an end is seen",
+        [
+            Bound("requests for a 2 h job, ours / fixed 10 s", ours[0] / fixed[0], 0.25),
+            Bound("a 2 h job's end, seen at most", ours[1], 60.0, "s late"),
+        ],
+        [Table(["length", "ours", *(f"fixed {gap} s" for gap in FIXED)], rows)],
+        [
+            f"Requests on average; how late the end is seen, on average and at most. {SIZES[size]} jobs of each length,"
+            f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look"
+            " included; a fixed interval asks at once, and then every so many seconds to the second.",
+        ],
+    )
+
+
+def _fixed(length: float, gap: float) -> tuple[int, float]:
+    gaps = math.ceil(length / gap)
+    return 1 + gaps, gaps * gap - length
+
+
+def _ours(length: float, chance: random.Random) -> tuple[int, float]:
+    """Wait for a job of this length, with the flow that trigger and sensor carry out.
+
+    :return: how many requests it took, and how long after the end it was seen.
+    """
+    now, requests = _START, 1  # the task has looked once before it defers
+    ambient = Ambient(lambda: now, chance.random)
+    credentials = Credentials("EMULATORACCESSKEY", "emulator-secret-key", "")
+    endpoint = "https://ecs.emu-region-1.example.com"
+    login = Login(
+        conn_id="bench", auth="aksk", endpoint=endpoint, region="r", project_id="p" * 32, credentials=credentials
+    )
+    job_id = "2c9eb2c5544cbf6101544f0602af2b4f"
+    wait = Wait(job_id, WaitPolicy(started=_START))
+    access = Access(login)
+
+    def carry_out(flow: Generator[Any, Any, Any]) -> Any:
+        nonlocal now, requests
+        answer: Any = None
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as end:
+                return end.value
+            answer = None
+            if isinstance(step, Sleep):
+                now += step.seconds
+            elif isinstance(step, Shared):
+                answer = carry_out(step.make())
+            elif isinstance(step, Ask):
+                assert step.make() is not None
+                requests += 1
+                status = "SUCCESS" if now - _START >= length else "RUNNING"
+                job = {"status": status, "job_id": job_id, "job_type": "createServer", "entities": {}}
+                answer = Answer(200, {}, b"", Parsed(job))
+
+    end = carry_out(flows.wait_for_job(access, wait, ambient, look_first=False))
+    assert end.outcome is Outcome.FINISHED, end
+    return requests, now - _START - length

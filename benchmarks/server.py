@@ -1,0 +1,149 @@
+"""The servers that the benchmarks talk to, each in a process of its own.
+
+``polls`` is a bare TLS server that gives every client the same bytes, at the path that client asks; ``cloud`` is the
+emulator. Both say what they have seen when they are asked on their input, and end with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from airflow_provider_ecsjobs.emulator import Emulator
+from airflow_provider_ecsjobs.emulator.tls import Certificate
+from benchmarks.processes import hand_back, task_of_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_ENTITIES = {"server_id": "bae51750-0089-41a1-9b18-5c777978ff6d"}
+_SUB_JOB = {
+    "status": "RUNNING",
+    "entities": _ENTITIES,
+    "job_id": "2c9eb2c55ee85d75015ee9e92f690ce2",
+    "job_type": "createSingleServer",
+    "begin_time": "2026-03-01T12:00:01.042Z",
+    "end_time": "",
+    "error_code": None,
+    "fail_reason": None,
+}
+JOB = {
+    "status": "RUNNING",
+    "entities": {"sub_jobs_total": 3, "sub_jobs": [_SUB_JOB] * 3},
+    "job_id": "JOB-ID",
+    "job_type": "createServer",
+    "begin_time": "2026-03-01T12:00:00.000Z",
+    "end_time": "",
+    "error_code": None,
+    "fail_reason": None,
+}
+# What each peer reads of an answer, in front of the bytes that all are given: it goes on waiting.
+_DBT = {"data": {"id": 7, "status": 3}}
+_MRS = {"job_detail": {"job_id": "7", "job_state": "RUNNING", "job_result": "UNDEFINED", "job_progress": 10.0}}
+
+
+class Polls:
+    """Answers all who poll, and counts them."""
+
+    def __init__(self) -> None:
+        self.polls = self.handshakes = 0
+        self._job = json.dumps(JOB)
+        self._dbt, self._mrs = (json.dumps({**JOB, **each}) for each in (_DBT, _MRS))
+
+    def app(self) -> web.Application:
+        """Make the application."""
+        app = web.Application()
+        app.router.add_get("/polls", self._answer_count)
+        app.router.add_get("/v1/{project}/jobs/{job}", self._answer_job)
+        # HttpSensorTrigger goes on as long as it is told 404.
+        app.router.add_get("/missing/{job}", self._answer_missing)
+        app.router.add_get("/api/v2/accounts/{account}/runs/{run}/", self._answer_dbt)
+        app.router.add_get("/v2/{project}/clusters/{cluster}/job-executions/{job}", self._answer_mrs)
+        return app
+
+    async def _answer_job(self, request: web.Request) -> web.Response:
+        return self._answered(self._job.replace("JOB-ID", request.match_info["job"]))
+
+    async def _answer_missing(self, request: web.Request) -> web.Response:
+        return self._answered(self._job.replace("JOB-ID", request.match_info["job"]), 404)
+
+    async def _answer_dbt(self, _: web.Request) -> web.Response:
+        return self._answered(self._dbt)
+
+    async def _answer_mrs(self, _: web.Request) -> web.Response:
+        return self._answered(self._mrs)
+
+    async def _answer_count(self, _: web.Request) -> web.Response:
+        return web.Response(text=str(self.polls))
+
+    def _answered(self, text: str, status: int = 200) -> web.Response:
+        self.polls += 1
+        headers = {"X-Request-Id": "1f0e5c6d2b7a4c3e9d8f7a6b5c4d3e2f"}
+        return web.Response(text=text, status=status, headers=headers, content_type="application/json")
+
+    def counters(self) -> dict[str, int]:
+        """Tell what was seen."""
+        return {"polls": self.polls, "handshakes": self.handshakes}
+
+    def shook_hands(self) -> None:
+        """Count a TLS handshake."""
+        self.handshakes += 1
+
+
+@contextmanager
+def _polls(_: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, int]]]]:
+    polls, certificate = Polls(), Certificate("127.0.0.1")
+    loop, ready, about = asyncio.new_event_loop(), threading.Event(), {}
+
+    async def start() -> None:
+        runner = web.AppRunner(polls.app(), access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context(polls.shook_hands))
+        await site.start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        about["port"], about["control_port"] = (address[1] for address in runner.addresses)
+        ready.set()
+
+    def serve() -> None:
+        loop.create_task(start())
+        loop.run_forever()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        if not ready.wait(30):
+            raise RuntimeError("the server did not start")
+        yield {**about, "ca_file": str(certificate.ca_file)}, polls.counters
+    finally:
+        certificate.remove()
+
+
+@contextmanager
+def _cloud(task: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, int]]]]:
+    """Run the emulator, with so many jobs that never end."""
+    with Emulator(tls=True) as emulator:
+        job_ids = [emulator.plant_job({**JOB, "job_id": f"{index:032x}"}) for index in range(task["jobs"])]
+        extra = {"requests_per_second": task["requests_per_second"]}
+        connection = emulator.connection(task["auth"], **extra)
+        yield {"job_ids": job_ids, "connection": connection}, lambda: emulator.counters
+
+
+_KINDS = {"polls": _polls, "cloud": _cloud}
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    task = task_of_child()
+    with _KINDS[task["kind"]](task) as (about, counters):
+        hand_back(about)
+        for _ in sys.stdin:
+            hand_back(counters())
+
+
+if __name__ == "__main__":
+    main()
