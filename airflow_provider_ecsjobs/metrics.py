@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_ecsjobs.core.exchange import Flow
+    from airflow_provider_ecsjobs.core.waiting import WaitPolicy
 
 log = logging.getLogger(__name__)
 
@@ -103,20 +104,19 @@ SUBMITS = Metric("ecsjobs.submits", Kind.COUNTER, {"operation": _OPERATION_VALUE
 METRICS = (POLLS, THROTTLES, WAITS, WAIT_TIME, DETECTION_DELAY, SUBMITS)
 
 
-@dataclass
 class CountedWait(Wait):
     """A wait whose polls and end are counted; in all else it is a :class:`Wait`.
 
     :param was_running: whether the job was seen unfinished before: only then is its end something that was detected.
     """
 
-    was_running: bool = False
-    _polls: int = 0
-    _is_counted: bool = False
+    __slots__ = ("_is_counted", "_polls", "_was_running")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.was_running = self.was_running or self.seen is not None
+    def __init__(self, job_id: str, policy: WaitPolicy, *, was_running: bool = False) -> None:
+        super().__init__(job_id, policy)
+        self._was_running = was_running or self.seen is not None
+        self._polls = 0
+        self._is_counted = False
 
     def saw(self, answer: Job | ApiError, now: float, *, is_poll: bool = True) -> WaitEnd | None:
         """Take in the answer to one poll, and count it.
@@ -128,7 +128,7 @@ class CountedWait(Wait):
             self._polls += 1
             count_poll(answer, self.job)
         if end is None:
-            self.was_running = self.was_running or isinstance(answer, Job)
+            self._was_running = self._was_running or isinstance(answer, Job)
         else:
             self._count_end(end, now)
         return end
@@ -144,7 +144,7 @@ class CountedWait(Wait):
             return
         self._is_counted = True
         count_wait(end, now - self.policy.started)
-        if self.was_running and end.outcome is Outcome.FINISHED and end.job is not None:
+        if self._was_running and end.outcome is Outcome.FINISHED and end.job is not None:
             count_detection(end.job, now)
         job_type = end.job.job_type if end.job is not None else ""
         describe_on_span(job_id=self.job_id, job_type=job_type, outcome=_outcome_of(end), polls=self._polls)
