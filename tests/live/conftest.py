@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_ecsjobs.emulator import Emulator
 from tests.live.job_clock import JobClock
 from tests.live.standalone import LiveAirflow
+from tests.live.statsd_sink import StatsdSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +37,18 @@ def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def airflow(emulator: Emulator, dags_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveAirflow]:
+def statsd() -> Iterator[StatsdSink]:
+    """Where that Airflow sends its metrics."""
+    with StatsdSink() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    emulator: Emulator, dags_folder: Path, statsd: StatsdSink, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveAirflow]:
     """A real Airflow with a single worker slot, connected to the emulator."""
-    environment = dict([emulator.connection_env()])
+    environment = dict([emulator.connection_env()]) | statsd.environment()
     environment["AIRFLOW__CORE__TEST_CONNECTION"] = "Enabled"
     environment["AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL"] = "2"
     home = tmp_path_factory.mktemp("live") / "airflow"
