@@ -14,14 +14,14 @@ class Bound:
     """A figure that was promised.
 
     :param what: what it is, in words.
-    :param value: what was measured; ``None`` if it was not, with the reason in ``unit``.
+    :param value: what was measured.
     :param limit: the most it may be.
     :param unit: what follows the numbers.
     :param is_least: ``limit`` is the least it may be.
     """
 
     what: str
-    value: float | None
+    value: float
     limit: float
     unit: str = ""
     is_least: bool = False
@@ -29,8 +29,6 @@ class Bound:
     @property
     def holds(self) -> bool:
         """Whether the figure is within its bound."""
-        if self.value is None:
-            return False
         return self.value >= self.limit if self.is_least else self.value <= self.limit
 
 
@@ -50,7 +48,7 @@ class Section:
     title: str
     bounds: list[Bound] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    note: str = ""
 
 
 def number(value: float) -> str:
@@ -69,14 +67,11 @@ def markdown(section: Section) -> str:
         rows = [_bound_row(bound) for bound in section.bounds]
         parts.append(_table(("figure", "measured", "bound", "holds"), rows))
     parts += [_table(table.head, table.rows) for table in section.tables]
-    parts += section.notes
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, section.note]) + "\n"
 
 
 def _bound_row(bound: Bound) -> tuple[str, str, str, str]:
     limit = f"{'at least' if bound.is_least else 'at most'} {number(bound.limit)} {bound.unit}".rstrip()
-    if bound.value is None:
-        return bound.what, "not measured", limit, "–"
     return bound.what, f"{number(bound.value)} {bound.unit}".rstrip(), limit, "yes" if bound.holds else "**no**"
 
 

@@ -105,7 +105,7 @@ def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -
     head = ("", "CPU ms per poll", "least to most", "/ floor", "/ ours signed", "polls/s", "TLS handshakes per poll")
     section.tables.append(Table(head, rows))
     missing = [name for name in CONTENDERS if name not in measured]
-    section.notes.append(
+    section.note = (
         f"{sizes['rate']} waits that poll once a second each, over TLS, an answer of about 1 KB; a process for each,"
         f" {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s to warm up, {sizes['rounds']} rounds in"
         f" random order, medians. The nearest of the session-per-poll peers is {nearest}."

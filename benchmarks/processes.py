@@ -43,7 +43,7 @@ def call(module: str, task: Mapping[str, Any], environment: Mapping[str, str], t
     for line in reversed(done.stdout.splitlines()):
         if line.startswith(MARK):
             return json.loads(line[len(MARK) :])  # type: ignore[no-any-return]
-    raise RuntimeError(f"{module} {task} gave nothing back: {done.stderr[-2000:]}")
+    raise RuntimeError(f"{module} {task!s:.500} gave nothing back: {done.stderr[-2000:]}")
 
 
 def task_of_child() -> dict[str, Any]:

@@ -44,6 +44,11 @@ def run(size: str) -> Section:
             two_hours[name] = (requests, max(late))
         rows.append(row)
     ours, fixed = two_hours["ours"], two_hours["10 s"]
+    note = (
+        f"Requests on average; how late the end is seen, on average and at most. {SIZES[size]} jobs of each length,"
+        f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look included;"
+        " a fixed interval asks at once, and then every so many seconds to the second."
+    )
     return Section(
         NAME,
         "Requests per job, and how late an end is seen",
@@ -52,11 +57,7 @@ def run(size: str) -> Section:
             Bound("a 2 h job's end, seen at most", ours[1], 60.0, "s late"),
         ],
         [Table(["length", "ours", *(f"fixed {gap} s" for gap in FIXED)], rows)],
-        [
-            f"Requests on average; how late the end is seen, on average and at most. {SIZES[size]} jobs of each length,"
-            f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look"
-            " included; a fixed interval asks at once, and then every so many seconds to the second.",
-        ],
+        note,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -20,7 +19,6 @@ START = 1_772_366_400.0
 """The time of day when a loop's clock begins, in seconds since the epoch."""
 _SETTLE = 0.0003
 """For how long to look for something to read before the clock jumps, in real seconds."""
-_real_time = time.time
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -34,6 +32,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Tell the time by the loop's clock."""
         return self.now
+
+    def time_of_day(self) -> float:
+        """Tell the time in seconds since the epoch, by the same clock."""
+        return START + self.now
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """Run something in a thread, and do not jump until it is done."""
@@ -77,7 +79,7 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
 def virtual_time() -> Iterator[VirtualLoop]:
     """Give a loop, by whose clock ``time.time()`` goes too."""
     loop = VirtualLoop()
-    with mock.patch("time.time", lambda: START + loop.now):
+    with mock.patch("time.time", loop.time_of_day):
         try:
             yield loop
         finally:

@@ -1,0 +1,217 @@
+"""Airflow's own triggerer, supervisor and runner, with triggers from a list and a watch on the runner's event loop.
+
+Nothing of what is measured is replaced: only what would talk to the metadata database is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from airflow.executors.workloads import RunTrigger
+from airflow.jobs.triggerer_job_runner import TriggerRunner, TriggerRunnerSupervisor
+from airflow.models.trigger import Trigger
+from airflow.sdk.api.datamodels._generated import ConnectionResponse
+from airflow.sdk.execution_time.comms import GetConnection
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_ecsjobs.transport import aio  # noqa: F401 - in memory before it is counted
+from airflow_provider_ecsjobs.triggers import ecs_jobs  # noqa: F401
+from benchmarks.processes import hand_back, task_of_child
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_TICK = 0.01
+_POLL_OF_LOG = 0.2
+
+
+class SleepingTrigger(BaseTrigger):
+    """A trigger that only sleeps: what Airflow itself spends on a trigger. It is given as many arguments as ours."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__()
+        self.arguments = arguments
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give class path and arguments."""
+        return "benchmarks.triggerer.SleepingTrigger", self.arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Sleep."""
+        await asyncio.sleep(86400)
+        yield TriggerEvent(True)
+
+
+class WatchedRunner(TriggerRunner):
+    """The runner, with one more task in its event loop, which stops it in the end."""
+
+    async def arun(self) -> None:
+        """Run, and watch."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            await super().arun()
+        finally:
+            watch.cancel()
+        _write(watch.result() if watch.done() else {})
+        # Without the farewell of thousands of triggers, which nobody measures.
+        os._exit(0)
+
+    async def _watch(self) -> dict[str, Any]:
+        process, count = psutil.Process(), _task["count"]
+        gc.collect()
+        before = process.memory_info().rss
+        starting = await self._lags(lambda _: len(self.triggers) >= count, _task["limit"])
+        began, cpu = time.monotonic(), time.process_time()
+        then = await self._lags(lambda passed: passed >= _task["hold"], _task["hold"])
+        cpu = (time.process_time() - cpu) / (time.monotonic() - began)
+        still_there = sum(not details["task"].done() for details in self.triggers.values())
+        gc.collect()
+        grown = process.memory_info().rss - before
+        self._handle_signal(None, None)
+        return {
+            "grown": grown,
+            "lag_starting": _quantiles(starting),
+            "lag_then": _quantiles(then),
+            "cpu": cpu,
+            "still_there": still_there,
+        }
+
+    async def _lags(self, is_over: Any, limit: float) -> list[float]:
+        """Sleep again and again, and note how much too late each sleep ends, in milliseconds."""
+        lags, began = [], time.monotonic()
+        while not is_over(time.monotonic() - began):
+            if time.monotonic() - began > limit + 5:
+                raise RuntimeError("the triggers did not start")
+            slept = time.monotonic()
+            await asyncio.sleep(_TICK)
+            lags.append((time.monotonic() - slept - _TICK) * 1000)
+        return lags
+
+
+class ListSupervisor(TriggerRunnerSupervisor):
+    """The supervisor, without a database."""
+
+    @classmethod
+    def run_in_process(cls) -> None:
+        """Run the runner, in the process that was forked for it."""
+        WatchedRunner().run()
+
+    def load_triggers(self) -> None:
+        """Hand over as many triggers as have become due."""
+        now = time.monotonic()
+        due = 0 if _state["began"] is None else int((now - _state["began"]) * _task["started_per_second"])
+        if _state["began"] is None:
+            _state["began"] = now
+        while _state["given"] < min(due, _task["count"]):
+            kwargs = Trigger.encrypt_kwargs(_kwargs(_state["given"]))
+            _state["given"] += 1
+            self.creating_triggers.append(
+                RunTrigger(id=_state["given"], classpath=_task["classpath"], encrypted_kwargs=kwargs)
+            )
+
+    def _handle_request(self, msg: Any, log: Any, req_id: int) -> None:
+        if isinstance(msg, GetConnection):
+            _state["lookups"] += 1
+        super()._handle_request(msg, log, req_id)
+
+    @property
+    def client(self) -> Any:  # type: ignore[override]
+        """Stand in for the client of the execution API."""
+        return _Client()
+
+    def heartbeat(self) -> None:
+        """There is no job to keep alive."""
+
+    def clean_unused(self) -> None:
+        """There is no database to clean."""
+
+    def metric_tags(self) -> dict[str, str]:
+        """Name the host."""
+        return {"hostname": "bench"}
+
+    def on_trigger_event(self, trigger_id: int, event: TriggerEvent) -> None:
+        """No wait should end."""
+        raise RuntimeError(f"trigger {trigger_id} sent {event}")
+
+    def on_trigger_failure(self, trigger_id: int, exc: list[str] | None) -> None:
+        """No wait should fail."""
+        raise RuntimeError(f"trigger {trigger_id} failed: {exc}")
+
+
+class _Client:
+    """Answers for the one connection there is."""
+
+    @property
+    def connections(self) -> _Client:
+        return self
+
+    def get(self, conn_id: str) -> ConnectionResponse:
+        fields = {"schema": None, "port": None, **_task["connection"]}
+        return ConnectionResponse(**{**fields, "conn_id": conn_id, "extra": json.dumps(fields["extra"])})
+
+
+_task: dict[str, Any] = {}
+_state: dict[str, Any] = {"began": None, "given": 0, "lookups": 0}
+
+
+def _write(result: dict[str, Any]) -> None:
+    Path(_task["result"]).write_text(json.dumps(result))
+
+
+def _kwargs(index: int) -> dict[str, Any]:
+    """Give the arguments as the sensor gives them after its first look, which was an hour ago."""
+    now, (shortest, longest) = time.time(), _task["gaps"]
+    return {
+        "job_id": f"{index:032x}",
+        "huawei_ecs_conn_id": "bench",
+        "region": None,
+        "project_id": None,
+        "service": "ecs",
+        "poll_interval": shortest,
+        "max_poll_interval": longest,
+        "deadline": now + 86400,
+        "started": now - 3600,
+        "payment_timeout": None,
+        "pending_since": None,
+        "seen_status": "RUNNING",
+        "seen_sub_jobs_finished": 0,
+        "not_found_grace": 0.0,
+        "unreachable_timeout": 900.0,
+    }
+
+
+def _quantiles(values: list[float]) -> list[float]:
+    """Give median, 99th percentile and the greatest."""
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return [ordered[last // 2], ordered[min(last, round(last * 0.99))], ordered[-1]]
+
+
+def main() -> None:
+    """Run a triggerer until its watch is over."""
+    _task.update(task_of_child())
+    with tempfile.TemporaryDirectory() as directory:
+        _task["result"] = f"{directory}/result.json"
+        _task["limit"] = 60 + _task["count"] / _task["started_per_second"]
+        # As it is started by Airflow: forked from the process that has all its modules.
+        supervisor = ListSupervisor.start(job=None, capacity=_task["count"])
+        supervisor.run()
+        result = json.loads(Path(_task["result"]).read_text())
+    if result["still_there"] != _task["count"]:
+        raise RuntimeError(f"only {result['still_there']} of {_task['count']} triggers still wait")
+    hand_back({**result, "lookups": _state["lookups"]})
+
+
+if __name__ == "__main__":
+    # So that the class paths in this module, and its state, are there once.
+    sys.modules["benchmarks.triggerer"] = sys.modules["__main__"]
+    main()
