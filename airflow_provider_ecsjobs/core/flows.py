@@ -51,6 +51,11 @@ def look(access: Access, job_id: str, ambient: Ambient) -> Flow[Job | ApiError]:
     return read_job(answer, job_id=job_id, now=ambient.clock())
 
 
+def _look_together(access: Access, job_id: str, ambient: Ambient) -> Shared:
+    """Ask for a job once for all who wait for it just now; each of them goes on by its own schedule."""
+    return Shared(("job", job_id), partial(look, access, job_id, ambient), outlives=False)
+
+
 def get_job(access: Access, job_id: str, ambient: Ambient) -> Flow[Job | ApiError]:
     """Ask for a job, up to three times where the trouble may pass.
 
@@ -78,10 +83,8 @@ def wait_for_job(access: Access, wait: Wait, ambient: Ambient, *, look_first: bo
     if not look_first:
         yield Sleep(wait.pause(ambient.clock(), ambient.spread()))
     while True:
-        # Others may wait for the same job: it is asked for once at a time, and each goes on by its own schedule.
-        # The answer is held by nobody here: it may be large, and the next pause long.
-        make = partial(look, access, wait.job_id, ambient)
-        end = wait.saw((yield Shared(("job", wait.job_id), make, outlives=False)), ambient.clock())
+        # Neither question nor answer is held by a name: an answer may be large, and the next pause long.
+        end = wait.saw((yield _look_together(access, wait.job_id, ambient)), ambient.clock())
         yield from wait.take_reports()
         if end is not None:
             return end
