@@ -24,7 +24,7 @@ SHARE_OF_LIMIT = 0.9
 LIMIT_KEPT = 3600.0
 """How long a stated limit is believed, in seconds: limits are raised on demand."""
 LONGEST_HOLD = 900.0
-"""The longest time that nothing is sent because of a stated limit, in seconds."""
+"""The longest time that nothing is sent because of a stated limit, in seconds: it may have been lifted."""
 
 _LOG_LENGTH = 1000
 _LIMIT = re.compile(r"\blimit:\s*(\d{1,9})\s*,\s*time:\s*(\d{1,6})\s*(second|minute|hour|day)", re.IGNORECASE)
@@ -40,8 +40,8 @@ class Limit:
 
     @property
     def rate(self) -> float:
-        """The rate in requests a second that stays within it."""
-        return SHARE_OF_LIMIT * self.requests / self.seconds
+        """The rate in requests a second that stays within it; now and then is tried whether there still is a limit."""
+        return max(SHARE_OF_LIMIT * self.requests / self.seconds, 1 / LONGEST_HOLD)
 
 
 def stated_limit(message: str) -> Limit | None:
