@@ -70,7 +70,7 @@ def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
     # max_tries begins as the number of retries; when a user clears the task it grows by the tries there were.
     before_clear = max(max_tries - retries, 0)
     run = context.get("dag_run")
-    started = getattr(run, "start_date", None)
+    started, clears = getattr(run, "start_date", None), getattr(run, "clear_number", None)
     return Attempt(
         dag_id=str(ti.dag_id),
         run_id=str(ti.run_id),
@@ -79,6 +79,9 @@ def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
         max_tries=max_tries,
         earlier_tries=max(tries_before - before_clear, 0),
         run_started=started.isoformat() if isinstance(started, datetime) else "",
+        retries=retries,
+        clears=clears if isinstance(clears, int) else 0,
+        is_first=tries_before == 0,
     )
 
 
@@ -98,6 +101,7 @@ class SubmitOnce:
     :param grace: for how many seconds after its submit a job may be unknown.
     :param log: where to say what was found.
     :param marks: whether to note that the request is about to be sent.
+    :param request: a digest of what is asked for; empty if that is not known.
     """
 
     what: str
@@ -112,6 +116,7 @@ class SubmitOnce:
     grace: float
     log: ReportLog
     marks: bool = True
+    request: str = ""
     _kept: Record | None = None
     """The record as it is, but for a mark."""
 
@@ -136,11 +141,13 @@ class SubmitOnce:
 
     def _resume_job(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Go on from a recorded job."""
+        was_cleared = record.is_before_clear(self.attempt)
         if record.job_id is None:  # an order alone: there was nothing to wait for
-            if record.max_tries == self.attempt.max_tries:
-                return record.submission, None
-            return self._submit(token)
+            return self._submit(self._unused(record, token)) if was_cleared else (record.submission, None)
         seen = self.look(record.job_id)
+        # Without a token a repeat is told by the request alone. A create may well be named after the time.
+        if record.request != self.request and record.request and (was_cleared or not self.takes_token):
+            return self._submit_other(record, seen, token)
         is_good = isinstance(seen, Job) and self.is_good(seen)
         verdict = judge(record, seen, self.attempt, is_good=is_good, now=time.time(), grace=self.grace)
         ago = duration(time.time() - record.submitted_at)
@@ -158,21 +165,43 @@ class SubmitOnce:
             self._say(f"{submitted}, and failed; submitting again")
             return self._submit(None if token is None else next_token(record.token or token, record.job_id))
         self._say(f"{submitted}, before the task was cleared; submitting again")
-        return self._submit(token)
+        return self._submit(self._unused(record, token))
+
+    def _submit_other(
+        self, record: Record, seen: Job | ApiError, token: str | None
+    ) -> tuple[Submission, Job | ApiError | None]:
+        """Submit what is another request than the recorded one, once that one's job has ended.
+
+        :raises EcsApiError: it goes on.
+        """
+        if isinstance(seen, Job) and not seen.status.is_finished and not record.is_given_up:
+            raise EcsApiError(
+                f"{self.what}: ECS job {record.job_id} of an earlier try still runs, and the task's parameters have"
+                " changed since. Nothing is submitted beside it: clear the task when it has ended."
+            )
+        self._say(f"the parameters have changed since ECS job {record.job_id} was submitted; submitting anew")
+        return self._submit(self._unused(record, token))
+
+    @staticmethod
+    def _unused(record: Record, token: str | None) -> str | None:
+        """Give a token that the recorded request was not sent with."""
+        if token is None or token != record.token:
+            return token
+        return next_token(token, record.job_id or record.order_id or "")
 
     def _resume_silence(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Go on from a request that was sent, or was about to be, by a try whose worker died or got no answer."""
-        was_cleared = record.max_tries != self.attempt.max_tries
+        was_cleared = record.is_before_clear(self.attempt)
         if self.takes_token and record.token is not None:
-            self._say("an earlier try sent the request and saw no answer; asking with the same client token")
-            return self._submit_again(record, token if was_cleared else None)
+            self._say("an earlier try may have sent the request; asking with the same client token")
+            return self._submit_again(record, self._unused(record, token) if was_cleared else None)
         if self.may_repeat or was_cleared:
-            self._say("an earlier try sent the request and saw no answer; sending it again")
+            self._say("an earlier try may have sent the request; sending it again")
             return self._submit(token, is_doubtful=not was_cleared)
         raise EcsOutcomeUnknownNoRetry(
-            f"{self.what}: an earlier try sent the request, {duration(time.time() - record.submitted_at)} ago, and its"
-            " worker ended before the answer came. Whether it was carried out is not known, and doing it twice may do"
-            f" harm. Check {self.to_check}. Then clear the task to send it again, or mark it as success;"
+            f"{self.what}: an earlier try may have sent the request, {duration(time.time() - record.submitted_at)} ago:"
+            " its worker ended before the answer came. Whether it was carried out is not known, and doing it twice may"
+            f" do harm. Check {self.to_check}. Then clear the task to send it again, or mark it as success;"
             " resubmit_unknown=True sends it again without asking."
         )
 
@@ -183,9 +212,7 @@ class SubmitOnce:
         :param fresh: after a user's clear, this attempt's own token: what has ended by then is history.
         """
         try:
-            submission, seen = self._submit(
-                record.token, is_doubtful=True, chain=0 if fresh else 1, max_tries=record.max_tries
-            )
+            submission, seen = self._submit(record.token, is_doubtful=True, chain=0 if fresh else 1, mark=record)
         except EcsRejectedError as error:
             if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
                 raise
@@ -195,7 +222,7 @@ class SubmitOnce:
             return submission, seen
         if submission.job_id is not None:
             seen = self.look(submission.job_id)
-            if isinstance(seen, Job) and seen.status.is_finished:
+            if isinstance(seen, Job) and seen.status.is_finished and _began_by(seen, record.submitted_at):
                 self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
                 return self._submit(fresh)
         if self._kept is not None:
@@ -203,17 +230,17 @@ class SubmitOnce:
         return submission, seen
 
     def _submit(
-        self, token: str | None, *, is_doubtful: bool = False, chain: int = 0, max_tries: int | None = None
+        self, token: str | None, *, is_doubtful: bool = False, chain: int = 0, mark: Record | None = None
     ) -> tuple[Submission, Job | ApiError | None]:
         """Send the request.
 
         :param token: the client token.
         :param is_doubtful: whether the request may have been sent before.
         :param chain: how many jobs that the token gives back may be found failed, and be followed by another.
-        :param max_tries: whose request it is, if not this attempt's: until it is known that its job goes on.
+        :param mark: of whose request it is, if not this attempt's: until it is known that its job goes on.
         """
         while True:
-            submission = self._send_once(token, is_doubtful=is_doubtful, max_tries=max_tries)
+            submission = self._send_once(token, is_doubtful=is_doubtful, mark=mark)
             if chain <= 0 or token is None or submission.job_id is None:
                 return submission, None
             seen = self.look(submission.job_id)
@@ -223,9 +250,8 @@ class SubmitOnce:
             self._say(f"ECS job {submission.job_id} of an earlier try failed; submitting again")
             token, is_doubtful, chain = next_token(token, submission.job_id), False, chain - 1
 
-    def _send_once(self, token: str | None, *, is_doubtful: bool, max_tries: int | None) -> Submission:
-        own = self.attempt.max_tries
-        record = Record(self.what, own if max_tries is None else max_tries, time.time(), token)
+    def _send_once(self, token: str | None, *, is_doubtful: bool, mark: Record | None) -> Submission:
+        record = mark or self._owned(Record(self.what, 0, time.time(), token))
         if self.marks:
             self.ledger.write(record)
         try:
@@ -250,9 +276,20 @@ class SubmitOnce:
 
     def _adopt(self, record: Record) -> None:
         """Make a job that was submitted before a user's clear this attempt's own: its retries go on with it."""
-        if record.max_tries != self.attempt.max_tries:
-            self._kept = replace(record, max_tries=self.attempt.max_tries)
+        if record.is_before_clear(self.attempt):
+            self._kept = self._owned(record)
             self._put_back()
+
+    def _owned(self, record: Record) -> Record:
+        """Give the record as one of this attempt."""
+        attempt = self.attempt
+        return replace(
+            record,
+            max_tries=attempt.max_tries,
+            retries=attempt.retries,
+            clears=attempt.clears,
+            request=self.request,
+        )
 
     def _put_back(self) -> None:
         """Write the record as it is, in place of a mark."""
@@ -263,3 +300,14 @@ class SubmitOnce:
 
     def _say(self, what: str, level: int = logging.INFO) -> None:
         self.log.log(level, "%s", f"{self.what}: {what}")
+
+
+def _began_by(job: Job, sent: float) -> bool:
+    """Whether a job was begun by the request that was sent then, rather than by one that was sent just now.
+
+    The times are of two clocks, so the nearer one counts.
+    """
+    if job.begin_time is None:
+        return True
+    began = job.begin_time.timestamp()
+    return abs(began - sent) <= abs(began - time.time())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ def _body_problems(operation: Operation, body: Any, is_open: IsOpen, names: Mapp
         lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_open))
     for path in sorted(lacking):
         name = names.get(re.sub(r"\[.*", "", path))
-        yield f"{name} is missing ({path} in the body)" if name else f"the body lacks {path}"
+        yield f"{name} is missing ({path.split()[0]} in the body)" if name else f"the body lacks {path}"
     dry_run = body.get("dry_run")
     if dry_run is not None and not is_open(dry_run) and not isinstance(dry_run, bool):
         yield f"dry_run in the body is {clean(repr(dry_run), 100)}; expected true or false"
@@ -108,7 +108,7 @@ def _lacking(node: Any, steps: list[str], path: str, is_open: IsOpen) -> Iterato
     if is_open(node):
         return
     if not steps:
-        if node is None or node == "":
+        if node in (None, "", "None"):  # the last is what a template without a value renders to
             yield path
         return
     step, *rest = steps
@@ -131,22 +131,27 @@ def _top(operation: Operation) -> list[str]:
 
 
 def read_ids(name: str, value: Any) -> list[str]:
-    """Read ids that a DAG author gave: a list, one id, or what a template makes of a list.
+    """Read ids that a DAG author gave: a list, one id, what a template makes of a list, the outputs of mapped tasks.
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, each once, in their order; empty for ``None``, and for a template without a value.
-    :raises EcsInvalidRequestError: it is none of these.
+    :return: the ids, each once, in their order.
+    :raises EcsInvalidRequestError: it is none of these, or a template had no value.
     """
-    if value is None:
-        return []
     if isinstance(value, str):
         # A list comes out of a template as text: ['a', 'b'].
-        value = [part.strip(" '\"") for part in value.strip().removeprefix("[").removesuffix("]").split(",")]
-        value = [] if len(value) == 1 and value[0].lower() in RENDERED_NOTHING else [part for part in value if part]
-    if not isinstance(value, list | tuple | set):
+        value = [part.strip(" \t\n'\"[]") for part in value.split(",")]
+        value = [part for part in value if part]
+    if not isinstance(value, Sequence | Set) or isinstance(value, bytes):
         raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
+    found: dict[str, None] = {}
     for part in value:
-        if not isinstance(part, str) or not _ID.fullmatch(part) or part.lower() in RENDERED_NOTHING:
-            raise EcsInvalidRequestError(f"{name} holds {clean(repr(part), 100)}, which is no id.")
-    return list(dict.fromkeys(value))
+        # Mapped tasks that each give a list give a list of lists.
+        is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
+        for one in part if is_list else [part]:
+            if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
+                raise EcsInvalidRequestError(f"{name} holds {one!r}: the template or XCom it comes from had no value.")
+            if not isinstance(one, str) or not _ID.fullmatch(one):
+                raise EcsInvalidRequestError(f"{name} holds {clean(repr(one), 100)}, which is no id.")
+            found[one] = None
+    return list(found)

@@ -10,7 +10,7 @@ from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from airflow_provider_ecsjobs.core.job import SubJob
 
@@ -74,6 +74,28 @@ def surviving_servers(job: Job) -> list[str]:
         return []
     made = [server for part in job.leaves if part.status is JobStatus.SUCCESS for server in part.server_ids]
     return list(dict.fromkeys(made))
+
+
+def existing_servers(job: Job, submitted: Sequence[str]) -> list[str]:
+    """Name the servers that a job is about and that exist, or may exist, for all that is known.
+
+    :param job: a job that ended.
+    :param submitted: the servers that the answer to a create named; empty for any other request.
+    """
+    if not submitted:
+        return surviving_servers(job) if job.status is JobStatus.FAIL else list(job.server_ids)
+    failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
+    return [server for server in submitted if server not in failed]
+
+
+def doubtful_servers(job: Job, servers: Sequence[str]) -> str:
+    """Say of which servers a failed job does not tell whether they exist; empty if it tells of all."""
+    known = set(surviving_servers(job))
+    unknown = [server for server in servers if server not in known]
+    if not unknown:
+        return ""
+    named = join_limited([f"server {server}" for server in unknown], MAX_SERVERS)
+    return f"\n  Not told by the job, so these may exist, too: {named}"
 
 
 def reason_of(part: SubJob) -> str:

@@ -28,6 +28,9 @@ class Attempt:
     :param max_tries: Airflow's limit, the same for all automatic retries; it grows when a user clears the task.
     :param earlier_tries: how many tries there were since the task first ran, or was last cleared.
     :param run_started: when the run started, to the microsecond; tells apart two Airflows with the same DAG.
+    :param retries: how many retries the task has now.
+    :param clears: how often tasks of the run were cleared.
+    :param is_first: whether the task was never tried before, cleared or not.
     """
 
     dag_id: str
@@ -37,6 +40,9 @@ class Attempt:
     max_tries: int = 0
     earlier_tries: int = 0
     run_started: str = ""
+    retries: int = 0
+    clears: int = 0
+    is_first: bool = True
 
     @property
     def token(self) -> str:
@@ -62,6 +68,9 @@ class Record:
     :param order_id: the order, if there is one.
     :param server_ids: the servers that a create makes.
     :param is_given_up: whether the wait for it ended because its order stayed unpaid.
+    :param retries: how many retries the task had then.
+    :param clears: how often tasks of the run had been cleared then.
+    :param request: a digest of what was asked for; empty if that is not known.
     """
 
     operation: str
@@ -72,6 +81,18 @@ class Record:
     order_id: str | None = None
     server_ids: tuple[str, ...] = ()
     is_given_up: bool = False
+    retries: int = 0
+    clears: int = 0
+    request: str = ""
+
+    def is_before_clear(self, attempt: Attempt) -> bool:
+        """Whether a user has cleared the task since.
+
+        ``max_tries`` then is another one; but not if the DAG was given fewer retries meanwhile.
+        """
+        return self.max_tries != attempt.max_tries or (
+            self.retries != attempt.retries and self.clears != attempt.clears
+        )
 
     @property
     def submission(self) -> Submission:
@@ -111,6 +132,9 @@ class Record:
             order_id=_text(stored.get("order_id")),
             server_ids=tuple(server for server in servers if isinstance(server, str)),
             is_given_up=stored.get("is_given_up") is True,
+            retries=_whole(stored.get("retries")),
+            clears=_whole(stored.get("clears")),
+            request=_text(stored.get("request")) or "",
         )
 
 
@@ -139,7 +163,7 @@ def judge(
     :param now: the time, in seconds since the epoch.
     :param grace: for how many seconds after its submit a job may be unknown.
     """
-    was_cleared = record.max_tries != attempt.max_tries
+    was_cleared = record.is_before_clear(attempt)
     if isinstance(seen, ApiError):
         if seen.kind is not ErrorKind.NOT_FOUND or now - record.submitted_at < grace:
             return Verdict.WAIT
@@ -158,6 +182,10 @@ def _seconds(value: Any) -> float | None:
         return float(value) if isinstance(value, int | float) else None
     except OverflowError:
         return None
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _token(value: Any) -> str | None:

@@ -23,7 +23,7 @@ _NEW_SERVER = (
     "server.imageRef",
     "server.flavorRef",
     "server.vpcid",
-    "server.nics",
+    "server.nics[]",
     "server.root_volume.volumetype",
 )
 

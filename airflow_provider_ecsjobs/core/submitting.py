@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.answers import parse_object, read_error
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.identity import Call
 from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.waiting import check_job_id
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.operations import Operation
@@ -146,7 +148,7 @@ def _taken(body: Mapping[str, Any]) -> Submission | None:
     if job_id is None and order_id is None:
         return None
     listed = body.get("serverIds")
-    servers = [_text(server) for server in listed] if isinstance(listed, list) else []
+    servers = [_text(server) for server in listed] if isinstance(listed, list | tuple) else []
     return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
 
 
@@ -169,6 +171,11 @@ def submission_in(value: Any, function: str) -> Submission:
             f"{function}() returned no job: what it returned is {clean(shown, 300)}. Return the job's id, a dict with"
             " 'job_id', or the SDK's answer."
         )
+    if taken.job_id is not None:
+        try:
+            check_job_id(taken.job_id)
+        except EcsInvalidJobIdError as error:
+            raise EcsInvalidRequestError(f"{function}() returned no job: {error}") from None
     return taken
 
 
@@ -203,8 +210,12 @@ def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | 
         return None  # a 404 of a gateway, say, is no proof that they are gone
     servers = list(request.body["servers"])
     named = set(re.findall(r"[A-Za-z0-9_-]+", said))
-    others = [] if len(servers) == 1 else [server for server in servers if server["id"] not in named]
-    return replace(request, body={**request.body, "servers": others}) if len(others) < len(servers) else None
+    others = [server for server in servers if server["id"] not in named]
+    if len(servers) == 1:
+        others = []
+    elif len(others) in (0, len(servers)):
+        return None  # which of those that are named, if any, can't be told
+    return replace(request, body={**request.body, "servers": others})
 
 
 def secrets_in(body: Any) -> set[str]:
@@ -221,6 +232,13 @@ def secrets_in(body: Any) -> set[str]:
         elif isinstance(node, list | tuple):
             stack.extend(node)
     return found
+
+
+def digest(request: SubmitRequest) -> str:
+    """Tell two requests apart without keeping what they hold: the passwords and user data are left out."""
+    told = [request.operation.name, dict(request.parameters), request.body]
+    text = hide(json.dumps(told, sort_keys=True, default=str), secrets_in(request.body))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hide(text: str, secrets: set[str]) -> str:

@@ -35,22 +35,33 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
     # The function sends the request itself: only it knows whether it got that far.
     _marks_submitting = False
 
-    def _once(self, context: Mapping[str, Any]) -> SubmitOnce:
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if inspect.iscoroutinefunction(self.python_callable):
+            raise TypeError(f"@task.ecs_job: {self.python_callable.__name__} is async; a plain function is expected.")
+
+    @property
+    def _takes_token(self) -> bool:
+        return _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
+
+    def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         def call(token: str | None, is_doubtful: bool) -> Submission:
-            offered = {**context, _TOKEN: token}
-            context_merge(offered, self.op_kwargs)  # type: ignore[arg-type] # a Context with one key more
+            offered: Any = {**context, _TOKEN: token} if self._takes_token else dict(context)
+            context_merge(offered, self.op_kwargs)
             kwargs = determine_kwargs(self.python_callable, self.op_args, offered)
             return submission_in(self.python_callable(*self.op_args, **kwargs), self.python_callable.__name__)
 
-        takes_token = _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
         return self._submit_once(
             context,
-            what=f"@task.ecs_job {self.python_callable.__name__}",
-            takes_token=takes_token,
-            may_repeat=True,
+            what="@task.ecs_job",
+            takes_token=self._takes_token,
+            may_repeat=False,
             to_check="what the function has submitted",
             send=call,
         )
+
+    def _is_safe_to_retry(self) -> bool:
+        return self._takes_token or self.resubmit_unknown
 
 
 def ecs_job_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

@@ -172,7 +172,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsOutcomeUnknownError: it is not known whether the API took it.
         :raises EcsApiError: the API could not be asked.
         """
-        found = find_operation(operation)
+        found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
         check_client_token(found, client_token)
         request = SubmitRequest(found, parameters, body, client_token)
@@ -211,7 +211,12 @@ class EcsJobsHook(BaseHook):
         taken = client.run(counted_submit(flow, request.operation.name))
         if isinstance(taken, Submission):
             return taken
-        said = hide(str(taken), secrets_in(request.body))
+        secrets = secrets_in(request.body)
+        # The cloud may have said them again, and the error is kept with the exception.
+        taken = replace(
+            taken, message=hide(taken.message, secrets), details=tuple(hide(text, secrets) for text in taken.details)
+        )
+        said = str(taken)
         name = request.operation.name
         if taken.kind is ErrorKind.UNCERTAIN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +13,9 @@ from airflow_provider_ecsjobs.operators.request import is_template
 from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from airflow_provider_ecsjobs.operators.request import IsOpen
 
 
 class EcsCreateServersOperator(EcsTypedOperator):
@@ -35,7 +38,8 @@ class EcsCreateServersOperator(EcsTypedOperator):
     :param availability_zone: the zone; the system chooses if it is left out (templated).
     :param security_groups: the ids of the security groups (templated).
     :param key_name: the name of the SSH key pair (templated).
-    :param admin_password: the administrator's password, in place of a key pair (templated).
+    :param admin_password: the administrator's password, in place of a key pair (templated). Use a template such as
+        ``{{ conn.servers.password }}``: Airflow keeps literal values readable, with the DAG.
     :param user_data: what cloud-init is given, as plain text: it is encoded here (templated).
     :param public_ip: a dict as the API describes ``publicip`` (templated).
     :param tags: a dict of tags (templated).
@@ -129,23 +133,23 @@ class EcsCreateServersOperator(EcsTypedOperator):
         own = {value for value in (self.admin_password, self.user_data) if isinstance(value, str) and value}
         return super()._secrets() | own
 
-    def _own_body(self) -> dict[str, Any]:
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
         server = given(
             name=self.name,
             flavorRef=self.flavor,
             imageRef=self.image,
             vpcid=self.vpc,
-            nics=objects("subnets", self.subnets, "subnet_id") if self.subnets is not None else None,
+            nics=objects("subnets", self.subnets, "subnet_id", is_open),
             root_volume={"volumetype": self.root_volume} if isinstance(self.root_volume, str) else self.root_volume,
             data_volumes=self.data_volumes,
-            count=_count(self.count),
+            count=_count(self.count, is_open),
             availability_zone=self.availability_zone,
-            security_groups=objects("security_groups", self.security_groups, "id") or None,
+            security_groups=objects("security_groups", self.security_groups, "id", is_open),
             key_name=self.key_name,
             adminPass=self.admin_password,
-            user_data=_encoded(self.user_data),
+            user_data=_encoded(self.user_data, is_open),
             publicip=self.public_ip,
-            server_tags=_tags(self.tags),
+            server_tags=_tags(self.tags, is_open),
             extendparam=self._charging(),
         )
         return {"server": server}
@@ -169,26 +173,28 @@ class EcsCreateServersOperator(EcsTypedOperator):
         }
 
 
-def _count(value: Any) -> Any:
+def _count(value: Any, is_open: IsOpen) -> Any:
     """Read a count, which a template gives as text."""
-    if isinstance(value, bool) or is_template(value):
+    if is_open(value):
         return value
-    try:
-        count = int(value)
-    except (TypeError, ValueError):
-        count = 0
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    count = int(value) if is_number or (isinstance(value, str) and value.strip().isdecimal()) else 0
     if not 1 <= count <= 500:
         raise EcsInvalidRequestError(f"count is {clean(repr(value), 100)}; expected 1 to 500.")
     return count
 
 
-def _encoded(user_data: str | None) -> str | None:
-    if user_data is None or is_template(user_data):
+def _encoded(user_data: Any, is_open: IsOpen) -> Any:
+    if user_data is None or is_open(user_data):
         return user_data
+    if not isinstance(user_data, str):
+        raise EcsInvalidRequestError(f"user_data is of type {type(user_data).__name__}; expected a text.")
     return base64.b64encode(user_data.encode()).decode()
 
 
-def _tags(tags: Any) -> Any:
-    if tags is None or is_template(tags):
+def _tags(tags: Any, is_open: IsOpen) -> Any:
+    if tags is None or is_open(tags):
         return tags
+    if not isinstance(tags, Mapping):
+        raise EcsInvalidRequestError(f"tags is of type {type(tags).__name__}; expected a dict.")
     return [{"key": key, "value": value} for key, value in tags.items()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,18 +12,32 @@ from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_ecsjobs.core.checking import check_request, find_operation
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, secrets_in
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
+from airflow_provider_ecsjobs.submits import attempt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ecsjobs.core.submitting import Submission
     from airflow_provider_ecsjobs.submits import SubmitOnce
+
+    IsOpen = Callable[[Any], bool]
+
+
+def is_template(value: Any) -> bool:
+    """Whether a value is known only when the task runs: it holds Jinja, or is the output of another task."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    return not isinstance(value, dict | list | tuple | set | int | float | None)
+
+
+def nothing_is_open(value: Any) -> bool:
+    """Whether a value of a task that runs is known only later: none is, whatever it looks like."""
+    return False
 
 
 class EcsRequestOperator(EcsSubmittingOperator):
@@ -48,6 +64,12 @@ class EcsRequestOperator(EcsSubmittingOperator):
         super().render_template_fields(context, jinja_env)
         self._mask_secrets()
 
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        # This is how Airflow renders a mapped task.
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        if parent is self:
+            self._mask_secrets()
+
     def _operation(self) -> str:
         """Give the name of the operation, or its template."""
         raise NotImplementedError
@@ -56,31 +78,39 @@ class EcsRequestOperator(EcsSubmittingOperator):
         """Give the parameters in the path and the query."""
         return {}
 
-    def _request_body(self) -> Any:
-        """Give the body, as far as it is known."""
+    def _request_body(self, is_open: IsOpen) -> Any:
+        """Give the body, as far as it is known.
+
+        :param is_open: tells which values are not known yet.
+        """
         return self.body
 
-    def _check(self, *, is_open: Callable[[Any], bool] = lambda value: False) -> None:
+    def _check(self, *, is_open: IsOpen) -> None:
         """Check the request, as far as it is known.
 
         :raises EcsInvalidRequestError: it is wrong.
         """
-        self._mask_secrets()
+        self._mask_secrets(is_open)
         name = self._operation()
         if is_open(name):
             return
-        operation, body = find_operation(name), self._request_body()
+        operation, body = find_operation(name), self._request_body(is_open)
         if self.is_dry_run and not operation.has_dry_run:
             raise EcsInvalidRequestError(f"dry_run is given, but the API has none for {operation.name}.")
         check_request(operation, self._parameters(), body, is_open=is_open, names=self._names)
 
     def _secrets(self) -> set[str]:
         """Give the passwords and user data that are to be sent."""
-        return secrets_in(self.body)
+        if not isinstance(self.body, str):
+            return secrets_in(self.body)
+        try:
+            return secrets_in(json.loads(self.body))
+        except ValueError:
+            return {self.body}  # which part of it is secret can't be told
 
-    def _mask_secrets(self) -> None:
+    def _mask_secrets(self, is_open: IsOpen = nothing_is_open) -> None:
         for secret in self._secrets():
-            if not is_template(secret):
+            if not is_open(secret):
                 mask_secret(secret)
 
     def _request(self) -> SubmitRequest:
@@ -89,10 +119,9 @@ class EcsRequestOperator(EcsSubmittingOperator):
         :raises EcsInvalidRequest: it is wrong.
         """
         try:
-            if isinstance(self.body, str):
-                self.body = _parsed(self.body)
-            self._check()
-            body = self._request_body()
+            self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
+            self._check(is_open=nothing_is_open)
+            body = self._request_body(nothing_is_open)
             request = SubmitRequest(
                 find_operation(self._operation()),
                 self._parameters(),
@@ -103,40 +132,60 @@ class EcsRequestOperator(EcsSubmittingOperator):
             raise EcsInvalidRequest(str(error)) from None
         return request
 
-    def _once(self, context: Mapping[str, Any]) -> SubmitOnce:
+    def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         request = self._request()
         operation = request.operation
+        # What is wrong with the connection is found before it is noted that the request may have been sent.
+        _ = self.hook.settings
+        seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
+        is_first = attempt_of(context, 0).is_first
         return self._submit_once(
             context,
             what=operation.name,
             takes_token=operation.takes_client_token and not request.is_dry_run,
             may_repeat=operation.is_repeatable or request.is_dry_run,
             to_check=operation.to_check,
-            send=partial(self._send, request),
+            send=partial(
+                self._send,
+                request,
+                time.time() + seconds if deadline is None else min(time.time() + seconds, deadline),
+                # An earlier try may have deleted some of the servers.
+                self._missing_ok or not is_first,
+            ),
+            request=digest(request),
         )
 
-    def _send(self, request: SubmitRequest, token: str | None, is_doubtful: bool) -> Submission:
+    def _is_safe_to_retry(self) -> bool:
+        operation = find_operation(self._operation())
+        return operation.takes_client_token or operation.is_repeatable or self.resubmit_unknown
+
+    def _send(
+        self, request: SubmitRequest, give_up_at: float, missing_ok: bool, token: str | None, is_doubtful: bool
+    ) -> Submission:
         return self.hook.send(
             request.with_token(token),
-            timeout=min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout),
+            timeout=max(give_up_at - time.time(), 0.0),
             may_repeat=self.resubmit_unknown,
-            missing_ok=self._missing_ok,
+            missing_ok=missing_ok,
             is_doubtful=is_doubtful,
         )
 
 
-def is_template(value: Any) -> bool:
-    """Whether a value is known only when the task runs: it holds Jinja, or is the output of another task."""
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value
-    return not isinstance(value, dict | list | tuple | int | float | None)
+def _plain(value: Any) -> Any:
+    """Make plain JSON of what rendering gives: Airflow hands out the outputs of mapped tasks as lazy sequences."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
+        # Without its text: it may hold a password.
         raise EcsInvalidRequestError(
-            f"body rendered to a text that is no JSON object: {clean(text[:40])}... Pass the task's output itself"
-            " (body=task.output), use '| tojson', or set render_template_as_native_obj on the DAG."
+            "body rendered to a text that is no JSON object. Pass the task's output itself (body=task.output), use"
+            " '| tojson', or set render_template_as_native_obj on the DAG."
         ) from None

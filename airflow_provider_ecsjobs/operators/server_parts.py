@@ -11,6 +11,8 @@ from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, ob
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_provider_ecsjobs.operators.request import IsOpen
+
 
 class _ServerOperator(EcsTypedOperator):
     """An operator for one server."""
@@ -57,7 +59,7 @@ class EcsAttachVolumeOperator(_ServerOperator):
         self.device = device
         self._check(is_open=is_template)
 
-    def _own_body(self) -> dict[str, Any]:
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
         return {"volumeAttachment": given(volumeId=self.volume_id, device=self.device)}
 
 
@@ -152,7 +154,7 @@ class EcsChangeOsOperator(_SystemOperator):
     def _operation(self) -> str:
         return f"change_server_os_with{'' if self.cloud_init else 'out'}_cloud_init"
 
-    def _own_body(self) -> dict[str, Any]:
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
         return {"os-change": {**self._system(), **given(imageid=self.image)}}
 
 
@@ -182,7 +184,7 @@ class EcsReinstallOsOperator(_SystemOperator):
     def _operation(self) -> str:
         return f"reinstall_server_with{'' if self.cloud_init else 'out'}_cloud_init"
 
-    def _own_body(self) -> dict[str, Any]:
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
         return {"os-reinstall": self._system()}
 
 
@@ -214,8 +216,8 @@ class EcsAddNicsOperator(_ServerOperator):
         self.subnets = subnets
         self._check(is_open=is_template)
 
-    def _own_body(self) -> dict[str, Any]:
-        return {} if self.subnets is None else {"nics": objects("subnets", self.subnets, "subnet_id")}
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+        return given(nics=objects("subnets", self.subnets, "subnet_id", is_open))
 
 
 class EcsDeleteNicsOperator(_ServerOperator):
@@ -242,5 +244,5 @@ class EcsDeleteNicsOperator(_ServerOperator):
         self.nic_ids = nic_ids
         self._check(is_open=is_template)
 
-    def _own_body(self) -> dict[str, Any]:
-        return {} if self.nic_ids is None else {"nics": objects("nic_ids", self.nic_ids, "id")}
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+        return given(nics=objects("nic_ids", self.nic_ids, "id", is_open))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_ecsjobs.core.checking import read_ids
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.operators.create_servers import EcsCreateServersOperator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_ecsjobs.operators.request import IsOpen
 
 __all__ = [
     "EcsAddNicsOperator",
@@ -51,8 +54,8 @@ class _ServersOperator(EcsTypedOperator):
         super().__init__(**kwargs)
         self.server_ids = server_ids
 
-    def _servers(self) -> dict[str, Any]:
-        return {} if self.server_ids is None else {"servers": objects("server_ids", self.server_ids, "id")}
+    def _servers(self, is_open: IsOpen) -> dict[str, Any]:
+        return given(servers=objects("server_ids", self.server_ids, "id", is_open))
 
 
 class _PowerOperator(_ServersOperator):
@@ -68,8 +71,8 @@ class _PowerOperator(_ServersOperator):
         self.mode = mode
         self._check(is_open=is_template)
 
-    def _own_body(self) -> dict[str, Any]:
-        return {self._key: {**self._servers(), "type": self.mode}}
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+        return {self._key: {**self._servers(is_open), "type": self.mode}}
 
 
 class EcsDeleteServersOperator(_ServersOperator):
@@ -103,7 +106,7 @@ class EcsDeleteServersOperator(_ServersOperator):
         self.delete_public_ip = delete_public_ip
         self.delete_volumes = delete_volumes
         self._missing_ok = missing_ok
-        if self.server_ids != []:
+        if self.server_ids not in ([], ()):
             self._check(is_open=is_template)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -111,13 +114,13 @@ class EcsDeleteServersOperator(_ServersOperator):
 
         :raises AirflowSkipException: there are none.
         """
-        if self.body is None and self.server_ids is not None and not self._servers()["servers"]:
+        if self.body is None and _is_empty(self.server_ids):
             raise AirflowSkipException("There are no servers to delete: server_ids is empty.")
         return super().execute(context)
 
-    def _own_body(self) -> dict[str, Any]:
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
         return {
-            **self._servers(),
+            **self._servers(is_open),
             "delete_publicip": self.delete_public_ip,
             "delete_volume": self.delete_volumes,
         }
@@ -141,8 +144,8 @@ class EcsStartServersOperator(_ServersOperator):
         super().__init__(server_ids=server_ids, **kwargs)
         self._check(is_open=is_template)
 
-    def _own_body(self) -> dict[str, Any]:
-        return {"os-start": self._servers()}
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+        return {"os-start": self._servers(is_open)}
 
 
 class EcsStopServersOperator(_PowerOperator):
@@ -222,6 +225,14 @@ class EcsResizeServerOperator(EcsTypedOperator):
     def _parameters(self) -> dict[str, Any]:
         return {"server_id": self.server_id}
 
-    def _own_body(self) -> dict[str, Any]:
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
         pay = {"isAutoPay": "true"} if self.auto_pay else None
         return {"resize": given(flavorRef=self.flavor, mode=self.mode, extendparam=pay)}
+
+
+def _is_empty(server_ids: Any) -> bool:
+    """Whether there are no ids: not so where a template had no value, which is a mistake."""
+    try:
+        return server_ids is not None and not read_ids("server_ids", server_ids)
+    except EcsInvalidRequestError:
+        return False  # said when the request is checked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import (
@@ -10,14 +12,21 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsRejectedError,
     EcsUnauthorizedError,
 )
-from airflow_provider_ecsjobs.core.failure import explain_failure, surviving_servers
+from airflow_provider_ecsjobs.core.failure import (
+    doubtful_servers,
+    existing_servers,
+    explain_failure,
+    surviving_servers,
+)
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.waiting import Outcome
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequest,
+    EcsJobFailed,
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
     EcsUnauthorizedNoRetry,
+    EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
@@ -25,7 +34,7 @@ from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
 from airflow_provider_ecsjobs.waits import read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -81,6 +90,8 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         try:
             self._leave_console_link(context)
             submission, seen = self._submit(context, policy)
+            # The time that the cloud took to take it is none that the job was unknown for.
+            policy = replace(policy, started=time.time())
             self._push(context, submission)
             job_id = self._job_id = submission.job_id
             if job_id is None:
@@ -108,12 +119,27 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         if self._job_id is not None:
             self._log_on_kill(self._job_id)
 
-    def _once(self, context: Mapping[str, Any]) -> SubmitOnce:
-        """Say what is to be submitted, and how."""
+    def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
+        """Say what is to be submitted, and how.
+
+        :param deadline: until when, in seconds since the epoch.
+        """
+        raise NotImplementedError
+
+    def _is_safe_to_retry(self) -> bool:
+        """Whether a retry that knows nothing of this try does no harm."""
         raise NotImplementedError
 
     def _submit_once(
-        self, context: Mapping[str, Any], *, what: str, takes_token: bool, may_repeat: bool, to_check: str, send: Any
+        self,
+        context: Mapping[str, Any],
+        *,
+        what: str,
+        takes_token: bool,
+        may_repeat: bool,
+        to_check: str,
+        send: Callable[[str | None, bool], Submission],
+        request: str = "",
     ) -> SubmitOnce:
         return SubmitOnce(
             what=what,
@@ -128,12 +154,15 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             grace=self.not_found_grace,
             log=self.log,
             marks=self._marks_submitting,
+            request=request,
         )
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
-        once = self._once(context)
+        once = self._once(context, policy.deadline)
         try:
             return once.run()
+        except EcsOutcomeUnknownNoRetry:
+            raise
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequest(str(error)) from None
         except EcsUnauthorizedError as error:
@@ -144,8 +173,8 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             if once.takes_token or once.may_repeat:
                 raise  # a retry sends it again, which is safe
             raise EcsOutcomeUnknownNoRetry(
-                f"{error} Sending it again could do it twice, so it is not retried. Then clear the task to send it"
-                " again, or mark it as success; resubmit_unknown=True sends it again without asking.",
+                f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"
+                " it again, or mark it as success. resubmit_unknown=True sends it again without asking.",
                 error.error,
             ) from None
 
@@ -176,26 +205,43 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
         if end.outcome is not Outcome.FINISHED or job is None:
-            return self._result(end)
+            return self._fail_unfinished(context, end)
         submitted = _pulled(context, "server_ids") or []
-        exist = surviving_servers(job) if job.status is JobStatus.FAIL else list(job.server_ids)
-        servers = [server for server in submitted if server in set(exist)] or exist
+        servers = existing_servers(job, submitted)
         if len(servers) == 1:
             self._leave_console_link(context, servers)
-        if job.status is JobStatus.FAIL:
-            self._narrow(context, submitted, servers)
-            if not self._is_good(job):
-                return self._result(end)
-            self._log_beside_failure(job)
-            self.log.warning("%s\nThe servers that exist are kept (on_partial_failure='keep').", explain_failure(job))
-            return {**job.result(), "server_ids": servers}
-        return {**self._result(end), "server_ids": servers}
-
-    def _narrow(self, context: Mapping[str, Any], submitted: list[str], servers: list[str]) -> None:
-        """Leave in the XCom only the servers that exist: what comes to clean up can't delete the others."""
         ti = context.get("ti")
-        if ti is not None and submitted and submitted != servers:
+        if ti is not None and submitted != servers:
+            # What comes to clean up can't delete servers that were never made.
             ti.xcom_push(key="server_ids", value=servers)
+        if job.status is not JobStatus.FAIL:
+            return {**self._result(end), "server_ids": servers}
+        doubt = doubtful_servers(job, servers)
+        if self._is_good(job):
+            self._log_beside_failure(job)
+            self.log.warning("%s%s\nThe task goes on with the servers that exist.", explain_failure(job), doubt)
+            return {**job.result(), "server_ids": servers}
+        try:
+            return self._result(end)
+        except EcsJobFailed as error:
+            raise type(error)(f"{error}{doubt}", job) from None
+
+    def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
+        """Fail with the reason why the end of the job was not seen."""
+        submitted = _pulled(context, "server_ids")
+        if end.outcome is Outcome.NOT_FOUND:
+            servers = f" (servers {', '.join(submitted)})" if submitted else ""
+            end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
+        try:
+            return self._result(end)
+        except EcsUnreachableError as error:
+            if Ledger(context.get("task_state_store")).is_kept or self._is_safe_to_retry():
+                raise
+            raise EcsOutcomeUnknownNoRetry(
+                f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again:"
+                " there is none. Check, then clear the task, or mark it as success.",
+                error.error,
+            ) from None
 
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Note that the order stayed unpaid: when a user clears the task, it orders anew."""

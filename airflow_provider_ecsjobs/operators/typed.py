@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.core.checking import read_ids
-from airflow_provider_ecsjobs.operators.request import EcsRequestOperator, is_template
+from airflow_provider_ecsjobs.operators.request import EcsRequestOperator
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.operators.request import IsOpen
 
 
 class EcsTypedOperator(EcsRequestOperator):
@@ -17,14 +20,17 @@ class EcsTypedOperator(EcsRequestOperator):
     def _operation(self) -> str:
         return self._request_name
 
-    def _own_body(self) -> dict[str, Any]:
-        """Make the body that the parameters stand for."""
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+        """Make the body that the parameters stand for.
+
+        :param is_open: tells which values are not known yet; they are put in as they are.
+        """
         return {}
 
-    def _request_body(self) -> Any:
-        if is_template(self.body) or (self.body is not None and not isinstance(self.body, Mapping)):
+    def _request_body(self, is_open: IsOpen) -> Any:
+        if is_open(self.body) or (self.body is not None and not isinstance(self.body, Mapping)):
             return self.body
-        return merged(self._own_body(), self.body or {}) or None
+        return merged(self._own_body(is_open), self.body or {}) or None
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,17 +48,16 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def ids(name: str, value: Any) -> Any:
-    """Give a list of ids, or what is no list yet: a template, or a list with templates in it."""
-    is_partly_open = isinstance(value, list | tuple) and any(is_template(item) for item in value)
-    return value if is_template(value) or is_partly_open else read_ids(name, value)
+def objects(name: str, value: Any, key: str, is_open: IsOpen) -> Any:
+    """Make the list of objects that the API wants of a list of ids.
 
-
-def objects(name: str, value: Any, key: str) -> Any:
-    """Make the list of objects that the API wants of a list of ids; an item that is an object stays as it is."""
-    if is_template(value):
+    :param name: the parameter, for messages.
+    :param value: the ids; an item that is an object stays as it is.
+    :param key: what the id is called in the object.
+    :param is_open: tells what is not known yet, and stays as it is.
+    """
+    if value is None or is_open(value):
         return value
-    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) or is_open(item) for item in value):
         return [item if isinstance(item, Mapping) else {key: item} for item in value]
-    listed = ids(name, value)
-    return [{key: item} for item in listed]
+    return [{key: item} for item in read_ids(name, value)]

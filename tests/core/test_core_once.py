@@ -71,7 +71,7 @@ class TestToken:
     def test_every_field_but_the_number_of_tries_is_covered_above(self) -> None:
         assert {field.name for field in fields(Attempt)} == {
             *("dag_id", "run_id", "task_id", "map_index", "max_tries", "run_started"),
-            "earlier_tries",
+            *("earlier_tries", "retries", "clears", "is_first"),
         }
 
 
@@ -123,7 +123,7 @@ class TestRecord:
     def test_holds_ids_and_no_body(self) -> None:
         assert set(RECORD.to_dict()) == {
             *("operation", "max_tries", "submitted_at", "token", "job_id", "order_id", "server_ids", "is_given_up"),
-            "version",
+            *("retries", "clears", "request", "version"),
         }
 
     @pytest.mark.parametrize(

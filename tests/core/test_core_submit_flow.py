@@ -226,8 +226,8 @@ class TestDeletingWhatIsGone:
         assert (run.error.kind, len(run.sent)) == (ErrorKind.NOT_FOUND, 1)
 
     def test_after_a_lost_answer_they_are_gone_by_our_own_hand(self) -> None:
-        run = Submit(deletion("a1", "b2"), LOST, missing("a1 and b2"))
-        assert (run.result, len(run.sent)) == (Submission(None), 2)
+        run = Submit(deletion("a1", "b2"), LOST, missing("a1"), missing("b2"))
+        assert (run.result, len(run.sent)) == (Submission(None), 3)
         assert Submit(deletion("a1"), missing("a1"), is_doubtful=True).result == Submission(None)
 
     def test_the_others_are_retried_like_the_first(self) -> None:

@@ -66,7 +66,10 @@ class TestAttempt:
         ti = SimpleNamespace(
             dag_id="d", run_id="r", task_id="t", map_index=None, try_number=try_number, max_tries=max_tries
         )
-        assert attempt_of({"ti": ti}, retries) == Attempt("d", "r", "t", -1, max_tries or 0, earlier, "")
+        found = attempt_of({"ti": ti}, retries)
+        assert found == Attempt(
+            "d", "r", "t", -1, max_tries or 0, earlier, "", retries=retries, is_first=(try_number or 1) <= 1
+        )
 
     @pytest.mark.parametrize(("map_index", "read"), [(None, -1), (-1, -1), (0, 0), (7, 7), ("3", 3)])
     @pytest.mark.parametrize(
@@ -80,7 +83,7 @@ class TestAttempt:
     )
     def test_names_the_mapped_task_and_the_run(self, map_index: Any, read: int, run: Any, started: str) -> None:
         ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index, try_number=1, max_tries=2)
-        assert attempt_of({"ti": ti, "dag_run": run}, 2) == Attempt("d", "r", "t", read, 2, 0, started)
+        assert attempt_of({"ti": ti, "dag_run": run}, 2) == Attempt("d", "r", "t", read, 2, 0, started, retries=2)
 
     def test_outside_airflow_each_is_the_only_one(self) -> None:
         first, second = attempt_of({}, 3), attempt_of({"ti": None}, 3)

@@ -25,7 +25,9 @@ class TestFirstTry:
         w = World(kept=kept)
         assert w.run() == (Submission("job-1", None, ("server-of-job-1",)), None)
         assert (w.sends, w.looks) == ([(w.attempt.token, False)], [])
-        expected = Record("create_servers", RETRIES, w.now, w.attempt.token, "job-1", None, ("server-of-job-1",))
+        expected = Record(
+            "create_servers", RETRIES, w.now, w.attempt.token, "job-1", None, ("server-of-job-1",), retries=RETRIES
+        )
         assert w.record == (expected if kept else None)
 
     def test_without_token_support_sends_none(self) -> None:
@@ -36,7 +38,7 @@ class TestFirstTry:
     def test_says_so_in_the_store_before_it_sends(self) -> None:
         w = World()
         w.dies("before send")
-        assert w.record == Record("create_servers", RETRIES, w.now, w.attempt.token)
+        assert w.record == Record("create_servers", RETRIES, w.now, w.attempt.token, retries=RETRIES)
 
     def test_a_store_that_takes_no_mark_keeps_it_from_being_sent(self) -> None:
         w = World()

@@ -234,7 +234,7 @@ def test_a_body_that_rendered_to_json_is_taken(connected: Emulator) -> None:
     assert connected.servers == {}
 
 
-@pytest.mark.parametrize("rendered", [[], "[]", "None", ""])
+@pytest.mark.parametrize("rendered", [[], (), "[]", ""])
 def test_a_delete_of_nothing_is_skipped(rendered: Any, connected: Emulator) -> None:
     task = servers.EcsDeleteServersOperator(task_id="task", server_ids=TEMPLATE)
     task.server_ids = rendered
