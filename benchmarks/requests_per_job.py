@@ -46,8 +46,8 @@ def run(size: str) -> Section:
     ours, fixed = two_hours["ours"], two_hours["10 s"]
     note = (
         f"Requests on average; how late the end is seen, on average and at most. {SIZES[size]} jobs of each length,"
-        f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look included;"
-        " a fixed interval asks at once, and then every so many seconds to the second."
+        f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look"
+        " included; a fixed interval asks at once, and then every so many seconds to the second."
     )
     return Section(
         NAME,

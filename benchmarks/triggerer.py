@@ -51,6 +51,25 @@ class SleepingTrigger(BaseTrigger):
         yield TriggerEvent(True)
 
 
+class _Pauses:
+    """Times the pauses that Python's garbage collector makes, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.longest = self._began = 0.0
+        gc.callbacks.append(self._note)
+
+    def _note(self, phase: str, _: dict[str, int]) -> None:
+        now = time.perf_counter()
+        if phase == "start":
+            self._began = now
+        else:
+            self.longest = max(self.longest, (now - self._began) * 1000)
+
+    def stop(self) -> None:
+        """Time no more of them."""
+        gc.callbacks.remove(self._note)
+
+
 class WatchedRunner(TriggerRunner):
     """The runner, with one more task in its event loop, which stops it in the end."""
 
@@ -69,10 +88,12 @@ class WatchedRunner(TriggerRunner):
         process, count = psutil.Process(), _task["count"]
         gc.collect()
         before = process.memory_info().rss
+        pauses = _Pauses()
         starting = await self._lags(lambda _: len(self.triggers) >= count, _task["limit"])
         began, cpu = time.monotonic(), time.process_time()
         then = await self._lags(lambda passed: passed >= _task["hold"], _task["hold"])
         cpu = (time.process_time() - cpu) / (time.monotonic() - began)
+        pauses.stop()
         still_there = sum(not details["task"].done() for details in self.triggers.values())
         gc.collect()
         grown = process.memory_info().rss - before
@@ -82,6 +103,7 @@ class WatchedRunner(TriggerRunner):
             "lag_starting": _quantiles(starting),
             "lag_then": _quantiles(then),
             "cpu": cpu,
+            "longest_gc": pauses.longest,
             "still_there": still_there,
         }
 
