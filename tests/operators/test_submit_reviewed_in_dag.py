@@ -119,10 +119,8 @@ def test_passwords_are_masked_wherever_they_are_rendered(connected: Emulator) ->
 
 
 def test_an_async_function_is_refused_when_the_dag_is_parsed() -> None:
+    async def submit() -> str:
+        return "x"
+
     with DAG("async", start_date=START, schedule=None), pytest.raises(TypeError, match="submit is async"):
-
-        @task.ecs_job
-        async def submit() -> str:
-            return "x"
-
-        submit()
+        task.ecs_job(submit)()
