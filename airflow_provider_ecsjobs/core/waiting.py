@@ -172,6 +172,7 @@ class Wait:
     seen: tuple[str, int] | None = None
     _sub_jobs_total: int = 0
     _is_in_step: bool = True
+    _due: float | None = None
     _odd: tuple[str, ...] = ()
     _last_error: ApiError | None = None
     _failing_since: float | None = None
@@ -224,12 +225,16 @@ class Wait:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
         if policy.deadline is not None:
             seconds = min(seconds, policy.deadline - now)
-        return max(seconds, SHORTEST_PAUSE)
+        seconds = max(seconds, SHORTEST_PAUSE)
+        self._due = now + seconds
+        return seconds
 
     def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
-        self._is_in_step = self._last_error is not None and self._last_error.is_passing
-        if self._is_in_step:
+        failed_before = self._last_error is not None and self._last_error.is_passing
+        if failed_before:
             self._report(logging.INFO, f"ECS job {self.job_id}: the API answers again")
+        # Others were kept waiting by the same trouble, and are answered at the same time.
+        self._is_in_step = failed_before or self._is_late(now)
         self._sub_jobs_total = job.sub_jobs_total
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         waited = max(now - self.policy.started, 0.0)
@@ -251,6 +256,11 @@ class Wait:
             return self._saw_unpaid(job, now)
         self.pending_since = None
         return None
+
+    def _is_late(self, now: float) -> bool:
+        """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""
+        plain = _plain_gap(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
+        return self._due is not None and now - self._due > JITTER * plain
 
     def _saw_unpaid(self, job: Job, now: float) -> WaitEnd | None:
         order = clean(job.entities.get("order_id") or job.raw.get("order_id"), 200)

@@ -14,6 +14,7 @@ from airflow_provider_ecsjobs.core.waiting import (
     FIRST_BACKOFF,
     backoff,
     check_job_id,
+    first_gap,
     gap,
 )
 
@@ -48,6 +49,31 @@ class TestGap:
     @given(st.floats(0, 0.999999), st.floats(0, 1e5), st.floats(0, 1e5))
     def test_it_never_shrinks_as_the_wait_goes_on(self, spread: float, one: float, other: float) -> None:
         assert gap(min(one, other), 10, 60, spread) <= gap(max(one, other), 10, 60, spread)
+
+
+class TestFirstGap:
+    @pytest.mark.parametrize(
+        ("waited", "least", "most"), [(0, 1, 10), (99, 1, 10), (300, 3, 30), (7200, 6, 60), (1e6, 6, 60)]
+    )
+    def test_it_lies_anywhere_in_the_gap_but_for_its_very_beginning(
+        self, waited: float, least: float, most: float
+    ) -> None:
+        assert first_gap(waited, 10, 60, 0) == pytest.approx(least)
+        assert first_gap(waited, 10, 60, 0.5) == pytest.approx((least + most) / 2)
+        assert first_gap(waited, 10, 60, 0.999999) == pytest.approx(most, rel=1e-5)
+
+    @pytest.mark.parametrize(("shortest", "least"), [(5, 1), (1.5, 1), (1, 0.9), (0.05, 0.045)])
+    def test_a_short_gap_leaves_less_room(self, shortest: float, least: float) -> None:
+        assert first_gap(0, shortest, 60, 0) == pytest.approx(least)
+
+    @given(
+        waited=st.floats(-100, 1e6), shortest=st.floats(0.1, 600), more=st.floats(0, 600), spread=st.floats(0, 0.999999)
+    )
+    def test_an_end_is_seen_no_later_than_with_the_plain_gap(
+        self, waited: float, shortest: float, more: float, spread: float
+    ) -> None:
+        pause = first_gap(waited, shortest, shortest + more, spread)
+        assert 0 < pause <= gap(waited, shortest, shortest + more, 0.5) * 1.000001
 
 
 def polls(duration: float, shortest: float, longest: float, spread: float = 0.5) -> tuple[int, float]:

@@ -280,6 +280,13 @@ class TestPauseAfterTrouble:
         waiting.at(502, seen())
         assert waiting.pause(502) == pytest.approx(50.2)
 
+    @pytest.mark.parametrize(("asked", "least", "most"), [(1, 2, 11), (20, 20, 30), (500, 500, 550)])
+    def test_retry_after_is_spread_over_a_poll_interval_at_least(self, asked: float, least: float, most: float) -> None:
+        waiting = Waiting()
+        waiting.at(0, replace(SLOW_DOWN, retry_after=asked))
+        assert waiting.pause(0, 0) == pytest.approx(max(least / 2, asked))
+        assert waiting.pause(0, 0.999999) == pytest.approx(most, rel=1e-5)
+
 
 class TestReports:
     def test_each_change_is_one_line_and_nothing_else_is(self) -> None:

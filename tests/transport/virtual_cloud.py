@@ -1,0 +1,93 @@
+"""A client of the jobs API whose requests a gateway in memory answers, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import random
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.identity import Login
+from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.waiting import Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.transport.aio import AsyncClient
+from airflow_provider_ecsjobs.transport.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START = 1_800_000_000.0
+LOGIN = Login("conn", "aksk", "http://ecs.example.com", project_id="p", credentials=Credentials("AK", "SK"))
+LIMITED = {"error_code": "APIGW.0308", "error_msg": "policy user over ratelimit,limit:200,time:5 minute"}
+BUSY = {"error": {"code": "Common.1503", "message": "slow down"}}
+
+
+class Gateway:
+    """Takes so many requests in each window of time; a window begins with its first request.
+
+    :param requests: how many, ``None`` for any number.
+    :param seconds: in which time.
+    :param refusal: makes the answer to one too many from the seconds that are left of the window.
+    """
+
+    def __init__(
+        self,
+        requests: int | None = None,
+        seconds: float = 300.0,
+        refusal: Callable[[float], Answer] = lambda left: Answer(429, {}, json.dumps(LIMITED).encode()),
+    ) -> None:
+        self.requests, self.seconds, self.refusal = requests, seconds, refusal
+        self.ends, self.left = -math.inf, 0
+        self.jobs: dict[str, float] = {}
+        self.seen: list[tuple[float, str, int]] = []
+        self.is_down = False
+
+    def answer(self, path: str) -> Answer | Trouble:
+        now = asyncio.get_running_loop().time()
+        if self.is_down:
+            self.seen.append((now, path, 0))
+            return Trouble("no answer from ecs.example.com: the connection was refused")
+        if now >= self.ends:
+            self.ends, self.left = now + self.seconds, self.requests or 0
+        self.left -= 1
+        if self.requests is not None and self.left < 0:
+            answer = self.refusal(self.ends - now)
+        else:
+            job_id = path.rpartition("/")[2]
+            status = "SUCCESS" if now >= self.jobs[job_id] else "RUNNING"
+            answer = Answer(200, {}, json.dumps({"job_id": job_id, "status": status}).encode())
+        self.seen.append((now, path, answer.status))
+        return answer
+
+    def throttled(self, since: float = 0.0) -> float:
+        """The share of throttled requests among those from then on."""
+        later = [status for time, _, status in self.seen if time >= since]
+        return sum(status != 200 for status in later) / len(later)
+
+
+class Client(AsyncClient):
+    """A client with no sockets."""
+
+    def __init__(self, gateway: Gateway, *, rate: float = 20.0, latency: float = 0.05, seed: int = 1) -> None:
+        super().__init__(Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change)
+        self.ambient = Ambient(lambda: START + asyncio.get_running_loop().time(), random.Random(seed).random)
+        self.gateway, self.latency = gateway, latency
+
+    @staticmethod
+    async def _no_change() -> None:
+        return None
+
+    async def _send(self, request: Request) -> Answer | Trouble:
+        answer = self.gateway.answer(request.url)
+        await asyncio.sleep(self.latency)
+        return answer
+
+    async def wait(self, job_id: str, **policy: Any) -> WaitEnd:
+        wait = Wait(job_id, WaitPolicy(**{"started": self.ambient.clock(), **policy}))
+        flow = flows.wait_for_job(self.access, wait, self.ambient, look_first=False)
+        return await self.run(flow, logging.getLogger("virtual"))
