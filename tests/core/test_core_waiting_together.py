@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from core_samples import JOB_ID, part
 from virtual_wait import BUSY, GONE, SLOW_DOWN, START, Waiting, seen
 
-from airflow_provider_ecsjobs.core.errors import ApiError
 from airflow_provider_ecsjobs.core.job import Job
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.errors import ApiError
 
 
 class TestSpreading:
