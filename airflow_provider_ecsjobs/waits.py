@@ -162,6 +162,7 @@ class EcsJobWaitMixin(_Task):
                 seen_sub_jobs_finished=wait.seen[1] if wait.seen else 0,
                 not_found_grace=policy.not_found_grace,
                 unreachable_timeout=policy.unreachable_timeout,
+                order_id=policy.order_id or None,
             ),
             method_name="execute_complete",
             timeout=None

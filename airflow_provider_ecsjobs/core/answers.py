@@ -22,6 +22,8 @@ MAX_RETRY_AFTER = 900.0
 """The longest pause that a server can ask for, in seconds: three windows of the gateway's rate limit."""
 MAX_NESTING = 100
 """How deep an answer may be nested; one that is deeper would break what Airflow does with it later."""
+MAX_DETAILS = 50
+"""How many details of one error are read."""
 
 KIND_OF_CODE: Mapping[str, ErrorKind] = {
     "Common.1503": ErrorKind.THROTTLED,
@@ -225,7 +227,7 @@ def _error_of(body: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]
     listed = inner.get("details")
     details = [
         (clean(detail.get("code") or detail.get("error_code"), 200), clean(detail.get("message"), 500))
-        for detail in (listed if isinstance(listed, list) else [])
+        for detail in (listed[:MAX_DETAILS] if isinstance(listed, list) else [])
         if isinstance(detail, Mapping)
     ]
     return code, message, details

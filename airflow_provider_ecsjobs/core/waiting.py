@@ -78,6 +78,7 @@ class WaitPolicy:
     :param seen: the status and the number of finished sub-jobs that were reported last.
     :param not_found_grace: how long after ``started`` the job may be unknown, for one just submitted.
     :param unreachable_timeout: how long there may be no good answer.
+    :param order_id: the order that the job is for, where the submit was answered with one; for messages.
     """
 
     started: float
@@ -89,6 +90,7 @@ class WaitPolicy:
     seen: tuple[str, int] | None = None
     not_found_grace: float = 0.0
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
+    order_id: str = ""
 
 
 def gap(waited: float, shortest: float, longest: float, spread: float) -> float:
@@ -263,7 +265,7 @@ class Wait:
         return self._due is not None and now - self._due > JITTER * plain
 
     def _saw_unpaid(self, job: Job, now: float) -> WaitEnd | None:
-        order = clean(job.entities.get("order_id") or job.raw.get("order_id"), 200)
+        order = clean(job.entities.get("order_id") or job.raw.get("order_id") or self.policy.order_id, 200)
         order = f"its order {order}" if order else "its order"
         if self.pending_since is None:
             self.pending_since = now

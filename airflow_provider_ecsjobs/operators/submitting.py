@@ -91,7 +91,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             self._leave_console_link(context)
             submission, seen = self._submit(context, policy)
             # The time that the cloud took to take it is none that the job was unknown for.
-            policy = replace(policy, started=time.time())
+            policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
             self._push(context, submission)
             job_id = self._job_id = submission.job_id
             if job_id is None:
@@ -185,7 +185,8 @@ class EcsSubmittingOperator(EcsWaitingOperator):
                 ti.xcom_push(key=key, value=value)
         if submission.job_id is not None:
             servers = f", servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
-            self.log.info("Submitted: ECS job %s%s", submission.job_id, servers)
+            order = f", order {submission.order_id}" if submission.order_id is not None else ""
+            self.log.info("Submitted: ECS job %s%s%s", submission.job_id, order, servers)
 
     def _without_job(self, submission: Submission) -> dict[str, Any]:
         if submission.order_id is not None:

@@ -62,6 +62,7 @@ class EcsJobTrigger(BaseTrigger):
     :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
     :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
     :param unreachable_timeout: for how many seconds there may be no good answer.
+    :param order_id: the order that the job is for, if that is known; for messages.
     :param later: arguments of a later version; kept, and handed on as they are.
     """
 
@@ -82,6 +83,7 @@ class EcsJobTrigger(BaseTrigger):
         seen_sub_jobs_finished: int = 0,
         not_found_grace: float = 0.0,
         unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT,
+        order_id: str | None = None,
         **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -100,6 +102,7 @@ class EcsJobTrigger(BaseTrigger):
         self.seen_sub_jobs_finished = seen_sub_jobs_finished
         self.not_found_grace = not_found_grace
         self.unreachable_timeout = unreachable_timeout
+        self.order_id = order_id
         self.later = later
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -122,6 +125,7 @@ class EcsJobTrigger(BaseTrigger):
                 "seen_sub_jobs_finished": self.seen_sub_jobs_finished,
                 "not_found_grace": self.not_found_grace,
                 "unreachable_timeout": self.unreachable_timeout,
+                "order_id": self.order_id,
                 **self.later,
             },
         )
@@ -212,6 +216,7 @@ class EcsJobTrigger(BaseTrigger):
             seen=(seen_status, int(self._number("seen_sub_jobs_finished", 0.0))) if seen_status else None,
             not_found_grace=self._number("not_found_grace", 0.0),
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
+            order_id=clean(self.order_id, 200),
         )
 
     def _number(self, name: str, default: _Default) -> float | _Default:

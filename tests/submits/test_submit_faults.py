@@ -249,9 +249,10 @@ def test_a_purged_job_is_said_to_be_purged(connected: Emulator) -> None:
 
 def test_an_unpaid_order_is_ordered_anew_after_a_clear(connected: Emulator) -> None:
     run = create(period_type="month", payment_timeout=0)
-    with pytest.raises(EcsJobPaymentTimeout, match="is unpaid or was cancelled"):
+    with pytest.raises(EcsJobPaymentTimeout, match="is unpaid or was cancelled") as caught:
         run.run()
     order = run.xcoms["order_id"]
+    assert f"its order {order} is unpaid" in str(caught.value)
     assert connected.orders[order]["status"] == "unpaid"
     connected.cancel_order(order)
 
