@@ -87,8 +87,10 @@ class WatchedRunner(TriggerRunner):
     async def _watch(self) -> dict[str, Any]:
         process, count = psutil.Process(), _task["count"]
         gc.collect()
-        before = process.memory_info().rss
         pauses = _Pauses()
+        gc.collect()  # the second one, as the first has the fork's pages copied
+        gc_before, pauses.longest = pauses.longest, 0.0
+        before = process.memory_info().rss
         starting = await self._lags(lambda _: len(self.triggers) >= count, _task["limit"])
         began, cpu = time.monotonic(), time.process_time()
         then = await self._lags(lambda passed: passed >= _task["hold"], _task["hold"])
@@ -103,7 +105,8 @@ class WatchedRunner(TriggerRunner):
             "lag_starting": _quantiles(starting),
             "lag_then": _quantiles(then),
             "cpu": cpu,
-            "longest_gc": pauses.longest,
+            "gc_before": gc_before,
+            "gc_longest": pauses.longest,
             "still_there": still_there,
         }
 
