@@ -13,7 +13,7 @@ import random
 import ssl
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -83,6 +83,7 @@ class AsyncClient:
         self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
+        self._proxies: dict[str, Proxy | None] = {}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=ssl_context, keepalive_timeout=KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(
@@ -196,9 +197,18 @@ class AsyncClient:
                 )
         budget.hold(now + (slowdown.retry_after or 0.0))
 
+    def _proxy_for(self, request: Request) -> Proxy | None:
+        """Find the proxy, once for each host: to look through the environment costs a quarter of a poll."""
+        if request.is_direct:
+            return None
+        origin = "/".join(request.url.split("/", 3)[:3])
+        if origin not in self._proxies:
+            self._proxies[origin] = self.settings.proxy_for(request.url)
+        return self._proxies[origin]
+
     async def _send(self, request: Request) -> Answer | Trouble:
         settings = self.settings
-        proxy = None if request.is_direct else settings.proxy_for(request.url)
+        proxy = self._proxy_for(request)
         proxy_headers = _proxy_headers(proxy)
         # aiohttp gives the proxy its own headers only where it is asked for a tunnel.
         tunnelled = request.url.startswith("https:")
@@ -228,7 +238,7 @@ async def _with_parsed(answer: Answer) -> Answer:
     body = answer.body
     is_large = len(body) > MAX_BODY_IN_LOOP
     value = await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
-    return replace(answer, parsed=Parsed(value))
+    return Answer(answer.status, answer.headers, body, Parsed(value))
 
 
 def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
