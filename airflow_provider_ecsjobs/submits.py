@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.once import Attempt, Record, Verdict, judge, next_token
-from airflow_provider_ecsjobs.core.text import duration
+from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ class SubmitOnce:
         """
         record = self._kept = self.ledger.read()
         if record is not None and record.operation != self.what:
-            self._say(f"the task was {record.operation} when it was submitted before; that is not looked at")
+            before = clean(record.operation, 100)
+            self._say(f"the task was {before} when it was submitted before; that is not looked at")
             record = None
         token = self.attempt.token if self.takes_token else None
         if record is None:
@@ -271,7 +272,8 @@ class SubmitOnce:
             self._put_back()
         except Exception as error:  # noqa: BLE001 - whatever the store raises
             # The job runs: to fail now would leave it alone. A retry is left with what was written before.
-            self._say(f"the answer could not be recorded ({type(error).__name__}: {error})", logging.WARNING)
+            why = f"{type(error).__name__}: {clean(error, 300)}"
+            self._say(f"the answer could not be recorded ({why})", logging.WARNING)
         return submission
 
     def _adopt(self, record: Record) -> None:

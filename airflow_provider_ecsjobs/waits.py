@@ -17,7 +17,8 @@ from airflow_provider_ecsjobs.core.failure import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.submitting import MAX_SERVERS as MOST_SERVERS
+from airflow_provider_ecsjobs.core.text import clean, join_limited
 from airflow_provider_ecsjobs.core.waiting import Outcome, WaitEnd, WaitPolicy, check_job_id
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobId,
@@ -214,7 +215,8 @@ class EcsJobWaitMixin(_Task):
             self.log.info("What can be done: %s", hint)
         servers = surviving_servers(job)
         if len(servers) > MAX_SERVERS:
-            self.log.warning("ECS job %s failed, but these servers exist: %s", job.job_id, ", ".join(servers))
+            named = join_limited(servers, MOST_SERVERS)
+            self.log.warning("ECS job %s failed, but these servers exist: %s", job.job_id, named)
 
     def _leave_console_link(self, context: Mapping[str, Any], server_ids: Sequence[str] = ()) -> None:
         """Push where the console shows the servers, for the button of the task; no task fails for want of it."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
 from airflow_provider_ecsjobs.core.answers import object_in, parse_http_date, read_error
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow
     from airflow_provider_ecsjobs.core.identity import Login
 
+_PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SECRET = re.compile(r"[!-~]+")
 REFRESH_MARGIN = 600.0
 """How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
 
@@ -54,11 +57,11 @@ def _new_token(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
     if isinstance(parsed, ApiError):
         return parsed
     token = answer.headers.get("x-subject-token", "")
-    if not token:
+    if not _SECRET.fullmatch(token):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: the answer has none", status=answer.status)
     described = _mapping(parsed.get("token"))
     project_id = _mapping(described.get("project")).get("id")
-    identity = Identity(token=token, project_id=project_id if isinstance(project_id, str) else "")
+    identity = Identity(token=token, project_id=project_id if _is_project_id(project_id) else "")
     return _expiring(identity, described.get("expires_at"), ambient.clock())
 
 
@@ -72,7 +75,8 @@ def _new_temporary_key(login: Login, ambient: Ambient) -> Flow[Identity | ApiErr
         return replace(parsed, message=f"{parsed.message}; {hint}", kind=_not_refused(parsed.kind))
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
-    texts = [text for text in fields if isinstance(text, str) and text]
+    # They become headers, which an HTTP client would show whole if it refused them.
+    texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
         return ApiError(ErrorKind.REJECTED, f"{what}: there is no key in the answer; {hint}", status=answer.status)
     return _expiring(Identity(Credentials(*texts)), key.get("expires_at"), ambient.clock())
@@ -128,8 +132,13 @@ def _projects(
     return [
         (project["id"], clean(project.get("name"), 200))
         for project in (listed if isinstance(listed, list) else [])
-        if isinstance(project, Mapping) and isinstance(project.get("id"), str)
+        if isinstance(project, Mapping) and _is_project_id(project.get("id"))
     ]
+
+
+def _is_project_id(value: Any) -> TypeGuard[str]:
+    """Whether a value may stand in a path and in a header."""
+    return isinstance(value, str) and _PROJECT_ID.fullmatch(value) is not None
 
 
 def _listed(projects: list[tuple[str, str]]) -> str:

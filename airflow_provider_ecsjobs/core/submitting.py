@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SUBMIT_TIMEOUT = 900.0
 """For how long a request is sent again where the trouble passes, in seconds."""
+MAX_SERVERS = 1000
+"""How many servers of an answer are looked at; the API makes no more than 500 at once."""
 _BUSY = frozenset({"Ecs.0603"})
 """Codes of a 5xx that say that nothing was done."""
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -133,7 +135,7 @@ def read_submission(answer: Answer | Trouble, request: SubmitRequest, *, now: fl
     if 200 <= answer.status < 300:
         taken = _taken(body) if body is not None else None
         if taken is not None:
-            return taken
+            return _usable(taken, error)
         is_empty = body is not None or not answer.body.strip()
         if request.is_dry_run and is_empty and not error.code:
             return Submission(None)
@@ -142,13 +144,23 @@ def read_submission(answer: Answer | Trouble, request: SubmitRequest, *, now: fl
     return error
 
 
+def _usable(taken: Submission, error: ApiError) -> Submission | ApiError:
+    """Give what was taken, unless it names what can't be a job: nothing could be asked of that."""
+    if taken.job_id is not None:
+        try:
+            check_job_id(taken.job_id)
+        except EcsInvalidJobIdError as wrong:
+            return replace(error, kind=ErrorKind.UNCERTAIN, message=f"the answer names no job: {wrong}")
+    return taken
+
+
 def _taken(body: Mapping[str, Any]) -> Submission | None:
     """Find what was taken: a job, an order, or both; ``None`` if neither is named."""
     job_id, order_id = (_text(body.get(name)) for name in ("job_id", "order_id"))
     if job_id is None and order_id is None:
         return None
     listed = body.get("serverIds")
-    servers = [_text(server) for server in listed] if isinstance(listed, list | tuple) else []
+    servers = [_text(server) for server in listed[:MAX_SERVERS]] if isinstance(listed, list | tuple) else []
     return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
 
 

@@ -8,8 +8,12 @@ from typing import Any
 MAX_TEXT = 2000
 """How much of one foreign text is shown, in characters; Huawei's longest known reasons have a few hundred."""
 
-# C0 and C1 controls, the line and paragraph separators, and the marks that turn the reading direction.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# C0 and C1 controls, the line and paragraph separators, the marks that turn the reading direction, and those that
+# nobody sees.
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f]"
+)
 
 
 def clean(value: Any, limit: int = MAX_TEXT) -> str:

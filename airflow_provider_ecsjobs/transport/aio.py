@@ -37,6 +37,7 @@ from airflow_provider_ecsjobs.core.exchange import (
     Shared,
     Sleep,
 )
+from airflow_provider_ecsjobs.transport.bodies import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 from airflow_provider_ecsjobs.transport.turns import Turns
 
@@ -90,6 +91,8 @@ class AsyncClient:
                 total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
+            auto_decompress=False,
             # Else aiohttp would read .netrc in the event loop; the environment's proxies are looked up in `_ask`.
             trust_env=False,
         )
@@ -227,6 +230,8 @@ class AsyncClient:
             ):
                 body = await _read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
+            if body is not None and "content-encoding" in headers:
+                body = await asyncio.to_thread(unpacked, body, headers["content-encoding"])
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             return trouble(request, error, settings)
         if body is None:

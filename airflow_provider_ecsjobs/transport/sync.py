@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, Ec
 from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Ask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.core.identity import authorization_headers
 from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.transport.bodies import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ class LoginAuth(requests.auth.AuthBase):
         """
         login = self._client.settings.login
         parts = urlsplit(prepared.url or "")
-        known = {urlsplit(endpoint).netloc for endpoint in (login.endpoint, login.iam_endpoint)}
-        if parts.netloc not in known:
+        # The scheme too: a token over http, which was meant for https, is anybody's to read.
+        known = {_origin(endpoint) for endpoint in (login.endpoint, login.iam_endpoint) if endpoint}
+        if _origin(prepared.url or "") not in known:
             raise EcsConfigError(
-                f"Connection '{login.conn_id}': credentials are not sent to {clean(parts.netloc, 200)}, only to"
-                f" {' and '.join(sorted(known - {''}))}."
+                f"Connection '{login.conn_id}': credentials are not sent to {clean(_origin(prepared.url or ''), 200)},"
+                f" only to {' and '.join(sorted(known))}."
             )
         body = prepared.body or b""
         if not isinstance(body, (str, bytes)):
@@ -195,7 +197,7 @@ class SyncClient:
             with self.session.request(
                 request.method,
                 request.url,
-                headers=dict(request.headers),
+                headers={"Accept-Encoding": ACCEPTED_ENCODINGS, **request.headers},
                 data=request.body or None,
                 auth=_already_authorized,
                 proxies=proxies,
@@ -205,6 +207,8 @@ class SyncClient:
             ) as response:
                 body = self._read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
+            if body is not None:
+                body = unpacked(body, headers.get("content-encoding", ""))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return trouble(request, error, settings)
         if body is None:
@@ -215,12 +219,17 @@ class SyncClient:
         """Read the body; ``None`` if it is too large."""
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(_CHUNK):
+        for chunk in response.raw.stream(_CHUNK, decode_content=False):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY_BYTES:
                 return None
         return b"".join(chunks)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _already_authorized(prepared: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -36,7 +36,7 @@ def test_it_authorizes_what_the_user_asks(
 def test_credentials_are_sent_to_the_connections_endpoints_only(connected: Emulator) -> None:
     session = EcsJobsHook().get_conn().session
     port = connected.url.rpartition(":")[2]
-    with pytest.raises(EcsConfigError, match=f"not sent to localhost:{port}, only to 127.0.0.1:{port}"):
+    with pytest.raises(EcsConfigError, match=f"not sent to http://localhost:{port}, only to {connected.url}"):
         session.get(f"http://localhost:{port}/", timeout=5)
     assert connected.counters["requests"] == 0
 
