@@ -190,11 +190,12 @@ class Wait:
         :param now: the time.
         :return: the end of the wait, or ``None`` to go on.
         """
+        outline, seen = self.job, self.seen
         end = self._saw_job(answer, now) if isinstance(answer, Job) else self._saw_error(answer, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
             end = self.give_up(now)
         if end is None and isinstance(answer, Job):
-            self.job = _outline(answer)
+            self.job = outline if outline is not None and self.seen == seen else _outline(answer)
         return end
 
     def take_reports(self) -> tuple[Report, ...]:
