@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--host", help="address to listen on")
+    add("--host", type=_host, help="address to listen on")
     add("--port", type=_port, help="port to listen on; 0 for a free one")
     add("--init-seconds", type=_seconds, help="how long a job stays in INIT")
     add("--run-seconds", type=_seconds, help="how long a job is RUNNING after that")
@@ -68,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--tls", action="store_true", help="serve over TLS with a self-signed certificate")
     parser.set_defaults(**{name: value for name, value in defaults.items() if name != "clock"})
     return parser
+
+
+def _host(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, which would be every address of this machine")
+    return text
 
 
 def _port(text: str) -> int:

@@ -41,7 +41,7 @@ class Emulator:
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long a job is RUNNING after that.
     :param clock: returns seconds since the epoch; it moves the jobs, and signatures must be of its time.
-    :raises ValueError: if a duration is negative or endless, or a validity zero.
+    :raises ValueError: if a duration is negative or endless, a validity zero, or the host empty.
     """
 
     def __init__(
@@ -63,6 +63,8 @@ class Emulator:
         run_seconds: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if not host:
+            raise ValueError("host is empty, which would be every address of this machine; say 0.0.0.0 if that is meant")
         self.region = region
         self._address = (host, port)
         self._account = Account(

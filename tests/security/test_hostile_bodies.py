@@ -1,0 +1,113 @@
+"""Answers that are too large, or would unpack to what is: over real sockets, in the worker and in the triggerer."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+from raw_server import TOKEN, WAYS, RawServer, answer
+
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES
+from airflow_provider_ecsjobs.transport.bodies import unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+JOB = json.dumps({"status": "SUCCESS", "entities": {"server_id": "s-1"}}).encode()
+RAW = zlib.compressobj(wbits=-15)
+RAW_JOB = RAW.compress(JOB) + RAW.flush()
+
+
+def bomb(megabytes: int, wbits: int = 31) -> bytes:
+    packing = zlib.compressobj(9, wbits=wbits)
+    zeros = b"0" * (1024 * 1024)
+    return b"".join([packing.compress(zeros) for _ in range(megabytes)]) + packing.flush()
+
+
+BOMB = bomb(200)
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def wait(request: pytest.FixtureRequest, set_connection: Callable[..., None]) -> Callable[[bytes], str]:
+    """Give a function that waits for a job whose every query is answered with these bytes."""
+
+    def waited(reply: bytes) -> str:
+        with RawServer(reply) as server:
+            extra = {"auth": "token", "token": TOKEN, "project_id": "p", "region": "r"}
+            set_connection(conn_type="huawei_ecs", host=server.url, extra=extra)
+            said: str = request.param("job-1")
+        return said
+
+    return waited
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(200, b" " * (MAX_BODY_BYTES + 1)),
+        answer(200, BOMB, Content_Encoding="gzip"),
+        answer(200, bomb(200, wbits=15), Content_Encoding="deflate"),
+        answer(404, BOMB, Content_Encoding="GZIP"),
+    ],
+    ids=["plain", "gzip", "deflate", "an error"],
+)
+def test_an_answer_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], reply: bytes) -> None:
+    assert "the answer was too large" in wait(reply)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "said"),
+    [
+        ("gzip, gzip", gzip.compress(BOMB), "packed in a way that was not asked for: gzip, gzip"),
+        ("br", BOMB, "packed in a way that was not asked for: br"),
+        ("gzip", JOB, "can't be unpacked"),
+        ("gzip", gzip.compress(JOB)[:-9], "packed, and cut off"),
+    ],
+)
+def test_what_can_not_be_unpacked_is_trouble_that_passes(
+    wait: Callable[[bytes], str], encoding: str, body: bytes, said: str
+) -> None:
+    assert said in wait(answer(200, body, Content_Encoding=encoding))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(JOB)),
+        ("x-gzip", gzip.compress(JOB)),
+        ("deflate", zlib.compress(JOB)),
+        ("deflate", RAW_JOB),
+        ("identity", JOB),
+    ],
+)
+def test_a_packed_job_is_read(wait: Callable[[bytes], str], encoding: str, body: bytes) -> None:
+    said = wait(answer(200, body, Content_Encoding=encoding))
+    assert "SUCCESS" in said
+
+
+def test_a_bomb_takes_no_more_memory_than_the_limit() -> None:
+    tracemalloc.start()
+    try:
+        assert unpacked(BOMB, "gzip") is None
+        assert tracemalloc.get_traced_memory()[1] < 4 * MAX_BODY_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_million_small_packets_take_no_time() -> None:
+    assert unpacked(gzip.compress(JOB) + gzip.compress(b" ") * 500_000, "gzip") == JOB
+
+
+def test_only_what_is_understood_is_asked_for(set_connection: Callable[..., None]) -> None:
+    with RawServer(answer(200, JOB)) as server:
+        extra = {"auth": "token", "token": TOKEN, "project_id": "p", "region": "r"}
+        set_connection(conn_type="huawei_ecs", host=server.url, extra=extra)
+        for way in WAYS.values():
+            assert "SUCCESS" in way("job-1")
+    asked = [line for head in server.heads for line in head.split("\r\n") if line.lower().startswith("accept-encoding")]
+    assert asked == ["Accept-Encoding: gzip, deflate"] * 2
