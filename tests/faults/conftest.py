@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The task runs, shared with the tests of the submits.
+sys.path.append(str(Path(__file__).parents[1] / "submits"))
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_backoff: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let everything that lasts minutes take fractions of a second, and a body of 64 KiB be too large."""
+    from airflow_provider_ecsjobs.core import answers, budget, flows
+    from airflow_provider_ecsjobs.transport import aio, sync
+    from airflow_provider_ecsjobs.triggers import ecs_jobs
+
+    monkeypatch.setattr(answers, "MAX_RETRY_AFTER", 0.1)
+    monkeypatch.setattr(budget, "LONGEST_GAP", 0.02)
+    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
+    monkeypatch.setattr(ecs_jobs, "LAST_LOOK_SECONDS", 0.5)
+    for driver in (aio, sync):
+        monkeypatch.setattr(driver, "MAX_BODY_BYTES", 64 * 1024)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _little_to_collect() -> Iterator[None]:
+    """Take what is loaded out of the garbage collector's way: it is asked after each of many waits."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
