@@ -70,7 +70,7 @@ async def wait_and_cancel_some(cloud: Emulator, chance: random.Random) -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("auth", ["aksk", "password"])
 def test_cancelled_at_random(cloud: Emulator, monkeypatch: pytest.MonkeyPatch, auth: str, seed: int) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(cloud.connection(auth)))
+    monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(cloud.connection(auth, requests_per_second=100)))
     monkeypatch.setattr(aio, "SETTINGS_AGE", 0.0)
     chance = random.Random(seed)
     for _ in range(10):
