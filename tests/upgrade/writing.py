@@ -111,9 +111,8 @@ def record_of(name: str, answer: dict[str, Any] | None) -> dict[str, Any]:
     else:
         servers = tuple(answer.get("serverIds", ()))
         outcome = {"return_value": Submission(answer.get("job_id"), answer.get("order_id"), servers)}
-    with mock.patch.object(EcsJobsHook, "send", **outcome):
-        with contextlib.suppress(KeyboardInterrupt):
-            TaskRun(lambda: task(name), store=store).start()
+    with mock.patch.object(EcsJobsHook, "send", **outcome), contextlib.suppress(KeyboardInterrupt):
+        TaskRun(lambda: task(name), store=store).start()
     record: dict[str, Any] = store.get(STORE_KEY)
     return record
 
