@@ -10,7 +10,7 @@ from fault_kinds import ENDING, HARMLESS, PASSING, SLOW, WITH_EFFECT
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-SHORT = 0.4
+SHORT = 0.25
 LONG = 20.0
 POLL = 0.02
 """The gap between polls, in seconds."""

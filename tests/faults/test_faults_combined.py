@@ -74,7 +74,7 @@ def check_truth(end: End, plan: Plan) -> None:
         assert ENDING[plan.ending].words in end.text
 
 
-@plans_per_path(few=14)
+@plans_per_path(few=10)
 @given(plan=PLANS)
 def test_any_plan(way: str, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
     carry_out(way, plan, monkeypatch)

@@ -149,7 +149,7 @@ def _warmed_up() -> None:
         warm_up(monkeypatch)
 
 
-@plans_per_path(few=20)
+@plans_per_path(few=12)
 @given(plan=PLANS)
 def test_any_plan_of_a_create(monkeypatch: pytest.MonkeyPatch, plan: SubmitPlan) -> None:
     carry_out(plan, monkeypatch)
