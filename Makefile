@@ -20,7 +20,12 @@ PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud
 	apache-airflow-providers-databricks==7.23.0 apache-airflow-providers-amazon==9.39.0 \
 	apache-airflow-providers-huawei==1.7.0
 
-.PHONY: help venv demo demo-ui test test-2.11 bench bench-check lint types clean
+# How long `make soak` goes on: plans of faults for each way to wait, waits one after the other; and its seed.
+SEED ?= 1
+EXAMPLES ?= 300
+WAITS ?= 20000
+
+.PHONY: help venv demo demo-ui test test-2.11 soak bench bench-check lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +43,10 @@ test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
 
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11
 	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest --ignore tests/live
+
+soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
+	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
+		--hypothesis-seed=$(SEED) --timeout=7200 --durations=20
 
 bench: $(VENV_BENCH)/.installed ## measure all that benchmarks/README.md shows, beside other providers, and write it (on an idle machine)
 	@$(VENV_BENCH)/bin/python -m benchmarks --write
