@@ -101,7 +101,8 @@ def gap(waited: float, shortest: float, longest: float, spread: float) -> float:
     :param longest: the greatest pause in seconds; below ``shortest`` it counts as ``shortest``.
     :param spread: a random number in [0, 1) that places the pause within its jitter.
     """
-    return _plain_gap(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * spread)
+    jittered = _plain_gap(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * spread)
+    return min(jittered, max(longest, shortest))  # the longest gap is the latest that an end is seen
 
 
 def first_gap(waited: float, shortest: float, longest: float, spread: float) -> float:
