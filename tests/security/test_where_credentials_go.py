@@ -1,4 +1,4 @@
-"""To whom credentials are sent, and to whom not: redirects, proxies, the metadata service, servers without TLS trust."""
+"""To whom credentials are sent, and to whom not: redirects, proxies, metadata, servers without TLS trust."""
 
 from __future__ import annotations
 
@@ -54,10 +54,12 @@ class TestRedirects:
     @pytest.mark.parametrize("auth", ["token", "aksk"])
     @pytest.mark.parametrize("status", REDIRECTS)
     def test_of_the_service(self, connect: Connect, way: Way, status: int, auth: str) -> None:
-        with RawServer(answer(200, {"status": "SUCCESS"})) as other:
-            with RawServer(answer(status, Location=f"{other.url}/v1/stolen")) as service:
-                connect(service.url, auth)
-                said = way("job-1")
+        with (
+            RawServer(answer(200, {"status": "SUCCESS"})) as other,
+            RawServer(answer(status, Location=f"{other.url}/v1/stolen")) as service,
+        ):
+            connect(service.url, auth)
+            said = way("job-1")
         assert f"a redirect to {other.url}/v1/stolen, which is not followed" in said
         assert all(has_credentials(head) for head in service.heads)
         assert service.heads
@@ -66,10 +68,12 @@ class TestRedirects:
     @pytest.mark.parametrize("status", REDIRECTS)
     @pytest.mark.parametrize(("auth", "project"), [("password", HEX), ("token", None)], ids=["token", "project"])
     def test_of_iam(self, connect: Connect, way: Way, status: int, auth: str, project: str | None) -> None:
-        with RawServer(answer(200, {"status": "SUCCESS"})) as other:
-            with RawServer(answer(status, Location=other.url)) as iam:
-                connect(other.url, auth, iam_endpoint=iam.url, project_id=project)
-                said = way("job-1")
+        with (
+            RawServer(answer(200, {"status": "SUCCESS"})) as other,
+            RawServer(answer(status, Location=other.url)) as iam,
+        ):
+            connect(other.url, auth, iam_endpoint=iam.url, project_id=project)
+            said = way("job-1")
         assert "a redirect" in said
         assert iam.heads
         assert other.heads == []
@@ -85,11 +89,13 @@ class TestRedirects:
     @pytest.mark.parametrize("status", [307, 308])
     def test_of_a_submit(self, connect: Connect, status: int) -> None:
         body = {"resize": {"flavorRef": "f"}}
-        with RawServer(answer(200, {"job_id": "job-1"})) as other:
-            with RawServer(answer(status, Location=other.url)) as service:
-                connect(service.url)
-                with pytest.raises(EcsApiError, match="a redirect"):
-                    EcsJobsHook().submit("resize_server", body=body, server_id="s", timeout=0)
+        with (
+            RawServer(answer(200, {"job_id": "job-1"})) as other,
+            RawServer(answer(status, Location=other.url)) as service,
+        ):
+            connect(service.url)
+            with pytest.raises(EcsApiError, match="a redirect"):
+                EcsJobsHook().submit("resize_server", body=body, server_id="s", timeout=0)
         assert len(service.heads) == 1
         assert other.heads == []
 
