@@ -64,7 +64,7 @@ class Emulator:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not host:
-            raise ValueError("host is empty, which would be every address of this machine; say 0.0.0.0 if that is meant")
+            raise ValueError("host is empty, which would be every address; say 0.0.0.0 if that is meant")
         self.region = region
         self._address = (host, port)
         self._account = Account(
