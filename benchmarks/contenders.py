@@ -19,6 +19,7 @@ FLOOR = "a bare shared aiohttp session"
 OURS_SIGNED = "EcsJobTrigger, AK/SK signing"
 OURS_TOKEN = "EcsJobTrigger, token"
 SESSION_PER_POLL = "aiohttp, a session per poll"
+HUAWEI = "Huawei's MRSCreateExecuteJobTrigger"
 _PROJECT = "0123456789abcdef0123456789abcdef"
 _CONNECTIONS = 8
 
@@ -201,15 +202,16 @@ CONTENDERS: dict[str, Callable[[Server], Callable[[int], Wait]]] = {
     "requests.get in threads": requests_in_threads,
     "HttpSensorTrigger": http_sensor,
     "DbtCloudRunJobTrigger": dbt_cloud,
-    "Huawei's MRSCreateExecuteJobTrigger": huawei_mrs,
+    HUAWEI: huawei_mrs,
 }
 OURS = (OURS_TOKEN, OURS_SIGNED)
-PER_POLL_PEERS = (SESSION_PER_POLL, "HttpSensorTrigger", "DbtCloudRunJobTrigger")
-"""Those that make a session for each poll, and a session only: Huawei's makes a whole SDK client."""
+
+PER_POLL_PEERS = (SESSION_PER_POLL, "HttpSensorTrigger", "DbtCloudRunJobTrigger", HUAWEI)
+"""Those that make a session for each poll; Huawei's makes the whole client of an SDK."""
 DISTRIBUTION_OF = {
     "HttpSensorTrigger": "apache-airflow-providers-http",
     "DbtCloudRunJobTrigger": "apache-airflow-providers-dbt-cloud",
-    "Huawei's MRSCreateExecuteJobTrigger": "apache-airflow-providers-huawei",
+    HUAWEI: "apache-airflow-providers-huawei",
 }
 
 
