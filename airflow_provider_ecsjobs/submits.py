@@ -249,7 +249,7 @@ class SubmitOnce:
             if not failed or (isinstance(seen, Job) and self.is_good(seen)):
                 return submission, seen
             self._say(f"ECS job {submission.job_id} of an earlier try failed; submitting again")
-            token, is_doubtful, chain = next_token(token, submission.job_id), False, chain - 1
+            token, is_doubtful, chain, mark = next_token(token, submission.job_id), False, chain - 1, None
 
     def _send_once(self, token: str | None, *, is_doubtful: bool, mark: Record | None) -> Submission:
         record = mark or self._owned(Record(self.what, 0, time.time(), token))
