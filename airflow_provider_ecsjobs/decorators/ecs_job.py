@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.submitting import submission_in
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import TaskDecorator
 
@@ -44,11 +44,11 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
     def _takes_token(self) -> bool:
         return _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
 
-    def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
+    def _once(self, context: Any, deadline: float | None) -> SubmitOnce:
         def call(token: str | None, is_doubtful: bool) -> Submission:
-            offered: Any = {**context, _TOKEN: token} if self._takes_token else dict(context)
-            context_merge(offered, self.op_kwargs)
-            kwargs = determine_kwargs(self.python_callable, self.op_args, offered)
+            # Merged into the context itself: to copy that would compute all that Airflow offers in it.
+            context_merge(context, {**self.op_kwargs, **({_TOKEN: token} if self._takes_token else {})})
+            kwargs = determine_kwargs(self.python_callable, self.op_args, context)
             return submission_in(self.python_callable(*self.op_args, **kwargs), self.python_callable.__name__)
 
         return self._submit_once(

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.checking import check_request
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submitting import (
@@ -31,6 +31,7 @@ from airflow_provider_ecsjobs.core.submitting import (
     with_advice,
     without_missing,
 )
+from airflow_provider_ecsjobs.core.waiting import check_job_id
 
 NOW = 1_800_000_000.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
@@ -194,6 +195,13 @@ ANSWERS: list[tuple[int, bytes, ErrorKind]] = [
 ]
 
 
+def is_job_id(text: str) -> bool:
+    try:
+        return bool(check_job_id(text))
+    except EcsInvalidJobIdError:
+        return False
+
+
 class TestReadSubmission:
     @pytest.mark.parametrize(
         ("status", "body", "submission"),
@@ -266,8 +274,8 @@ class TestReadSubmission:
     )
     def test_only_a_2xx_that_names_a_job_or_an_order_is_a_success(self, status: int, body: dict[str, Any]) -> None:
         found = read_submission(Answer(status, {}, json.dumps(body).encode()), request(), now=NOW)
-        named = [body.get(key) for key in ("job_id", "order_id")]
-        is_named = any(isinstance(name, str) and name.strip() for name in named)
+        job_id, order_id = (body.get(key) if isinstance(body.get(key), str) else "" for key in ("job_id", "order_id"))
+        is_named = is_job_id(job_id.strip()) if job_id.strip() else bool(order_id.strip())
         assert isinstance(found, Submission) is (200 <= status < 300 and is_named)
         if isinstance(found, ApiError) and found.kind is TRANSIENT:
             assert 300 <= status < 400 or found.code == "Ecs.0603"
