@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What is left after hundreds of waits is counted by `make soak`: beside other tests, on a busy machine, so are they.
+collect_ignore = [] if "ECSJOBS_SOAK_WAITS" in os.environ else ["test_leaks_over_time.py"]
 # The task runs, shared with the tests of the submits.
 sys.path.append(str(Path(__file__).parents[1] / "submits"))
 
