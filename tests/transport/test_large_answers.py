@@ -52,7 +52,7 @@ async def test_a_job_of_1000_sub_jobs_is_parsed_in_another_thread(
 async def test_a_small_job_is_parsed_in_the_loop(
     connected: Emulator, parsed: list[tuple[threading.Thread, int]]
 ) -> None:
-    event = await event_of(connected.start_job(sub_jobs=3, init_seconds=0.1, run_seconds=0.2))
+    event = await event_of(connected.plant_job({"status": "RUNNING"}, {"status": "SUCCESS"}))
 
     assert event["outcome"] == "finished"
     assert {thread for thread, _ in parsed} == {threading.current_thread()}
