@@ -221,7 +221,6 @@ def test_the_connection_is_one_airflow_understands(ecs_emulator: Emulator) -> No
     assert json.loads(value) == ecs_emulator.connection()
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", ecs_emulator.connection()["host"])
     assert ecs_emulator.connection(read_timeout=5)["extra"] == {
-        "auth": "aksk",
         "region": "emu-region-1",
         "project_id": "0123456789abcdef0123456789abcdef",
         "iam_endpoint": ecs_emulator.url,
