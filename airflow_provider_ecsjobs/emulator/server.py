@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_ecsjobs.emulator.account import Account, Key
@@ -16,7 +17,8 @@ from airflow_provider_ecsjobs.emulator.state import State
 from airflow_provider_ecsjobs.emulator.tls import Certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import ssl
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from airflow_provider_ecsjobs.emulator.faults import Fault
@@ -85,6 +87,7 @@ class Emulator:
         )
         self._project_id = project_id
         self._tls = tls
+        self._context: ssl.SSLContext | None = None
         self._certificate: Certificate | None = None
         self._serving: Serving | None = None
 
@@ -352,16 +355,30 @@ class Emulator:
         if self._serving is not None:
             raise RuntimeError("an emulator can be started once")
         host, port = self._address
-        context = None
         if self._tls:
             self._certificate = Certificate(host)
-            context = self._certificate.context(lambda: self._cloud.journal.count("tls_handshakes"))
+            self._context = self._certificate.context(lambda: self._cloud.journal.count("tls_handshakes"))
         try:
-            self._serving = Serving(make_app(self._cloud), host, port, context)
+            self._serving = Serving(make_app(self._cloud), host, port, self._context)
         except BaseException:
             self.stop()
             raise
         self._address = (host, self._serving.port)
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """Refuse all connections for as long as a ``with`` block lasts; the cloud behind it, its jobs, goes on.
+
+        :raises RuntimeError: if it is not started.
+        :raises OSError: afterwards, if another process has taken the port meanwhile.
+        """
+        if self._serving is None:
+            raise RuntimeError("an emulator that is not started can't be reached anyway")
+        self._serving.stop()
+        try:
+            yield
+        finally:
+            self._serving = Serving(make_app(self._cloud), *self._address, self._context)
 
     def stop(self) -> None:
         """Stop serving and close all connections, also those with a request under way."""

@@ -243,6 +243,26 @@ def test_it_stops_with_open_connections(client: SignedClient, ecs_emulator: Emul
         client.show_job("any")
 
 
+def test_while_unreachable_it_refuses_connections_and_its_jobs_go_on(
+    client: SignedClient, ecs_emulator: Emulator
+) -> None:
+    job_id = ecs_emulator.start_job(init_seconds=0, run_seconds=0.2)
+    assert client.show_job(job_id).status_code == 200
+    url = ecs_emulator.url
+
+    with ecs_emulator.unreachable(), pytest.raises(requests.ConnectionError):
+        client.show_job(job_id)
+
+    assert ecs_emulator.url == url
+    assert client.show_job(job_id).json()["job_id"] == job_id
+    assert ecs_emulator.counters["job_queries"] == 2
+
+
+def test_what_is_not_started_cannot_become_unreachable() -> None:
+    with pytest.raises(RuntimeError, match="not started"), Emulator().unreachable():
+        pass
+
+
 def test_an_address_in_use_is_the_callers_error(ecs_emulator: Emulator) -> None:
     port = int(ecs_emulator.url.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):

@@ -29,11 +29,15 @@ class Components:
         self.log_folder = log_folder
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Start ``airflow NAME ARGUMENTS``, its output in ``NAME.log``."""
-        with self._log_file(name).open("wb") as log, _uninterrupted():
+    def start(self, name: str, *arguments: str, command: str | None = None) -> None:
+        """Start ``airflow COMMAND ARGUMENTS``, its output in ``NAME.log``.
+
+        :param command: if it is not the name, as where there are two of a kind.
+        """
+        # Appended to: what a component said before it was killed tells why it is not as it should be afterwards.
+        with self._log_file(name).open("ab") as log, _uninterrupted():
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", name, *arguments],
+                [sys.executable, "-m", "airflow", command or name, *arguments],
                 env=self.environment,
                 # "-m" puts the working folder on the import path: not the clone, where "tests" and the like lie.
                 cwd=self.log_folder,
@@ -54,6 +58,28 @@ class Components:
         if code:
             raise RuntimeError(f"{self.last_lines(name)}\n'airflow {name}' ended with exit code {code}")
         del self.processes[name]
+
+    def kill(self, name: str) -> None:
+        """End a component and all its offspring at once, as when its machine dies."""
+        process = self.processes.pop(name)
+        _kill_sessions({process.pid})
+        process.wait()
+
+    def terminate(self, name: str, timeout: float) -> None:
+        """Ask a component to stop, and wait for it; ``RuntimeError`` with its last lines if it takes too long."""
+        process = self.processes[name]
+        process.terminate()
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"{self.last_lines(name)}\n{name!r} was asked to stop and runs on") from None
+        del self.processes[name]
+        _kill_sessions({process.pid})
+
+    def of_process(self, pid: int) -> str:
+        """Return the component that a process belongs to."""
+        session = os.getsid(pid)
+        return next(name for name, process in self.processes.items() if process.pid == session)
 
     def ended(self) -> list[str]:
         """Return the components that should be running and are not."""
@@ -84,21 +110,21 @@ class Components:
                 process.wait(max(0.0, deadline - time.monotonic()))
 
     def _kill(self) -> None:
-        while leftovers := self._alive():
-            for process in leftovers:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-            psutil.wait_procs(leftovers, timeout=1)
+        _kill_sessions({process.pid for process in self.processes.values()})
         for process in self.processes.values():
             process.wait()
         self.processes.clear()
 
-    def _alive(self) -> list[psutil.Process]:
-        sessions = {process.pid for process in self.processes.values()}
-        return [process for process in psutil.process_iter() if _is_alive_in(process, sessions)]
-
     def _log_file(self, name: str) -> Path:
         return self.log_folder / f"{name}.log"
+
+
+def _kill_sessions(sessions: set[int]) -> None:
+    while leftovers := [process for process in psutil.process_iter() if _is_alive_in(process, sessions)]:
+        for process in leftovers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(leftovers, timeout=1)
 
 
 @contextlib.contextmanager

@@ -17,16 +17,18 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, TypeVar
 
 import requests
 
 from tests.live.components import Components
-from tests.live.timeline import Timeline, keep_diary, read_timelines
+from tests.live.timeline import SqliteDiary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType, TracebackType
+
+    from tests.live.timeline import Timeline
 
 START_SECONDS = 180.0
 """How long a start may take, for each of its two steps; 25 s is usual on two idle cores."""
@@ -36,8 +38,18 @@ FINISHED = ("success", "failed")
 T = TypeVar("T")
 
 
+class Diary(Protocol):
+    """Notes in an Airflow's database each change of a task instance's state, and gives them back."""
+
+    def keep(self) -> None:
+        """Begin, in a freshly created database."""
+
+    def timelines(self, dag_id: str, run_id: str) -> list[Timeline]:
+        """Return all states that the tasks of a run went through, in the order in which the tasks started."""
+
+
 class LiveAirflow:
-    """Scheduler, triggerer, DAG processor and API server on SQLite, with the LocalExecutor.
+    """Scheduler, triggerer, DAG processor and API server; on SQLite with the LocalExecutor if not told otherwise.
 
     A context manager. On leaving it, by whatever way (an exception, Ctrl-C, SIGTERM), all processes end.
 
@@ -45,6 +57,7 @@ class LiveAirflow:
     :param dags_folder: the DAGs to run, unpaused.
     :param parallelism: how many tasks may occupy a worker slot at once.
     :param environment: further environment variables, such as ``AIRFLOW_CONN_...``.
+    :param diary: that of the database, if ``environment`` names another one than SQLite.
     """
 
     def __init__(
@@ -54,13 +67,15 @@ class LiveAirflow:
         *,
         parallelism: int = 4,
         environment: Mapping[str, str] | None = None,
+        diary: Diary | None = None,
     ) -> None:
         self.home = home.resolve()
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._database = self.home / "airflow.db"
+        self._diary = diary or SqliteDiary(self._database)
         settings = self._settings(dags_folder.resolve(), parallelism)
-        self._components = Components(_inherited() | settings | dict(environment or {}), self.home)
+        self.components = Components(_inherited() | settings | dict(environment or {}), self.home)
         self._session = requests.Session()
         # A proxy of the environment has no business between us and our own machine.
         self._session.trust_env = False
@@ -143,29 +158,32 @@ class LiveAirflow:
 
     def timelines(self, dag_id: str, run_id: str) -> list[Timeline]:
         """Return all states that the tasks of a run went through, in the order in which the tasks started."""
-        return read_timelines(self._database, dag_id, run_id)
+        return self._diary.timelines(dag_id, run_id)
+
+    def start(self, name: str, *arguments: str, command: str | None = None) -> None:
+        """Start a component, once more or one more; :class:`~tests.live.components.Components` says how."""
+        # Without their log servers they open no port; logs are read from the folder.
+        serves_logs = (command or name) in ("scheduler", "triggerer")
+        self.components.start(name, *(("--skip-serve-logs",) if serves_logs else ()), *arguments, command=command)
 
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        self._components.run("db", "migrate", timeout=START_SECONDS)
-        keep_diary(self._database)
-        self._components.start("api-server")
-        # Without their log servers they open no port; logs are read from the folder.
-        self._components.start("scheduler", "--skip-serve-logs")
-        self._components.start("triggerer", "--skip-serve-logs")
-        self._components.start("dag-processor")
+        self.components.run("db", "migrate", timeout=START_SECONDS)
+        self._diary.keep()
+        for name in ("api-server", "scheduler", "triggerer", "dag-processor"):
+            self.start(name)
         self.wait_until(self._is_healthy, START_SECONDS, "Airflow to be healthy")
 
     def _stop(self) -> None:
         try:
-            self._components.stop()
+            self.components.stop()
         finally:
             self._session.close()
             self._release_sigterm()
 
     def _check_components(self) -> None:
-        if ended := self._components.ended():
-            raise RuntimeError(f"{self._components.last_lines(ended[0])}\n'airflow {ended[0]}' has ended")
+        if ended := self.components.ended():
+            raise RuntimeError(f"{self.components.last_lines(ended[0])}\n'airflow {ended[0]}' has ended")
 
     def _is_healthy(self) -> bool:
         try:

@@ -72,24 +72,38 @@ class Timeline:
         return " -> ".join([*passed, self.final_state])
 
 
-def keep_diary(database: Path) -> None:
-    """Make a freshly created Airflow database note each change of a task instance's state."""
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.executescript(_DIARY)
+class SqliteDiary:
+    """The diary of an Airflow on SQLite.
+
+    :param database: its file.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+
+    def keep(self) -> None:
+        """Make a freshly created Airflow database note each change of a task instance's state."""
+        with contextlib.closing(sqlite3.connect(self._database)) as connection:
+            connection.executescript(_DIARY)
+
+    def timelines(self, dag_id: str, run_id: str) -> list[Timeline]:
+        """Return the timeline of each task instance of a DAG run, in the order in which they started."""
+        query = (
+            "SELECT task_id, map_index, coalesce(state, 'none'), at FROM live_state_change "
+            "WHERE dag_id = ? AND run_id = ? ORDER BY id"
+        )
+        uri = f"{self._database.as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as connection:
+            rows = connection.execute(query, (dag_id, run_id)).fetchall()
+        return timelines_of((*key, state, datetime.fromisoformat(at)) for *key, state, at in rows)
 
 
-def read_timelines(database: Path, dag_id: str, run_id: str) -> list[Timeline]:
-    """Return the timeline of each task instance of a DAG run, in the order in which they started."""
-    query = (
-        "SELECT task_id, map_index, coalesce(state, 'none'), at FROM live_state_change "
-        "WHERE dag_id = ? AND run_id = ? ORDER BY id"
-    )
-    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-        rows = connection.execute(query, (dag_id, run_id)).fetchall()
-    changes: dict[tuple[str, int], list[tuple[str, datetime]]] = {}
-    for task_id, map_index, state, at in rows:
-        changes.setdefault((task_id, map_index), []).append((state, datetime.fromisoformat(at)))
-    timelines = [Timeline(*key, spans=_spans(states)) for key, states in changes.items()]
+def timelines_of(changes: Iterable[tuple[str, int, str, datetime]]) -> list[Timeline]:
+    """Return the timelines that these changes make: task id, map index, new state and time of each."""
+    states: dict[tuple[str, int], list[tuple[str, datetime]]] = {}
+    for task_id, map_index, state, at in changes:
+        states.setdefault((task_id, map_index), []).append((state, at))
+    timelines = [Timeline(*key, spans=_spans(of_one)) for key, of_one in states.items()]
     return sorted(timelines, key=_first_busy)
 
 
