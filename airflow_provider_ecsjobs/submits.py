@@ -85,38 +85,48 @@ def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a task's request may be sent.
+
+    :param name: names the request in the record.
+    :param takes_token: whether a client token makes it safe to send the request again.
+    :param may_repeat: whether it may be sent again without one.
+    :param to_check: what a user should look at where the outcome is not known.
+    :param marks: whether to note that the request is about to be sent.
+    :param digest: tells what is asked for from other requests of that name; empty if that is not known.
+    """
+
+    name: str
+    takes_token: bool
+    may_repeat: bool
+    to_check: str
+    marks: bool = True
+    digest: str = ""
+
+
 @dataclass
 class SubmitOnce:
     """One task's submit: finds out what earlier tries have done, and sends the request only if that is called for.
 
-    :param what: names the request in the record.
+    :param terms: on what terms the request may be sent.
     :param attempt: this try.
     :param ledger: the record.
-    :param takes_token: whether a client token makes it safe to send the request again.
-    :param may_repeat: whether it may be sent again without one.
-    :param to_check: what a user should look at where the outcome is not known.
-    :param send: sends it with this token; the flag tells that it may have been sent before.
+    :param send: sends the request with this token; the flag tells that it may have been sent before.
     :param look: asks for a job.
     :param is_good: whether a job that failed is good enough.
     :param grace: for how many seconds after its submit a job may be unknown.
     :param log: where to say what was found.
-    :param marks: whether to note that the request is about to be sent.
-    :param request: a digest of what is asked for; empty if that is not known.
     """
 
-    what: str
+    terms: Terms
     attempt: Attempt
     ledger: Ledger
-    takes_token: bool
-    may_repeat: bool
-    to_check: str
     send: Callable[[str | None, bool], Submission]
     look: Callable[[str], Job | ApiError]
     is_good: Callable[[Job], bool]
     grace: float
     log: ReportLog
-    marks: bool = True
-    request: str = ""
     _kept: Record | None = None
     """The record as it is, but for a mark."""
 
@@ -128,11 +138,11 @@ class SubmitOnce:
         :raises EcsOutcomeUnknownNoRetry: an earlier try may have sent what must not be sent twice.
         """
         record = self._kept = self.ledger.read()
-        if record is not None and record.operation != self.what:
+        if record is not None and record.operation != self.terms.name:
             before = clean(record.operation, 100)
             self._say(f"the task was {before} when it was submitted before; that is not looked at")
             record = None
-        token = self.attempt.token if self.takes_token else None
+        token = self.attempt.token if self.terms.takes_token else None
         if record is None:
             # Without a record the token alone tells: it gives back the job of an earlier try, which may have failed.
             return self._submit(token, chain=0 if self.ledger.is_kept else self.attempt.earlier_tries)
@@ -147,7 +157,7 @@ class SubmitOnce:
             return self._submit(self._unused(record, token)) if was_cleared else (record.submission, None)
         seen = self.look(record.job_id)
         # Without a token a repeat is told by the request alone. A create may well be named after the time.
-        if record.request != self.request and record.request and (was_cleared or not self.takes_token):
+        if record.request != self.terms.digest and record.request and (was_cleared or not self.terms.takes_token):
             return self._submit_other(record, seen, token)
         is_good = isinstance(seen, Job) and self.is_good(seen)
         verdict = judge(record, seen, self.attempt, is_good=is_good, now=time.time(), grace=self.grace)
@@ -160,7 +170,7 @@ class SubmitOnce:
         if verdict is Verdict.PURGED:
             raise EcsJobNotFoundNoRetry(
                 f"{submitted}, and the API no longer knows it: finished jobs are purged after a day. How it ended can't"
-                f" be told: check {self.to_check}. To submit again, clear the task. The API said: {seen}"
+                f" be told: check {self.terms.to_check}. To submit again, clear the task. The API said: {seen}"
             )
         if verdict is Verdict.RESUBMIT:
             self._say(f"{submitted}, and failed; submitting again")
@@ -177,8 +187,8 @@ class SubmitOnce:
         """
         if isinstance(seen, Job) and not seen.status.is_finished and not record.is_given_up:
             raise EcsApiError(
-                f"{self.what}: ECS job {record.job_id} of an earlier try still runs, and the task's parameters have"
-                " changed since. Nothing is submitted beside it: clear the task when it has ended."
+                f"{self.terms.name}: ECS job {record.job_id} of an earlier try still runs, and the task's parameters"
+                " have changed since. Nothing is submitted beside it: clear the task when it has ended."
             )
         self._say(f"the parameters have changed since ECS job {record.job_id} was submitted; submitting anew")
         return self._submit(self._unused(record, token))
@@ -193,16 +203,17 @@ class SubmitOnce:
     def _resume_silence(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Go on from a request that was sent, or was about to be, by a try whose worker died or got no answer."""
         was_cleared = record.is_before_clear(self.attempt)
-        if self.takes_token and record.token is not None:
+        if self.terms.takes_token and record.token is not None:
             self._say("an earlier try may have sent the request; asking with the same client token")
             return self._submit_again(record, self._unused(record, token) if was_cleared else None)
-        if self.may_repeat or was_cleared:
+        if self.terms.may_repeat or was_cleared:
             self._say("an earlier try may have sent the request; sending it again")
             return self._submit(token, is_doubtful=not was_cleared)
+        ago = duration(time.time() - record.submitted_at)
         raise EcsOutcomeUnknownNoRetry(
-            f"{self.what}: an earlier try may have sent the request, {duration(time.time() - record.submitted_at)} ago:"
-            " its worker ended before the answer came. Whether it was carried out is not known, and doing it twice may"
-            f" do harm. Check {self.to_check}. Then clear the task to send it again, or mark it as success;"
+            f"{self.terms.name}: an earlier try may have sent the request, {ago} ago: its worker ended before the"
+            " answer came. Whether it was carried out is not known, and doing it twice may do harm. Check"
+            f" {self.terms.to_check}. Then clear the task to send it again, or mark it as success;"
             " resubmit_unknown=True sends it again without asking."
         )
 
@@ -252,8 +263,8 @@ class SubmitOnce:
             token, is_doubtful, chain, mark = next_token(token, submission.job_id), False, chain - 1, None
 
     def _send_once(self, token: str | None, *, is_doubtful: bool, mark: Record | None) -> Submission:
-        record = mark or self._owned(Record(self.what, 0, time.time(), token))
-        if self.marks:
+        record = mark or self._owned(Record(self.terms.name, 0, time.time(), token))
+        if self.terms.marks:
             self.ledger.write(record)
         try:
             submission = self.send(token, is_doubtful)
@@ -261,7 +272,7 @@ class SubmitOnce:
             raise  # the mark stays, for the next try
         except EcsJobsError as error:
             answer = error.error if isinstance(error, EcsApiError) else None
-            if self.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
+            if self.terms.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
                 self._put_back()
             raise
         answered = replace(
@@ -290,7 +301,7 @@ class SubmitOnce:
             max_tries=attempt.max_tries,
             retries=attempt.retries,
             clears=attempt.clears,
-            request=self.request,
+            request=self.terms.digest,
         )
 
     def _put_back(self) -> None:
@@ -301,7 +312,7 @@ class SubmitOnce:
             self.ledger.write(self._kept)
 
     def _say(self, what: str, level: int = logging.INFO) -> None:
-        self.log.log(level, "%s", f"{self.what}: {what}")
+        self.log.log(level, "%s", f"{self.terms.name}: {what}")
 
 
 def _began_by(job: Job, sent: float) -> bool:

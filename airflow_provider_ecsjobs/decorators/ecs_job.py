@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_ecsjobs.core.submitting import submission_in
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
+from airflow_provider_ecsjobs.submits import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +33,6 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *EcsSubmittingOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
     custom_operator_name = "@task.ecs_job"
-    # The function sends the request itself: only it knows whether it got that far.
-    _marks_submitting = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -51,14 +50,15 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
             kwargs = determine_kwargs(self.python_callable, self.op_args, context)
             return submission_in(self.python_callable(*self.op_args, **kwargs), self.python_callable.__name__)
 
-        return self._submit_once(
-            context,
-            what="@task.ecs_job",
+        terms = Terms(
+            "@task.ecs_job",
             takes_token=self._takes_token,
             may_repeat=False,
             to_check="what the function has submitted",
-            send=call,
+            # The function sends the request itself: only it knows whether it got that far.
+            marks=False,
         )
+        return self._submit_once(context, terms, call)
 
     def _is_safe_to_retry(self) -> bool:
         return self._takes_token or self.resubmit_unknown

@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
-from airflow_provider_ecsjobs.submits import attempt_of
+from airflow_provider_ecsjobs.submits import Terms, attempt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,21 +139,22 @@ class EcsRequestOperator(EcsSubmittingOperator):
         _ = self.hook.settings
         seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
         is_first = attempt_of(context, 0).is_first
-        return self._submit_once(
-            context,
-            what=operation.name,
+        terms = Terms(
+            operation.name,
             takes_token=operation.takes_client_token and not request.is_dry_run,
             may_repeat=operation.is_repeatable or request.is_dry_run,
             to_check=operation.to_check,
-            send=partial(
-                self._send,
-                request,
-                time.time() + seconds if deadline is None else min(time.time() + seconds, deadline),
-                # An earlier try may have deleted some of the servers.
-                self._missing_ok or not is_first,
-            ),
-            request=digest(request),
+            digest=digest(request),
         )
+        give_up_at = time.time() + seconds
+        send = partial(
+            self._send,
+            request,
+            give_up_at if deadline is None else min(give_up_at, deadline),
+            # An earlier try may have deleted some of the servers.
+            self._missing_ok or not is_first,
+        )
+        return self._submit_once(context, terms, send)
 
     def _is_safe_to_retry(self) -> bool:
         operation = find_operation(self._operation())

@@ -1,4 +1,4 @@
-"""The operators for what belongs to one server: its disks, its system, its NICs."""
+"""The operators for one server: its flavor, its disks, its system, its NICs."""
 
 from __future__ import annotations
 
@@ -27,6 +27,44 @@ class _ServerOperator(EcsTypedOperator):
         return {"server_id": self.server_id}
 
 
+class EcsResizeServerOperator(_ServerOperator):
+    """Give a server another flavor, and wait until it has it.
+
+    For a yearly/monthly server the API answers with an order and no job: the task then ends at once, with the order's
+    id, and the flavor changes when the order is paid.
+
+    API page: `Modifying the Specifications of an ECS
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0209.html>`__.
+
+    :param server_id: the server's id (templated).
+    :param flavor: the new flavor (templated).
+    :param mode: ``withStopServer`` stops a running server first and starts it again; else it must be stopped.
+    :param auto_pay: whether the order for a yearly/monthly server is paid at once.
+    :param dry_run: whether to only have the request checked.
+    :param body: whatever else the API takes (templated).
+    :param kwargs: how to submit and wait, and Airflow's own: see
+        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
+    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    """
+
+    template_fields: Sequence[str] = ("flavor", *_ServerOperator.template_fields)
+    _request_name = "resize_server"
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor"})
+
+    def __init__(
+        self, *, flavor: str | None = None, mode: str | None = None, auto_pay: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.flavor = flavor
+        self.mode = mode
+        self.auto_pay = auto_pay
+        self._check(is_open=is_template)
+
+    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+        pay = {"isAutoPay": "true"} if self.auto_pay else None
+        return {"resize": given(flavorRef=self.flavor, mode=self.mode, extendparam=pay)}
+
+
 class EcsAttachVolumeOperator(_ServerOperator):
     """Attach a volume to a server, and wait until it is attached.
 
@@ -46,15 +84,8 @@ class EcsAttachVolumeOperator(_ServerOperator):
     _request_name = "attach_server_volume"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"volumeAttachment.volumeId": "volume_id"})
 
-    def __init__(
-        self,
-        *,
-        server_id: str | None = None,
-        volume_id: str | None = None,
-        device: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+    def __init__(self, *, volume_id: str | None = None, device: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.volume_id = volume_id
         self.device = device
         self._check(is_open=is_template)
@@ -79,17 +110,15 @@ class EcsDetachVolumeOperator(_ServerOperator):
     template_fields: Sequence[str] = ("volume_id", *_ServerOperator.template_fields)
     _request_name = "detach_server_volume"
 
-    def __init__(
-        self, *, server_id: str | None = None, volume_id: str | None = None, force: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+    def __init__(self, *, volume_id: str | None = None, force: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.volume_id = volume_id
         self.force = force
         self._check(is_open=is_template)
 
     def _parameters(self) -> dict[str, Any]:
         flag = {"delete_flag": "1"} if self.force else {}
-        return {"server_id": self.server_id, "volume_id": self.volume_id, **flag}
+        return {**super()._parameters(), "volume_id": self.volume_id, **flag}
 
 
 class _SystemOperator(_ServerOperator):
@@ -100,7 +129,6 @@ class _SystemOperator(_ServerOperator):
     def __init__(
         self,
         *,
-        server_id: str | None = None,
         admin_password: str | None = None,
         key_name: str | None = None,
         user_id: str | None = None,
@@ -108,7 +136,7 @@ class _SystemOperator(_ServerOperator):
         cloud_init: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+        super().__init__(**kwargs)
         self.admin_password = admin_password
         self.key_name = key_name
         self.user_id = user_id
@@ -146,8 +174,8 @@ class EcsChangeOsOperator(_SystemOperator):
     template_fields: Sequence[str] = ("image", *_SystemOperator.template_fields)
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-change.imageid": "image"})
 
-    def __init__(self, *, server_id: str | None = None, image: str | None = None, **kwargs: Any) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+    def __init__(self, *, image: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.image = image
         self._check(is_open=is_template)
 
@@ -177,8 +205,8 @@ class EcsReinstallOsOperator(_SystemOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    def __init__(self, *, server_id: str | None = None, **kwargs: Any) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._check(is_open=is_template)
 
     def _operation(self) -> str:
@@ -205,14 +233,8 @@ class EcsAddNicsOperator(_ServerOperator):
     _request_name = "batch_add_server_nics"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"nics": "subnets"})
 
-    def __init__(
-        self,
-        *,
-        server_id: str | None = None,
-        subnets: Sequence[str | dict[str, Any]] | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+    def __init__(self, *, subnets: Sequence[str | dict[str, Any]] | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.subnets = subnets
         self._check(is_open=is_template)
 
@@ -224,7 +246,7 @@ class EcsDeleteNicsOperator(_ServerOperator):
     """Delete NICs of a server, and wait until they are gone.
 
     API page: `Deleting NICs from an ECS in a Batch
-    <https://support.huaweicloud.com/intl/en-us/api-ecs/en-us_topic_0020212665.html>`__.
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0502.html>`__.
 
     :param server_id: the server's id (templated).
     :param nic_ids: the ids of the NICs (templated).
@@ -237,10 +259,8 @@ class EcsDeleteNicsOperator(_ServerOperator):
     _request_name = "batch_delete_server_nics"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"nics": "nic_ids"})
 
-    def __init__(
-        self, *, server_id: str | None = None, nic_ids: Sequence[str] | str | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(server_id=server_id, **kwargs)
+    def __init__(self, *, nic_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.nic_ids = nic_ids
         self._check(is_open=is_template)
 

@@ -19,6 +19,7 @@ from airflow_provider_ecsjobs.operators.server_parts import (
     EcsDeleteNicsOperator,
     EcsDetachVolumeOperator,
     EcsReinstallOsOperator,
+    EcsResizeServerOperator,
 )
 from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
 
@@ -180,54 +181,6 @@ class EcsRebootServersOperator(_PowerOperator):
     _request_name = "batch_reboot_servers"
     _key = "reboot"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"reboot.servers": "server_ids"})
-
-
-class EcsResizeServerOperator(EcsTypedOperator):
-    """Give a server another flavor, and wait until it has it.
-
-    For a yearly/monthly server the API answers with an order and no job: the task then ends at once, with the order's
-    id, and the flavor changes when the order is paid.
-
-    API page: `Modifying the Specifications of an ECS
-    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0209.html>`__.
-
-    :param server_id: the server's id (templated).
-    :param flavor: the new flavor (templated).
-    :param mode: ``withStopServer`` stops a running server first and starts it again; else it must be stopped.
-    :param auto_pay: whether the order for a yearly/monthly server is paid at once.
-    :param dry_run: whether to only have the request checked.
-    :param body: whatever else the API takes (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
-    """
-
-    template_fields: Sequence[str] = ("server_id", "flavor", *EcsTypedOperator.template_fields)
-    _request_name = "resize_server"
-    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor"})
-
-    def __init__(
-        self,
-        *,
-        server_id: str | None = None,
-        flavor: str | None = None,
-        mode: str | None = None,
-        auto_pay: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.server_id = server_id
-        self.flavor = flavor
-        self.mode = mode
-        self.auto_pay = auto_pay
-        self._check(is_open=is_template)
-
-    def _parameters(self) -> dict[str, Any]:
-        return {"server_id": self.server_id}
-
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
-        pay = {"isAutoPay": "true"} if self.auto_pay else None
-        return {"resize": given(flavorRef=self.flavor, mode=self.mode, extendparam=pay)}
 
 
 def _is_empty(server_ids: Any) -> bool:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.submitting import Submission
     from airflow_provider_ecsjobs.core.waiting import WaitEnd, WaitPolicy
+    from airflow_provider_ecsjobs.submits import Terms
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 ON_PARTIAL_FAILURE = ("fail", "keep")
@@ -60,7 +61,6 @@ class EcsSubmittingOperator(EcsWaitingOperator):
     """
 
     _retry_resubmits = True
-    _marks_submitting = True
     _job_id: str | None = None
 
     def __init__(
@@ -131,30 +131,17 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         raise NotImplementedError
 
     def _submit_once(
-        self,
-        context: Mapping[str, Any],
-        *,
-        what: str,
-        takes_token: bool,
-        may_repeat: bool,
-        to_check: str,
-        send: Callable[[str | None, bool], Submission],
-        request: str = "",
+        self, context: Mapping[str, Any], terms: Terms, send: Callable[[str | None, bool], Submission]
     ) -> SubmitOnce:
         return SubmitOnce(
-            what=what,
+            terms=replace(terms, may_repeat=terms.may_repeat or self.resubmit_unknown),
             attempt=attempt_of(context, self.retries or 0),
             ledger=Ledger(context.get("task_state_store")),
-            takes_token=takes_token,
-            may_repeat=may_repeat or self.resubmit_unknown,
-            to_check=to_check,
             send=send,
             look=self.hook.look,
             is_good=self._is_good,
             grace=self.not_found_grace,
             log=self.log,
-            marks=self._marks_submitting,
-            request=request,
         )
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
@@ -170,7 +157,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
         except EcsOutcomeUnknownError as error:
-            if once.takes_token or once.may_repeat:
+            if once.terms.takes_token or once.terms.may_repeat:
                 raise  # a retry sends it again, which is safe
             raise EcsOutcomeUnknownNoRetry(
                 f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"

@@ -14,9 +14,11 @@ from airflow_provider_ecsjobs import submits
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsRejectedError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
+from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, Terms, attempt_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_ecsjobs.core.once import Attempt, Record
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -34,10 +36,20 @@ class World:
     """A store and a cloud, which outlive all tries of the one task; and the next place where its worker dies.
 
     :param kept: whether Airflow has a store.
+    :param more: further terms of the request.
     """
 
-    def __init__(self, *, kept: bool = True, takes_token: bool = True, may_repeat: bool = False, **more: Any) -> None:
+    def __init__(
+        self,
+        *,
+        kept: bool = True,
+        takes_token: bool = True,
+        may_repeat: bool = False,
+        is_good: Callable[[Job], bool] = lambda job: False,
+        **more: Any,
+    ) -> None:
         self.kept, self.takes_token, self.may_repeat, self.more = kept, takes_token, may_repeat, more
+        self.is_good = is_good
         self.values: dict[str, str] = {}
         self.jobs: dict[str, str] = {}
         self.job_of: dict[str, str] = {}
@@ -107,18 +119,22 @@ class World:
 
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Let the task be tried once, in a process of its own."""
-        options = {"what": "create_servers", "is_good": lambda job: False, **self.more}
+        terms = {
+            "name": "create_servers",
+            "takes_token": self.takes_token,
+            "may_repeat": self.may_repeat,
+            "to_check": "whether servers of this name exist",
+            **self.more,
+        }
         once = SubmitOnce(
+            Terms(**terms),
             attempt=self.attempt,
             ledger=Ledger(self if self.kept else None),
-            takes_token=self.takes_token,
-            may_repeat=self.may_repeat,
-            to_check="whether servers of this name exist",
             send=self.send,
             look=self.look,
+            is_good=self.is_good,
             grace=60.0,
             log=self,
-            **options,
         )
         with mock.patch.object(submits, "time", SimpleNamespace(time=lambda: self.now)):
             return once.run()

@@ -205,7 +205,7 @@ class TestARecordedJob:
     def test_of_another_operation_is_not_looked_at(self) -> None:
         w = World()
         w.job()
-        w.more["what"] = "create_post_paid_servers"
+        w.more["name"] = "create_post_paid_servers"
         w.takes_token = False
         w.clear()
         assert w.job() == "job-2"
