@@ -104,6 +104,40 @@ def unknown_server(server_id: str) -> ApiError:
     return ecs_error(404, "Ecs.0114", f"The instance {server_id} could not be found.")
 
 
+def leaving_server(server_id: str) -> ApiError:
+    """Make the answer to a request about a server that is being deleted: its status does not allow it."""
+    return ecs_error(400, "Ecs.0100", f"The server {server_id} is being deleted.")
+
+
+def volume_in_use(volume_id: str) -> ApiError:
+    """Make the answer to the attachment of a volume that is attached, or is just being attached.
+
+    Documented is that a volume must be available to be attached, and this code for one that is not, with other words.
+    """
+    return ecs_error(400, "Ecs.0103", f"The volume {volume_id} is in use and cannot be attached.")
+
+
+def volume_not_attached(volume_id: str, server_id: str) -> ApiError:
+    """Make the answer to the detachment of a volume that is not attached to the server."""
+    return ecs_error(400, "Ecs.0111", f"volume {volume_id} is not in server {server_id} attach volume list")
+
+
+def primary_nic(nic_id: str) -> ApiError:
+    """Make the answer to the deletion of a server's primary NIC.
+
+    Documented is the status; the code is that of a NIC that can't be deleted.
+    """
+    return ecs_error(403, "Ecs.0507", f"The primary NIC {nic_id} cannot be deleted.")
+
+
+def unknown_nic(nic_id: str, server_id: str) -> ApiError:
+    """Make the answer to the deletion of a NIC that the server does not have.
+
+    What the cloud says to that is documented nowhere; this is its code of a NIC that can't be deleted.
+    """
+    return ecs_error(400, "Ecs.0507", f"Failed to delete the NIC {nic_id}: server {server_id} has none of that id.")
+
+
 def invalid_parameter(reason: str) -> ApiError:
     """Make the answer to a request body that lacks a key or holds a wrong value."""
     return ecs_error(400, "Ecs.0005", f"Invalid request parameter: {reason}")

@@ -130,7 +130,7 @@ def make_job(
     about: Sequence[Mapping[str, str]],
     *,
     direct: bool,
-    failures: Sequence[Failure],
+    failures: Sequence[Failure | None],
     submitted: float,
     begin: float,
     run_seconds: float,
@@ -139,9 +139,8 @@ def make_job(
 
     :param about: the entities of each part.
     :param direct: the job itself is about the only part; else there is a sub-job for each.
-    :param failures: why the first parts fail.
+    :param failures: why parts fail, in their order; ``None`` for those that end well.
     """
-    outcomes = itertools.chain(failures, itertools.repeat(None))
     sub_jobs = [
         SubJob(
             job_id=new_job_id(),
@@ -152,9 +151,9 @@ def make_job(
             end=begin + run_seconds * (number / len(about)),
             failure=failure,
         )
-        for number, (entities, failure) in enumerate(zip(about, outcomes, strict=False), start=1)
+        for number, (entities, failure) in enumerate(zip(about, failures, strict=True), start=1)
     ]
-    failure = failures[0] if direct and failures else WRAPPER_FAILURE if failures else None
+    failure = failures[0] if direct else WRAPPER_FAILURE if any(failures) else None
     return Job(
         job_id=job_id,
         job_type=job_type,

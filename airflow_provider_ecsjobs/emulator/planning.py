@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator.jobs import Failure
 from airflow_provider_ecsjobs.emulator.work import Part, Payment
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     PartsOf = Callable[["Call", Servers], list[Part]]
     PaymentOf = Callable[["Call", Servers], Payment]
     Effect = Callable[[Server, "Call"], object]
+    ServerIdsOf = Callable[[Mapping[str, Any]], Iterable[str]]
+
+_PORT_TAKEN = Failure("Ecs.0217", "Failed to attach the port: it is in use.")
+_BEING_DELETED = Failure("Ecs.1001", "Failed to delete the ECS because the ECS is being deleted.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Call:
 # Which servers
 
 
-def each(server_ids: Callable[[Mapping[str, Any]], Iterable[str]], effect: Effect) -> PartsOf:
+def each(server_ids: ServerIdsOf, effect: Effect) -> PartsOf:
     """Make one part for each server that the body names."""
 
     def parts(call: Call, servers: Servers) -> list[Part]:
@@ -68,9 +74,21 @@ def create(payment: PaymentOf) -> PartsOf:
 
 
 def delete(call: Call, servers: Servers) -> list[Part]:
-    """Make one part for each server to delete: it goes into the recycle bin."""
-    found = servers.existing(server["id"] for server in call.body["servers"])
-    return [Part(server["id"], partial(servers.recycle, server["id"])) for server in found]
+    """Make one part for each server to delete: it goes into the recycle bin.
+
+    Of one that is being deleted the documentation has the reason and its code, but not where they are said; since both
+    are OpenStack's, it is in the job.
+    """
+    found = servers.deletable(server["id"] for server in call.body["servers"])
+    return [
+        Part(
+            server_id,
+            partial(servers.recycle, server_id),
+            begin=partial(servers.leave, server_id),
+            failure=_BEING_DELETED if servers.is_leaving(server_id) else None,
+        )
+        for server_id in (server["id"] for server in found)
+    ]
 
 
 def revert(call: Call, servers: Servers) -> list[Part]:
@@ -88,21 +106,77 @@ def remove(call: Call, servers: Servers) -> list[Part]:
 
 
 def add_nics(call: Call, servers: Servers) -> list[Part]:
-    """Make one part for each NIC to add; its id is known from now on."""
+    """Make one part for each NIC to add; its id is known from now on. A port of another NIC can't be attached."""
     [server] = servers.existing([call.path["server_id"]])
     return [
-        _changing(servers, server["id"], partial(_add_nic, nic=nic), call, nic_id=nic["id"])
+        replace(
+            _changing(servers, server["id"], partial(_add_nic, nic=nic), call, nic_id=nic["id"]),
+            failure=_PORT_TAKEN if servers.has_nic(nic["id"]) else None,
+        )
         for nic in map(_new_nic, call.body["nics"])
     ]
 
 
 def delete_nics(call: Call, servers: Servers) -> list[Part]:
-    """Make one part for each NIC to delete."""
+    """Make one part for each NIC to delete; a server's first one is its primary NIC.
+
+    :raises ApiError: if one of them is that, or the server does not have it.
+    """
     [server] = servers.existing([call.path["server_id"]])
+    own = [nic["id"] for nic in server["nics"]]
+    for nic in call.body["nics"]:
+        if nic["id"] not in own:
+            raise errors.unknown_nic(nic["id"], server["id"])
+        if nic["id"] == own[0]:
+            raise errors.primary_nic(nic["id"])
     return [
         _changing(servers, server["id"], partial(_delete_nic, nic_id=nic["id"]), call, nic_id=nic["id"])
         for nic in call.body["nics"]
     ]
+
+
+def attach_volume(call: Call, servers: Servers) -> list[Part]:
+    """Make the only part, for the server that the path names.
+
+    The emulator knows of a volume only what it is attached to: one of several servers is a shared one.
+
+    :raises ApiError: if the volume is in use.
+    """
+    [server] = servers.existing([call.path["server_id"]])
+    volume_id = call.body["volumeAttachment"]["volumeId"]
+    holders = servers.holders(volume_id)
+    if server["id"] in holders or len(holders) == 1:
+        raise errors.volume_in_use(volume_id)
+    return [_attaching(servers, server["id"], volume_id)]
+
+
+def attach_shared_volume(call: Call, servers: Servers) -> list[Part]:
+    """Make one part for each server that a shared volume is to be attached to.
+
+    :raises ApiError: if one of them has it already.
+    """
+    found = servers.existing(server["server_id"] for server in call.body["serverinfo"])
+    volume_id = call.path["volume_id"]
+    if servers.holders(volume_id) & {server["id"] for server in found}:
+        raise errors.volume_in_use(volume_id)
+    return [_attaching(servers, server_id, volume_id) for server_id in dict.fromkeys(server["id"] for server in found)]
+
+
+def detach_volume(server_ids: ServerIdsOf | None = None) -> PartsOf:
+    """Make one part for each server to detach the path's volume from: those that the body names, or the path's.
+
+    Of a volume that is just being detached the cloud's answer is not known; here it is detached once more.
+    """
+
+    def parts(call: Call, servers: Servers) -> list[Part]:
+        named = server_ids(call.body) if server_ids is not None else [call.path["server_id"]]
+        found, volume_id = servers.existing(named), call.path["volume_id"]
+        for server in found:
+            if volume_id not in server["volumes"]:
+                raise errors.volume_not_attached(volume_id, server["id"])
+        return [_changing(servers, server["id"], _detach, call) for server in found]
+
+    return parts
 
 
 # What happens to a server
@@ -127,18 +201,6 @@ def resize(server: Server, call: Call) -> None:
 def change_os(server: Server, call: Call) -> None:
     """Give the server another image."""
     server["imageRef"] = call.body["os-change"]["imageid"]
-
-
-def attach_volume(server: Server, call: Call) -> None:
-    """Attach the volume that the body or the path names."""
-    volume_id = call.path.get("volume_id") or call.body["volumeAttachment"]["volumeId"]
-    if volume_id not in server["volumes"]:
-        server["volumes"].append(volume_id)
-
-
-def detach_volume(server: Server, call: Call) -> None:
-    """Detach the volume that the path names."""
-    server["volumes"] = [volume_id for volume_id in server["volumes"] if volume_id != call.path["volume_id"]]
 
 
 def change_vpc(server: Server, call: Call) -> None:
@@ -207,6 +269,15 @@ def _creating(servers: Servers, asked: Mapping[str, Any], **attributes: Any) -> 
 
 def _changing(servers: Servers, server_id: str, effect: Effect, call: Call, nic_id: str | None = None) -> Part:
     return Part(server_id, partial(servers.change, server_id, lambda server: effect(server, call)), nic_id)
+
+
+def _attaching(servers: Servers, server_id: str, volume_id: str) -> Part:
+    begin = partial(servers.attaching, server_id, volume_id)
+    return Part(server_id, partial(servers.attach, server_id, volume_id), begin=begin)
+
+
+def _detach(server: Server, call: Call) -> None:
+    server["volumes"] = [volume_id for volume_id in server["volumes"] if volume_id != call.path["volume_id"]]
 
 
 def _new_nic(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""The servers of the emulated project, and its recycle bin. Not locked: the state around it is."""
+"""The servers of the emulated project, their volumes and NICs, and its recycle bin.
+
+Not locked: the state around it is.
+"""
 
 from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_ecsjobs.emulator import errors
 from airflow_provider_ecsjobs.emulator.jobs import timestamp
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ class Servers:
     def __init__(self) -> None:
         self._active: dict[str, Server] = {}
         self._recycled: dict[str, Server] = {}
+        self._leaving: set[str] = set()
+        self._attaching: set[tuple[str, str]] = set()
 
     def add(self, server_id: str, when: float, **attributes: Any) -> None:
         """Let a server exist.
@@ -54,8 +60,48 @@ class Servers:
         """Return the servers with these ids.
 
         :raises UnknownServerError: if one does not exist.
+        :raises ApiError: if one is being deleted.
+        """
+        found = self.deletable(server_ids)
+        for server in found:
+            if server["id"] in self._leaving:
+                raise errors.leaving_server(server["id"])
+        return found
+
+    def deletable(self, server_ids: Iterable[str]) -> list[Server]:
+        """Return the servers with these ids, also those that are being deleted.
+
+        :raises UnknownServerError: if one does not exist.
         """
         return [_look_up(self._active, server_id) for server_id in server_ids]
+
+    def is_leaving(self, server_id: str) -> bool:
+        """Whether a server is being deleted."""
+        return server_id in self._leaving
+
+    def leave(self, server_id: str) -> None:
+        """Note that a server is being deleted."""
+        self._leaving.add(server_id)
+
+    def holders(self, volume_id: str) -> set[str]:
+        """Return the ids of the servers that a volume is attached to, or just being attached to."""
+        attached = {server_id for server_id, server in self._active.items() if volume_id in server["volumes"]}
+        return attached | {
+            server for server, volume in self._attaching if volume == volume_id and server in self._active
+        }
+
+    def attaching(self, server_id: str, volume_id: str) -> None:
+        """Note that a volume is being attached."""
+        self._attaching.add((server_id, volume_id))
+
+    def attach(self, server_id: str, volume_id: str, when: float) -> None:
+        """Attach a volume."""
+        self._attaching.discard((server_id, volume_id))
+        self.change(server_id, lambda server: server.update(volumes=[*server["volumes"], volume_id]), when)
+
+    def has_nic(self, nic_id: str) -> bool:
+        """Whether a NIC is one of any server's."""
+        return any(nic["id"] == nic_id for server in self._active.values() for nic in server["nics"])
 
     def check_recycled(self, server_id: str) -> None:
         """Check that a server is in the recycle bin.
@@ -73,6 +119,7 @@ class Servers:
 
     def recycle(self, server_id: str, when: float) -> None:
         """Move a server into the recycle bin."""
+        self._leaving.discard(server_id)
         if server_id in self._active:
             self._recycled[server_id] = {**self._active.pop(server_id), "updated": timestamp(when)}
 

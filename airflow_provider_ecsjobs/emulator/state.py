@@ -266,20 +266,25 @@ class State:
             part.change(now)
 
     def _run(self, job_id: str, work: Work, failures: Sequence[Failure], *, submitted: float, pace: Pace) -> None:
+        planned = itertools.chain(failures, itertools.repeat(None))
+        fates = [part.failure or failure for part, failure in zip(work.parts, planned, strict=False)]
         job = make_job(
             job_id,
             work.job_type,
             [part.entities for part in work.parts],
             direct=work.direct,
-            failures=failures,
+            failures=fates,
             submitted=submitted,
             begin=self._clock() + pace.init_seconds,
             run_seconds=pace.run_seconds,
         )
         self._jobs[job_id] = job
         ends = [sub_job.end for sub_job in job.sub_jobs] or [job.end]
-        for part, end in list(zip(work.parts, ends, strict=True))[len(failures) :]:
-            self._plan(end, partial(part.change, end))
+        for part, end, fate in zip(work.parts, ends, fates, strict=True):
+            if fate is None:
+                if part.begin is not None:
+                    part.begin()
+                self._plan(end, partial(part.change, end))
 
     def _foreign_part(self, *, creates: bool) -> Part:
         server_id = str(uuid.uuid4())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_ecsjobs.emulator.jobs import Failure
+
 
 class Payment(Enum):
     """How the order of a request is paid."""
@@ -23,11 +25,15 @@ class Part:
     """The share that one server, or one NIC of it, has in a job.
 
     :param change: what it does when it ends well, called with that time.
+    :param begin: what it does when it begins, if it is to end well.
+    :param failure: why it is to fail.
     """
 
     server_id: str
     change: Callable[[float], object]
     nic_id: str | None = None
+    begin: Callable[[], object] | None = None
+    failure: Failure | None = None
 
     @property
     def entities(self) -> dict[str, str]:

@@ -20,13 +20,13 @@ FLAVOR, IMAGE, VPC, SUBNET, HOST = "s6.large.2", "image-2", "vpc-2", "subnet-2",
 class Ids:
     """What exists before a call.
 
-    :param server_id: a pay-per-use server with one NIC.
+    :param server_id: a pay-per-use server with two NICs.
     :param other_server_id: another one.
     :param prepaid_server_id: a yearly/monthly server.
     :param recycled_server_id: a server in the recycle bin.
     :param volume_id: a volume attached to no server.
     :param attached_volume_id: a shared volume, attached to ``server_id`` and ``other_server_id``.
-    :param nic_id: the NIC of ``server_id``.
+    :param nic_id: the second NIC of ``server_id``.
     :param port_id: a port that is no NIC of a server yet.
     """
 
@@ -43,8 +43,9 @@ class Ids:
 def prepare(emulator: Emulator) -> Ids:
     """Let everything exist that the calls need."""
     shared, nic = "6b1a3f44-0000-4000-8000-00000000a77a", "6b1a3f44-0000-4000-8000-0000000000c1"
+    primary = "6b1a3f44-0000-4000-8000-0000000000c0"
     return Ids(
-        server_id=emulator.add_server("first", volumes=[shared], nics=[nic]),
+        server_id=emulator.add_server("first", volumes=[shared], nics=[primary, nic]),
         other_server_id=emulator.add_server("second", volumes=[shared]),
         prepaid_server_id=emulator.add_server("third", charging_mode="prePaid"),
         recycled_server_id=emulator.add_server("fourth", recycled=True),

@@ -52,10 +52,12 @@ EFFECTS: dict[str, Callable[[Ids, dict[str, dict[str, Any]]], Any]] = {
     ),
     "batch_detach_volumes": lambda ids, servers: both(ids, servers, "volumes") == [[], []],
     "batch_add_server_nics": lambda ids, servers: (
-        [nic["subnet_id"] for nic in servers[ids.server_id]["nics"]] == [None, submits.SUBNET, None]
-        and servers[ids.server_id]["nics"][2]["id"] == ids.port_id
+        [nic["subnet_id"] for nic in servers[ids.server_id]["nics"]] == [None, None, submits.SUBNET, None]
+        and servers[ids.server_id]["nics"][3]["id"] == ids.port_id
     ),
-    "batch_delete_server_nics": lambda ids, servers: servers[ids.server_id]["nics"] == [],
+    "batch_delete_server_nics": lambda ids, servers: (
+        len(servers[ids.server_id]["nics"]) == 1 and servers[ids.server_id]["nics"][0]["id"] != ids.nic_id
+    ),
     "change_vpc": lambda ids, servers: (
         servers[ids.server_id]["vpcid"] == submits.VPC
         and [nic["subnet_id"] for nic in servers[ids.server_id]["nics"]] == [submits.SUBNET]
@@ -165,7 +167,7 @@ def test_nic_jobs_name_the_nics(cloud: ClockedCloud) -> None:
 
     assert (deleted.entities.server_id, deleted.entities.nic_id) == (cloud.ids.server_id, cloud.ids.nic_id)
     entities = [sub_job.entities for sub_job in added.entities.sub_jobs]
-    assert [entity.nic_id for entity in entities] == [nic["id"] for nic in cloud.server()["nics"]]
+    assert [entity.nic_id for entity in entities] == [nic["id"] for nic in cloud.server()["nics"][1:]]
     assert {entity.server_id for entity in entities} == {cloud.ids.server_id}
 
 

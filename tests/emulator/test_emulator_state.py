@@ -243,14 +243,15 @@ def test_actions_change_servers_when_their_sub_jobs_end(state: State, clock: Clo
 
 
 def test_a_server_that_is_gone_is_not_changed_any_more(state: State, clock: Clock) -> None:
-    [server_id] = create(state)
+    first, second = create(state, count=2)
     clock.now = START + 110
-    submit(state, "delete_servers", named(server_id))
-    clock.now = START + 150
-    submit(state, "batch_stop_servers", {"os-stop": named(server_id)})
+    submit(state, "batch_stop_servers", {"os-stop": named(first, second)})  # the second one's part ends last
+    clock.now = START + 120
+    submit(state, "delete_servers", named(second, first))
 
     clock.now = START + 500
     assert state.servers() == {}
+    assert [server["status"] for server in state.recycle_bin().values()] == ["ACTIVE", "SHUTOFF"]
 
 
 def test_changing_a_snapshot_changes_no_server(state: State, clock: Clock) -> None:

@@ -58,9 +58,9 @@ GOOD: dict[str, tuple[str, str, dict[str, Any]]] = {
     "reinstall 2": ("v2", "/cloudservers/{server}/reinstallos", {"os-reinstall": {"adminpass": "p"}}),
     "attach": ("v1", "/cloudservers/{server}/attachvolume", {"volumeAttachment": {"volumeId": "v"}}),
     "batch attach": ("v1", "/batchaction/attachvolumes/v", {"serverinfo": [{"server_id": "{server}"}]}),
-    "batch detach": ("v1", "/batchaction/detachvolumes/v", {"serverinfo": ["{server}"]}),
+    "batch detach": ("v1", "/batchaction/detachvolumes/attached", {"serverinfo": ["{server}"]}),
     "add nics": ("v1", "/cloudservers/{server}/nics", {"nics": [{"subnet_id": "s"}]}),
-    "delete nics": ("v1", "/cloudservers/{server}/nics/delete", {"nics": [{"id": "n"}]}),
+    "delete nics": ("v1", "/cloudservers/{server}/nics/delete", {"nics": [{"id": "second"}]}),
     "vpc": ("v1", "/cloudservers/{server}/changevpc", {"vpc_id": "v", "nic": {"subnet_id": "s"}}),
     "migrate": ("v1", "/cloudservers/{server}/migrate", {"migrate": {}}),
 }
@@ -87,6 +87,11 @@ def spoilt(body: Any, where: str, value: Any) -> Any:
     return body
 
 
+def add_server(emulator: Emulator) -> str:
+    """Let a server exist that all of the requests above are good for."""
+    return emulator.add_server(volumes=["attached", "attached too"], nics=["primary", "second"])
+
+
 def filled(value: Any, server_id: str) -> Any:
     if isinstance(value, dict):
         return {key: filled(inner, server_id) for key, inner in value.items()}
@@ -97,7 +102,7 @@ def filled(value: Any, server_id: str) -> Any:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_good_requests_are_good(client: SignedClient, ecs_emulator: Emulator, name: str) -> None:
-    version, path, body = filled(list(GOOD[name]), ecs_emulator.add_server())
+    version, path, body = filled(list(GOOD[name]), add_server(ecs_emulator))
 
     answer = client.request("POST", path, version=version, body=body)
 
@@ -192,10 +197,13 @@ def test_a_wrong_request_is_told_which_key_is_wrong(
 
 
 def test_the_flag_of_a_detachment_is_0_or_1(client: SignedClient, ecs_emulator: Emulator) -> None:
-    path = f"/cloudservers/{ecs_emulator.add_server()}/detachvolume/v"
+    path = f"/cloudservers/{add_server(ecs_emulator)}/detachvolume"
 
-    good = [client.request("DELETE", path, query=query) for query in ([], [("delete_flag", "0")])]
-    wrong = client.request("DELETE", path, query=[("delete_flag", "yes")])
+    good = [
+        client.request("DELETE", f"{path}/{volume}", query=query)
+        for volume, query in (("attached", []), ("attached too", [("delete_flag", "0")]))
+    ]
+    wrong = client.request("DELETE", f"{path}/attached", query=[("delete_flag", "yes")])
 
     assert [answer.status_code for answer in good] == [200, 200]
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, "Ecs.0005")
@@ -251,14 +259,15 @@ def test_a_volume_is_attached_to_a_server_once(client: SignedClient, ecs_emulato
     server_id = ecs_emulator.add_server()
     _, path, body = filled(list(GOOD["attach"]), server_id)
 
-    for _ in range(2):
-        client.request("POST", path, body=body)
+    answers = [client.request("POST", path, body=body) for _ in range(2)]
 
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert answers[1].json()["error"]["code"] == "Ecs.0103"
     assert ecs_emulator.servers[server_id]["volumes"] == ["v"]
 
 
 def test_a_token_means_nothing_to_other_requests(client: SignedClient, ecs_emulator: Emulator) -> None:
-    _, path, body = filled(list(GOOD["attach"]), ecs_emulator.add_server())
+    _, path, body = filled(list(GOOD["start"]), ecs_emulator.add_server())
 
     answers = [client.request("POST", path, body=body, headers={"X-Client-Token": "x"}) for _ in range(2)]
 
