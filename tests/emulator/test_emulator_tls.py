@@ -91,9 +91,9 @@ def test_the_connection_verifies_with_the_ca_file() -> None:
     ("auth", "login", "password", "more"),
     [
         ("aksk", "EMULATORACCESSKEY", "emulator-secret-key", {}),
-        ("password", "emulator-user", "emulator-password", {"domain_name": "emulator-domain"}),
-        ("agency", None, None, {}),
-        ("env", None, None, {}),
+        ("password", "emulator-user", "emulator-password", {"auth": "password", "domain_name": "emulator-domain"}),
+        ("agency", None, None, {"auth": "agency"}),
+        ("env", None, None, {"auth": "env"}),
     ],
 )
 def test_there_is_a_connection_for_each_way_to_log_in(
@@ -103,7 +103,6 @@ def test_there_is_a_connection_for_each_way_to_log_in(
 
     assert (connection.get("login"), connection.get("password")) == (login, password)
     assert connection["extra"] == {
-        "auth": auth,
         "region": "emu-region-1",
         "iam_endpoint": ecs_emulator.url,
         "metadata_endpoint": ecs_emulator.url,
