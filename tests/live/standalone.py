@@ -70,7 +70,7 @@ class LiveAirflow:
         diary: Diary | None = None,
     ) -> None:
         self.home = home.resolve()
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._database = self.home / "airflow.db"
         self._diary = diary or SqliteDiary(self._database)
@@ -248,7 +248,8 @@ def _inherited() -> dict[str, str]:
     return environment
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on, to be taken soon."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -1,0 +1,140 @@
+"""Many waits in one Airflow, and what is done to it meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from tests.ha.waits import DAG_ID, GROUP_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.ha.diary import PostgresDiary
+    from tests.ha.waits import Wait
+    from tests.live.job_clock import JobClock
+    from tests.live.standalone import LiveAirflow
+
+ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+TRIGGERERS = ("triggerer", "triggerer-2")
+
+T = TypeVar("T")
+
+
+@dataclass
+class Disturbance:
+    """Something that was done to Airflow or to the cloud.
+
+    :param in_flight: the waits that were deferred when it began.
+    :param struck: how many tasks, or waits, were in the hands of what was struck.
+    :param seconds: from then until every wait whose job ended meanwhile had ended.
+    """
+
+    name: str
+    in_flight: frozenset[str]
+    struck: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Trial:
+    """One run of the DAG of waits.
+
+    :param step_seconds: how long any step may take.
+    :param deadlines: of each wait that has been seen in flight, the deadline it was last given.
+    """
+
+    airflow: LiveAirflow
+    diary: PostgresDiary
+    emulator: Emulator
+    clock: JobClock
+    waits: list[Wait]
+    step_seconds: float
+    run_id: str = ""
+    disturbances: list[Disturbance] = field(default_factory=list)
+    deadlines: dict[str, float] = field(default_factory=dict)
+    holders: dict[str, int] = field(default_factory=dict)
+    _began: float = field(default_factory=time.monotonic)
+    _leaps: int = 0
+
+    def say(self, text: str) -> None:
+        """Tell how far it is: at full size it takes long."""
+        print(f"  {time.monotonic() - self._began:6.1f} s  {text}", flush=True)
+
+    def wait_until(self, condition: Callable[[], T | None], what: str) -> T:
+        """Wait for a condition as :class:`LiveAirflow` does, and note meanwhile what deadlines the waits have."""
+
+        def watched() -> T | None:
+            for task_id, held in self.diary.held(DAG_ID).items():
+                if held.deadline is not None:
+                    self.deadlines[task_id] = held.deadline
+            return condition()
+
+        try:
+            return self.airflow.wait_until(watched, self.step_seconds, what)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; states: {dict(Counter(self.states().values()))}") from None
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each task."""
+        return self.diary.states(DAG_ID, self.run_id)
+
+    def in_flight(self) -> frozenset[str]:
+        """Return the tasks that are deferred."""
+        return frozenset(task_id for task_id, state in self.states().items() if state == "deferred")
+
+    def busy(self, group: int) -> list[str]:
+        """Return the tasks of a group that a worker is at."""
+        members = {wait.task_id for wait in self.waits if wait.group == group}
+        return [task_id for task_id, state in self.states().items() if task_id in members and state == "running"]
+
+    def await_in_flight(self, share: float = 1.0) -> None:
+        """Wait until this share of all waits is in flight, or over already."""
+        wanted = share * len(self.waits)
+
+        def reached() -> bool:
+            return sum(state == "deferred" or state in ENDED for state in self.states().values()) >= wanted
+
+        self.wait_until(reached, f"{wanted:.0f} of {len(self.waits)} waits to be in flight")
+
+    def start_triggerer(self, name: str) -> None:
+        """Start a triggerer and wait until it beats."""
+        known = self.diary.triggerers()
+        self.airflow.start(name, command="triggerer")
+        self.note_triggerer(name, known)
+
+    def note_triggerer(self, name: str, known: list[int]) -> None:
+        """Note under which job id a triggerer has started."""
+        self.holders[name] = self.wait_until(
+            lambda: next((new for new in self.diary.triggerers() if new not in known), None), f"{name} to beat"
+        )
+
+    def holding(self, name: str) -> int:
+        """Return how many waits a triggerer holds."""
+        return sum(held.triggerer == self.holders[name] for held in self.diary.held(DAG_ID).values())
+
+    def end_jobs(self) -> None:
+        """Let the jobs of the next group end."""
+        self._leaps += 1
+        self.clock.leap(GROUP_SECONDS if self._leaps > 1 else GROUP_SECONDS + 1)
+
+    @contextmanager
+    def disturbance(self, name: str, group: int | None) -> Iterator[Disturbance]:
+        """Note what is in flight, let it be disturbed, and wait until all waits of a group have ended."""
+        disturbance = Disturbance(name, self.in_flight())
+        began = time.monotonic()
+        yield disturbance
+        members = {wait.task_id for wait in self.waits if group is not None and wait.group == group}
+
+        def ended() -> bool:
+            states = self.states()
+            return all(states[task_id] in ENDED for task_id in members)
+
+        self.wait_until(ended, f"the waits of group {group} to end after: {name}")
+        disturbance.seconds = time.monotonic() - began
+        self.disturbances.append(disturbance)
+        self.say(f"{name}: {len(disturbance.in_flight)} in flight, {disturbance.struck} struck, {len(members)} ended")
