@@ -108,24 +108,27 @@ def submit(
     :param ambient: clock and chance.
     :param give_up_at: until when to try, in seconds since the epoch.
     :param may_repeat: whether to send it again even if doing it twice may do harm.
-    :param missing_ok: whether servers to be deleted may be gone already.
+    :param missing_ok: whether what is to be deleted or detached may be gone already.
     :param is_doubtful: whether it was sent before, and it is not known what became of that.
     :return: what the API took; or the error, of the kind ``UNCERTAIN`` if the request may have been carried out.
     """
-    failures = 0
+    failures, call = 0, request.call()
     while True:
-        answer = yield from send(access, request.call(), ambient)
+        answer = yield from send(access, call, ambient)
         result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=ambient.clock())
         if isinstance(result, Submission):
             return result
         said = hide(str(result), secrets_in(request.body))
+        if result.code in request.operation.done_codes and (missing_ok or is_doubtful):
+            yield Report(logging.WARNING, f"{request.operation.name}: {said}; carried out already")
+            return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or is_doubtful else None
             if others is not None and others.body is not None:
                 yield Report(logging.WARNING, f"{request.operation.name}: {said}; gone already, so left out")
                 if not others.body["servers"]:
                     return Submission(None)
-                request = others
+                request, call = others, others.call()
                 continue
         if result.kind is ErrorKind.UNCERTAIN:
             is_doubtful = True

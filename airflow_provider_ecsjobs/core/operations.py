@@ -43,6 +43,7 @@ class Operation:
     :param is_repeatable: whether doing it twice harms nothing.
     :param has_dry_run: whether ``dry_run`` in the body only checks the request.
     :param to_check: what to look at, where it is not known if the request was carried out.
+    :param done_codes: the codes of the API that say, of a request that was sent before, that it was carried out.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Operation:
     is_repeatable: bool = False
     has_dry_run: bool = False
     to_check: str = ""
+    done_codes: tuple[str, ...] = ()
 
     @property
     def path_parameters(self) -> tuple[str, ...]:
@@ -218,6 +220,7 @@ _ALL = (
         query=("delete_flag",),
         is_repeatable=True,
         to_check="whether the volume is still attached to the server",
+        done_codes=("Ecs.0111",),
     ),
     Operation(
         "batch_attach_sharable_volumes",
@@ -289,6 +292,7 @@ _ALL = (
         "Permanently Deleting an ECS from the Recycle Bin",
         is_repeatable=True,
         to_check="whether the server is still in the recycle bin",
+        done_codes=("Ecs.0114", "Ecs.0614"),
     ),
     Operation(
         "revert_recycle_bin_server",

@@ -37,7 +37,7 @@ class Submission:
     """What the API answered to a request that it took.
 
     :param job_id: the job that it started; ``None`` where there is none to wait for: after a dry run, for an order
-        that changes something once it is paid, and where nothing was left to delete.
+        that changes something once it is paid, and where nothing was left to delete or to detach.
     :param order_id: the order of a yearly/monthly request.
     :param server_ids: the servers that a create makes, in the answer's order.
     """

@@ -151,7 +151,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
             self._send,
             request,
             give_up_at if deadline is None else min(give_up_at, deadline),
-            # An earlier try may have deleted some of the servers.
+            # An earlier try may have deleted some of the servers, or detached the volume.
             self._missing_ok or not is_first,
         )
         return self._submit_once(context, terms, send)

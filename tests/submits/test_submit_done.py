@@ -1,0 +1,80 @@
+"""A request that was carried out, unseen: sent again it is refused, and that shows that there is nothing left to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from task_runs import Store, TaskRun
+
+from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from airflow_provider_ecsjobs.exceptions import EcsJobFailed, EcsRejectedNoRetry
+from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
+from airflow_provider_ecsjobs.operators.servers import EcsDeleteNicsOperator, EcsDetachVolumeOperator
+
+pytestmark = pytest.mark.usefixtures("quick_backoff")
+VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
+NOTHING = {"job_id": None, "order_id": None, "server_ids": []}
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
+
+
+def run_of(kind: type[Any], **options: Any) -> TaskRun:
+    return TaskRun(lambda: kind(task_id="task", poll_interval=0.05, retries=2, **options), store=Store())
+
+
+def detach(server_id: str) -> TaskRun:
+    return run_of(EcsDetachVolumeOperator, server_id=server_id, volume_id=VOLUME)
+
+
+def test_a_lost_answer_to_a_detachment_does_not_fail_it(connected: Emulator) -> None:
+    server = connected.add_server(volumes=[VOLUME])
+    connected.fault(Fault(path="/detachvolume", reset="after"))
+
+    assert detach(server).run() == NOTHING
+
+    assert connected.servers[server]["volumes"] == []
+    assert connected.counters["submits"] == 1
+
+
+def test_detaching_what_was_never_attached_fails(connected: Emulator) -> None:
+    with pytest.raises(EcsRejectedNoRetry, match=rf"Ecs\.0111 volume {VOLUME} is not in server"):
+        detach(connected.add_server()).run()
+
+
+def test_a_retry_finds_that_the_volume_has_been_detached_meanwhile(connected: Emulator) -> None:
+    server = connected.add_server(volumes=[VOLUME])
+    connected.fail_next("detachVolume")
+    run = detach(server)
+    with pytest.raises(EcsJobFailed):
+        run.run()
+    detach(server).run()  # by somebody else
+
+    run.retry()
+
+    assert run.run() == NOTHING
+
+
+def test_a_lost_answer_to_a_final_deletion_does_not_fail_it(connected: Emulator) -> None:
+    server = connected.add_server(recycled=True)
+    connected.fault(Fault(path="/recycle-bin/", reset="after"))
+
+    assert run_of(EcsSubmitJobOperator, operation="delete_recycle_bin_server", server_id=server).run() == NOTHING
+
+    assert connected.recycle_bin == {}
+
+
+def test_what_a_lost_answer_leaves_open_is_said_where_no_code_is_known_to_tell(connected: Emulator) -> None:
+    server = connected.add_server(nics=["primary", "second"])
+    connected.fault(Fault(path="/nics/delete", reset="after"))
+
+    with pytest.raises(
+        EcsRejectedNoRetry, match=r"Ecs\.0507 .* It was sent before, and may have been carried out then:"
+    ):
+        run_of(EcsDeleteNicsOperator, server_id=server, nic_ids=["second"]).run()
+
+    assert len(connected.servers[server]["nics"]) == 1
