@@ -59,6 +59,9 @@ class World:
         self.crash = ""
         self.fault: BaseException | None = None
         self.now = 1_800_000_000.0
+        self.ahead = 0.0
+        """How far the cloud's clock is ahead."""
+        self.began: dict[str, float | None] = {}
         self.try_number, self.max_tries = 1, RETRIES
 
     # The task state store
@@ -87,6 +90,7 @@ class World:
         if job_id is None:
             job_id = f"job-{len(self.jobs) + 1}"
             self.jobs[job_id] = "RUNNING"
+            self.began[job_id] = self.now + self.ahead
             self.job_of[token or f"none-{job_id}"] = job_id
         self._die("after send")
         return Submission(job_id, None, (f"server-of-{job_id}",))
@@ -94,7 +98,11 @@ class World:
     def look(self, job_id: str) -> Job | ApiError:
         self.looks.append(job_id)
         status = self.jobs[job_id]
-        return error(status) if status in set(ErrorKind) else Job.from_dict({"status": status}, job_id=job_id)
+        if status in set(ErrorKind):
+            return error(status)
+        began = self.began[job_id]
+        told = {} if began is None else {"begin_time": datetime.fromtimestamp(began, UTC).isoformat()}
+        return Job.from_dict({"status": status, **told}, job_id=job_id)
 
     def log(self, level: int, event: str, /, *args: Any) -> None:
         self.said.append(event % args)

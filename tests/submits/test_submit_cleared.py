@@ -97,6 +97,56 @@ class TestClearing:
         assert w.sends[-1] == (w.attempt.token, False)
 
 
+class TestAClearAfterACreateThatNeverArrived:
+    """The old token, asked with again, makes a job; and that may have ended before it is looked at."""
+
+    @staticmethod
+    def ends_at_once(w: World, status: str) -> None:
+        send = w.send
+
+        def ending(token: str | None, is_doubtful: bool) -> Submission:
+            submission = send(token, is_doubtful)
+            w.end(status, submission.job_id or "")
+            return submission
+
+        w.send = ending  # type: ignore[method-assign]
+
+    @pytest.mark.parametrize("where", ["after mark", "before send"])
+    @pytest.mark.parametrize("status", ["SUCCESS", "FAIL"])
+    @pytest.mark.parametrize("ahead", [0.0, 900.0, -900.0])
+    def test_a_job_that_it_has_begun_itself_is_no_history(self, where: str, status: str, ahead: float) -> None:
+        w = World()
+        w.ahead = ahead
+        w.dies(where)
+        w.now += 3600
+        w.clear()
+        self.ends_at_once(w, status)
+        assert w.job() == "job-1"
+        assert len(w.sends) == 1 + (where == "before send")
+        w.retry()
+        # A failure is this attempt's own, and so is what its retry does about it.
+        assert w.job() == ("job-1" if status == "SUCCESS" else "job-2")
+
+    @pytest.mark.parametrize("ahead", [0.0, 900.0, -900.0])
+    def test_a_job_that_was_begun_then_is_history(self, ahead: float) -> None:
+        w = World()
+        w.ahead = ahead
+        w.dies("after send")
+        w.end("SUCCESS")
+        w.now += 3600
+        w.clear()
+        assert w.job() == "job-2"
+
+    def test_a_job_that_does_not_say_when_it_began_is_history(self) -> None:
+        w = World()
+        w.dies("after send")
+        w.end("SUCCESS")
+        w.began["job-1"] = None
+        w.now += 3600
+        w.clear()
+        assert w.job() == "job-2"
+
+
 class TestWithoutAJob:
     def test_an_order_alone_is_placed_once_until_the_task_is_cleared(self) -> None:
         w = World()
