@@ -72,7 +72,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
     :return: how many requests it took, and how long after the end it was seen.
     """
     now, requests = _START, 1  # the task has looked once before it defers
-    ambient = Ambient(lambda: now, chance.random)
+    ambient = Ambient(lambda: now, chance.random, lambda: now)
     credentials = Credentials("EMULATORACCESSKEY", "emulator-secret-key", "")
     endpoint = "https://ecs.emu-region-1.example.com"
     login = Login(

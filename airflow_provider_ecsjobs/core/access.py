@@ -14,8 +14,6 @@ from airflow_provider_ecsjobs.core.identity import Identity, advice_on_refusal, 
 from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_identity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
     from airflow_provider_ecsjobs.core.identity import Call, Login
 
@@ -67,7 +65,10 @@ class Access:
         self.proven, self.renewals, self.reloaded = True, 0, False
 
     def refuse(self, error: ApiError, now: float) -> ApiError:
-        """Note that the cloud did not take it, and keep everybody from trying it again for a while."""
+        """Note that the cloud did not take it, and keep everybody from trying it again for a while.
+
+        :param now: the time by the steady clock.
+        """
         self.proven, self.doubt = False, None
         advice = f"Connection '{self.login.conn_id}', {advice_on_refusal(self.login, error)}"
         not_again = "This process does not try it again for a minute, since failures in a row lock a key."
@@ -81,9 +82,8 @@ class Access:
         self.renewals, self.reloaded = 0, False
 
     def is_refused(self, now: float) -> bool:
-        """Whether the credentials were refused just now; when that is over, they may be tried again."""
-        # Bounded on both sides: a clock that is set back must not keep them refused.
-        return self.refusal is not None and 0 < self._refused_until - now <= REFUSAL_KEPT
+        """Whether the credentials were refused just now, by the steady clock; after that they may be tried again."""
+        return self.refusal is not None and now < self._refused_until
 
     def authorize_if_current(self, call: Call, used: Identity | None, ambient: Ambient) -> Request | None:
         """Build the request to the service, in the project's name.
@@ -96,12 +96,13 @@ class Access:
         return authorized_request(self.login.endpoint, used, call, now=ambient.clock(), project_id=self.project_id)
 
 
-def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble | ApiError]:
+def send(access: Access, call: Call, ambient: Ambient, *, is_last: bool = False) -> Flow[Answer | Trouble | ApiError]:
     """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
 
     On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
     As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
 
+    :param is_last: whether it is a wait's last look, as in :class:`Ask`.
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
     for _ in range(_MAX_ROUNDS):
@@ -110,7 +111,7 @@ def send(access: Access, call: Call, ambient: Ambient) -> Flow[Answer | Trouble 
             return failure
         used, error = access.identity, access.doubt
         if error is None:
-            answer = yield from _ask(access, call, used, ambient)
+            answer = yield from _ask(access, call, used, ambient, is_last)
             if answer is None:
                 continue  # the identity was proven, or given up, before this request's turn came
             error = answer if isinstance(answer, ApiError) else _refusal_in(answer, ambient.clock())
@@ -136,19 +137,19 @@ def establish(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
 
 
 def _ask(
-    access: Access, call: Call, used: Identity | None, ambient: Ambient
+    access: Access, call: Call, used: Identity | None, ambient: Ambient, is_last: bool
 ) -> Flow[Answer | Trouble | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
 
     :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
         ``None`` if nothing did.
     """
-    make = partial(access.authorize_if_current, call, used, ambient)
+    ask = Ask(partial(access.authorize_if_current, call, used, ambient), is_last)
     if access.proven:
-        answer: Answer | Trouble | None = yield Ask(make)
+        answer: Answer | Trouble | None = yield ask
         return answer
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
-    trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, make, used, ambient))
+    trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, ask, used, ambient))
     return trial.answer if trial.call is call else trial.trouble
 
 
@@ -161,10 +162,8 @@ class _Trial:
     trouble: ApiError | None = None
 
 
-def _try_out(
-    access: Access, call: Call, make: Callable[[], Request | None], used: Identity | None, ambient: Ambient
-) -> Flow[_Trial]:
-    answer: Answer | Trouble | None = yield Ask(make)
+def _try_out(access: Access, call: Call, ask: Ask, used: Identity | None, ambient: Ambient) -> Flow[_Trial]:
+    answer: Answer | Trouble | None = yield ask
     if answer is None:
         return _Trial(call, None)
     trouble = _what_it_leaves_open(answer, ambient.clock())
@@ -203,7 +202,7 @@ def _recover(access: Access, used: Identity | None, error: ApiError, ambient: Am
         access.renewals += 1
         access.identity = None
     elif not (yield from _reload(access)):
-        return access.refuse(error, ambient.clock())
+        return access.refuse(error, ambient.steady())
     return (yield from establish(access, ambient))
 
 
@@ -221,7 +220,7 @@ def _reload(access: Access) -> Flow[bool]:
 
 def _log_in(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     if access.refusal is not None:
-        if access.is_refused(ambient.clock()):
+        if access.is_refused(ambient.steady()):
             return access.refusal
         access.retry()
         yield from _reload(access)
@@ -230,7 +229,7 @@ def _log_in(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
         if failure is None or failure.kind is not ErrorKind.UNAUTHORIZED:
             return failure
         if not (yield from _reload(access)):
-            return access.refuse(failure, ambient.clock())
+            return access.refuse(failure, ambient.steady())
 
 
 def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:

@@ -7,6 +7,7 @@ which nothing comes back; a :class:`Shared` flow, for its result; or a :class:`R
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,11 @@ class Ask:
 
     :param make: makes the request, at the time of sending; ``None`` if what it was to be authorized with has been
         given up meanwhile. The flow is then sent ``None`` instead of an answer.
+    :param is_last: whether it is the last look of a wait: it goes before all that can be asked again later.
     """
 
     make: Callable[[], Request | None]
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,14 @@ class Shared:
     :param make: makes the flow, for the one that carries it out.
     :param outlives: whether it goes on when whoever carries it out is cancelled. If not, it ends with them, and the
         next of those who wait for it begins it anew: so nothing is asked that nobody wants to know any more.
+    :param within: how long it may take, in seconds; the flow is sent ``None`` if it has no result by then. A driver
+        that carries out one flow at a time lets it take longer: there, nothing queues, and each request ends by itself.
     """
 
     key: Hashable
     make: Callable[[], Flow[Any]]
     outlives: bool = True
+    within: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +129,22 @@ class Reload:
 class Ambient:
     """What a flow may not reach for by itself.
 
-    :param clock: gives the time, in seconds since the epoch.
+    :param clock: gives the time of day by the machine's clock, in seconds since the epoch. It is for what the cloud
+        compares with its own clock: the date of a signature, the end of a token, a ``Retry-After``. It may be set.
     :param spread: gives a random number in [0, 1).
+    :param steady: gives the seconds that have passed since whenever. It is for how long something takes: nobody sets
+        it, and it goes on while the machine is suspended.
+    :param queue: tells how many seconds the last looks will take that queue now.
     """
 
     clock: Callable[[], float]
     spread: Callable[[], float]
+    steady: Callable[[], float]
+    queue: Callable[[], float] = lambda: 0.0
+
+    def anchor(self) -> float:
+        """Give what makes a time of day of the steady clock, when it is added to it: from now on, however it is set."""
+        return self.clock() - self.steady()
 
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from airflow_provider_ecsjobs.core.submitting import (
     with_advice,
     without_missing,
 )
-from airflow_provider_ecsjobs.core.waiting import backoff
+from airflow_provider_ecsjobs.core.waiting import SHORTEST_PAUSE, backoff, last_look_patience
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.access import Access
@@ -39,21 +39,17 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def look(access: Access, job_id: str, ambient: Ambient) -> Flow[Job | ApiError]:
+def look(access: Access, job_id: str, ambient: Ambient, *, is_last: bool = False) -> Flow[Job | ApiError]:
     """Ask for a job once. API page: *Querying the Execution Status of a Job*.
 
+    :param is_last: whether it is a wait's last look.
     :return: the job, or the classified error.
     """
     call = Call("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(access, call, ambient)
+    answer = yield from send(access, call, ambient, is_last=is_last)
     if isinstance(answer, ApiError):
         return answer
     return read_job(answer, job_id=job_id, now=ambient.clock())
-
-
-def _look_together(access: Access, job_id: str, ambient: Ambient) -> Shared:
-    """Ask for a job once for all who wait for it just now; each of them goes on by its own schedule."""
-    return Shared(("job", job_id), partial(look, access, job_id, ambient), outlives=False)
 
 
 def get_job(access: Access, job_id: str, ambient: Ambient) -> Flow[Job | ApiError]:
@@ -81,14 +77,40 @@ def wait_for_job(access: Access, wait: Wait, ambient: Ambient, *, look_first: bo
     :return: how the wait ended. Every wait ends in one way or another; nothing is raised.
     """
     if not look_first:
-        yield Sleep(wait.pause(ambient.clock(), ambient.spread()))
+        yield Sleep(wait.pause(wait.now(ambient), ambient.spread()))
     while True:
-        # Neither question nor answer is held by a name: an answer may be large, and the next pause long.
-        end = wait.saw((yield _look_together(access, wait.job_id, ambient)), ambient.clock())
+        # In a flow of its own, which holds the answer: that may be large, and the next pause long.
+        end = yield from _poll(access, wait, ambient)
         yield from wait.take_reports()
         if end is not None:
             return end
-        yield Sleep(wait.pause(ambient.clock(), ambient.spread()))
+        yield Sleep(wait.pause(wait.now(ambient), ambient.spread()))
+
+
+def _poll(access: Access, wait: Wait, ambient: Ambient) -> Flow[WaitEnd | None]:
+    """Ask once for all who wait for the same job just now; each of them goes on by its own schedule.
+
+    A poll that has had no answer by the deadline makes room for the last look.
+
+    :return: the end of the wait, if that is it.
+    """
+    answer: Job | ApiError | None = None
+    left = wait.seconds_left(ambient)
+    if left > SHORTEST_PAUSE:
+        answer = yield Shared(
+            ("job", wait.job_id), partial(look, access, wait.job_id, ambient), outlives=False, within=left
+        )
+        if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(ambient) <= 0:
+            answer = None  # asked in time, but what came in the end tells nothing
+    if answer is None:
+        answer = yield Shared(
+            ("last look", wait.job_id),
+            partial(look, access, wait.job_id, ambient, is_last=True),
+            outlives=False,
+            within=last_look_patience(ambient.queue()),
+        )
+    now = wait.now(ambient)
+    return wait.give_up(now) if answer is None else wait.saw(answer, now)
 
 
 def submit(
@@ -113,6 +135,7 @@ def submit(
     :return: what the API took; or the error, of the kind ``UNCERTAIN`` if the request may have been carried out.
     """
     failures, call = 0, request.call()
+    anchor = ambient.anchor()
     while True:
         answer = yield from send(access, call, ambient)
         result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=ambient.clock())
@@ -138,7 +161,7 @@ def submit(
             return with_advice(result, request, is_doubtful=is_doubtful)
         failures += 1
         pause = max(backoff(failures, LONGEST_BACKOFF, ambient.spread()), result.retry_after or 0.0)
-        if ambient.clock() + pause >= give_up_at:
+        if anchor + ambient.steady() + pause >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
         report = f"{request.operation.name}: {said}; sending it again in {pause:.0f} s"
         yield Report(logging.WARNING, report, kind=result.kind)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Report
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
 from airflow_provider_ecsjobs.core.text import clean, duration
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.exchange import Ambient
 
 SHARE_OF_WAIT = 0.1
 """The gap between polls as a share of the time waited: so an end is seen at most this much late."""
@@ -29,9 +33,17 @@ DEFAULT_MAX_POLL_INTERVAL = 60.0
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
 SHORTEST_PAUSE = 0.05
 """The least pause in seconds, so that a deadline missed by a rounding error makes no busy loop."""
+LAST_LOOK_SECONDS = 60.0
+"""How long the look at the deadline may take, in seconds, where none queue before it. It goes before ordinary polls, so
+that it takes longer only if the API asked for a pause, or does not answer."""
+LONGEST_LAST_LOOK = 600.0
+"""How long it may take where they do: thousands of waits may end at the same time, and each look takes its share of the
+rate. An end that is told late but right is worth more than one in time that may be wrong; but Airflow's own limit on
+the deferral, 15 minutes after the deadline, knows no more than that."""
 FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
+_NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
 """What a template without a value renders to, in lower case."""
@@ -120,6 +132,14 @@ def _plain_gap(waited: float, shortest: float, longest: float) -> float:
     return min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
 
 
+def last_look_patience(queue: float) -> float:
+    """Say how long a look at the deadline may take, in seconds.
+
+    :param queue: how long those take that come before it.
+    """
+    return min(LAST_LOOK_SECONDS + queue, LONGEST_LAST_LOOK)
+
+
 def backoff(failures: int, longest: float, spread: float) -> float:
     """Compute the pause after ``failures`` failed polls in a row (1 or more): doubling, up to ``longest`` seconds.
 
@@ -179,10 +199,27 @@ class Wait:
     _odd: tuple[str, ...] = ()
     _last_error: ApiError | None = None
     _failing_since: float | None = None
+    _seen_at: float | None = None
+    _answered_at: float | None = None
+    _anchor: float | None = None
 
     def __post_init__(self) -> None:
         self.pending_since = self.policy.pending_since
         self.seen = self.policy.seen
+
+    def now(self, ambient: Ambient) -> float:
+        """Tell the time, in seconds since the epoch.
+
+        It begins as the machine's clock has it, and goes on by the steady one: a clock that is set meanwhile makes no
+        wait longer or shorter.
+        """
+        if self._anchor is None:
+            self._anchor = ambient.anchor()
+        return self._anchor + ambient.steady()
+
+    def seconds_left(self, ambient: Ambient) -> float:
+        """Tell how long it is to the deadline."""
+        return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(ambient)
 
     def saw(self, answer: Job | ApiError, now: float) -> WaitEnd | None:
         """Take in the answer to one poll.
@@ -191,7 +228,7 @@ class Wait:
         :param now: the time.
         :return: the end of the wait, or ``None`` to go on.
         """
-        outline, seen = self.job, self.seen
+        outline, seen, self._answered_at = self.job, self.seen, now
         end = self._saw_job(answer, now) if isinstance(answer, Job) else self._saw_error(answer, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
             end = self.give_up(now)
@@ -241,6 +278,7 @@ class Wait:
         self._is_in_step = failed_before or self._is_late(now)
         self._sub_jobs_total = job.sub_jobs_total
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
+        self._seen_at = now
         waited = max(now - self.policy.started, 0.0)
         seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
@@ -338,13 +376,27 @@ class Wait:
         )
 
     def give_up(self, now: float) -> WaitEnd:
-        """End the wait at its deadline, without another look."""
-        started = self.policy.started
-        allowed = "" if self.policy.deadline is None else f", the limit is {duration(self.policy.deadline - started)}"
-        message = (
-            f"ECS job {self.job_id} had not finished after {duration(now - started)}{allowed} ({self._last_seen()})."
-            " The job goes on: there is no API that cancels it."
-        )
+        """End the wait at its deadline, without another look.
+
+        Only who has seen the job there knows that it had not finished.
+        """
+        started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
+        allowed = "" if deadline is None else f", the limit is {duration(deadline - started)}"
+        waited = f"after {duration(now - started)}{allowed}"
+        if self._seen_at is not None and self._seen_at >= (deadline or 0.0):
+            message = (
+                f"ECS job {self.job_id} had not finished {waited} ({last_seen})."
+                " The job goes on: there is no API that cancels it."
+            )
+        else:
+            if self._seen_at is not None:
+                last_seen += f", {duration(now - self._seen_at)} ago"
+            has_looked = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
+            why = "The last look failed" if has_looked else "A last look was not possible: " + _NO_TURN
+            message = (
+                f"ECS job {self.job_id} had not been seen to finish {waited} ({last_seen}). {why}."
+                " The job may have ended since; if not, it goes on: there is no API that cancels it."
+            )
         if self._last_error:
             message += f" Last error: {self._last_error}"
         return WaitEnd(Outcome.TIMEOUT, message, self.job, self._last_error)

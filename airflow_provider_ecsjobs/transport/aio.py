@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import random
+import math
 import ssl
-import time
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,7 +26,6 @@ from airflow_provider_ecsjobs.core.budget import Budget, stated_limit
 from airflow_provider_ecsjobs.core.errors import EcsConfigError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import (
     MAX_BODY_BYTES,
-    Ambient,
     Answer,
     Ask,
     Parsed,
@@ -37,12 +34,14 @@ from airflow_provider_ecsjobs.core.exchange import (
     Shared,
     Sleep,
 )
+from airflow_provider_ecsjobs.transport.ambience import of_this_machine
 from airflow_provider_ecsjobs.transport.bodies import ACCEPTED_ENCODINGS, unpacked
+from airflow_provider_ecsjobs.transport.sleeps import Sleeps
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
-from airflow_provider_ecsjobs.transport.turns import Turns
+from airflow_provider_ecsjobs.transport.turns import Lane, Turns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable
 
     from airflow_provider_ecsjobs.core.budget import Permit
     from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
@@ -79,9 +78,10 @@ class AsyncClient:
     ) -> None:
         self.settings = settings
         self.access = Access(settings.login)
-        self.ambient = Ambient(time.time, random.random)
         self._reload = reload
         self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
+        self._sleeps = Sleeps()
+        self.ambient = of_this_machine(self._turns.last_looks_take)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
         self._proxies: dict[str, Proxy | None] = {}
@@ -100,6 +100,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Close all connections."""
         self._turns.close()
+        self._sleeps.close()
         for task in self._shared.values():
             task.cancel()
         try:
@@ -124,14 +125,28 @@ class AsyncClient:
             if isinstance(step, (Request, Ask)):
                 answer = await self._ask(step)
             elif isinstance(step, Sleep):
-                await asyncio.sleep(step.seconds)
+                seconds = step.seconds
+                del step  # thousands may sleep here
+                await self._sleeps.sleep(seconds)
             elif isinstance(step, Report):
                 log_report(logger, step)
             elif isinstance(step, Shared):
-                answer = await (self._share(step, logger) if step.outlives else self._join(step, logger))
+                answer = await self._carry_out(step, logger)
             else:
                 settings = await self._reload()
                 answer = None if settings is None else settings.login
+
+    async def _carry_out(self, step: Shared, logger: ReportLog) -> Any:
+        result = self._share(step, logger) if step.outlives else self._join(step, logger)
+        if step.within == math.inf:
+            return await result
+        try:
+            async with asyncio.timeout(step.within) as limit:
+                return await result
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return None
 
     async def _share(self, step: Shared, logger: ReportLog) -> Any:
         """Join the flow that is already being carried out for this key, or start it."""
@@ -165,8 +180,9 @@ class AsyncClient:
 
     async def _ask(self, step: Request | Ask) -> Answer | Trouble | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
-        # What a flow asks of its own accord is for a login, and goes first: all others may be waiting for it.
-        permit = await self._turns.take(is_urgent=isinstance(step, Request))
+        # What a flow asks of its own accord is for a login.
+        lane = Lane.LOGIN if isinstance(step, Request) else Lane.LAST_LOOK if step.is_last else Lane.POLL
+        permit = await self._turns.take(lane)
         unused: Permit | None = permit
         try:
             request = step.make() if isinstance(step, Ask) else step
@@ -278,26 +294,43 @@ def make_ssl_context(settings: Settings) -> ssl.SSLContext:
 
 
 @dataclass
-class _Lease:
+class Lease:
     """A client that is shared, and by how many.
 
+    :param key: what its users have in common.
     :param opening: reads the connection and opens the client.
     :param checked: when the connection was read, by the loop's clock.
     :param checking: reads it again, for a user that came long after.
     """
 
+    key: Hashable
     opening: asyncio.Task[AsyncClient]
     checked: float
     users: int = 0
     checking: asyncio.Task[Settings | None] | None = None
 
+    @property
+    def client(self) -> AsyncClient:
+        """The client; it is open."""
+        return self.opening.result()
 
-_leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Lease]] = WeakKeyDictionary()
+    async def leave(self) -> None:
+        """Use the client no longer; the last one to leave closes it."""
+        self.users -= 1
+        if self.users == 0:
+            leases = _leases[asyncio.get_running_loop()]
+            if leases.get(self.key) is self:
+                del leases[self.key]
+            await _close(self)
 
 
-@asynccontextmanager
-async def shared_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) -> AsyncIterator[AsyncClient]:
-    """Use the client that all users of ``key`` in this event loop share.
+_leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Lease]] = WeakKeyDictionary()
+
+
+async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) -> Lease:
+    """Use the client that all users of ``key`` in this event loop share. Who has it must :meth:`~Lease.leave` it.
+
+    It is no context manager, for that would be several objects more to walk through, for each of thousands of waits.
 
     :param key: what makes two users the same: the connection and what was set beside it.
     :param load: reads the settings. Called by the first user, and again if another one comes more than
@@ -309,16 +342,14 @@ async def shared_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) 
     lease.users += 1
     try:
         # Shielded: one user that is cancelled must not take the opening away from the others.
-        yield await asyncio.shield(lease.opening)
-    finally:
-        lease.users -= 1
-        if lease.users == 0:
-            if leases.get(key) is lease:
-                del leases[key]
-            await _close(lease)
+        await asyncio.shield(lease.opening)
+    except BaseException:
+        await lease.leave()
+        raise
+    return lease
 
 
-async def _lease_for(leases: dict[Hashable, _Lease], key: Hashable, load: Callable[[], Awaitable[Settings]]) -> _Lease:
+async def _lease_for(leases: dict[Hashable, Lease], key: Hashable, load: Callable[[], Awaitable[Settings]]) -> Lease:
     now = asyncio.get_running_loop().time()
     lease = leases.get(key)
     if lease is not None and lease.opening.done() and not _has_failed(lease) and now - lease.checked > SETTINGS_AGE:
@@ -330,11 +361,11 @@ async def _lease_for(leases: dict[Hashable, _Lease], key: Hashable, load: Callab
             del leases[key]  # its users keep it until they leave
         lease = leases.get(key)
     if lease is None or _has_failed(lease):
-        lease = leases[key] = _Lease(asyncio.ensure_future(_open(load)), checked=now)
+        lease = leases[key] = Lease(key, asyncio.ensure_future(_open(load)), checked=now)
     return lease
 
 
-def _has_failed(lease: _Lease) -> bool:
+def _has_failed(lease: Lease) -> bool:
     opening = lease.opening
     return opening.done() and (opening.cancelled() or opening.exception() is not None)
 
@@ -364,7 +395,7 @@ async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | No
         return None
 
 
-async def _close(lease: _Lease) -> None:
+async def _close(lease: Lease) -> None:
     opening = lease.opening
     if not opening.done():
         opening.cancel()

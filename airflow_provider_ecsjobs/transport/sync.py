@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from concurrent.futures import Future
@@ -15,9 +14,10 @@ import urllib3.exceptions
 
 from airflow_provider_ecsjobs.core.access import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Ambient, Answer, Ask, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Answer, Ask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.core.identity import authorization_headers
 from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.transport.ambience import of_this_machine
 from airflow_provider_ecsjobs.transport.bodies import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
 
@@ -101,7 +101,7 @@ class SyncClient:
     def __init__(self, settings: Settings, *, logger: ReportLog, reload: Callable[[], Settings | None]) -> None:
         self.settings = settings
         self.access = Access(settings.login)
-        self.ambient = Ambient(time.time, random.random)
+        self.ambient = of_this_machine()
         self._logger = logger
         self._reload = reload
         self.session = _Session()

@@ -1,13 +1,26 @@
-"""Lets the requests of one client through: first come first served, at the rate of its budget, a few at a time."""
+"""Lets the requests of one client through, at the rate of its budget, a few at a time.
+
+There are three lanes, and within each it is first come first served: what all may come to wait for, such as a token;
+the last looks of waits whose deadline has come, which nothing makes up for; and the polls that will be made again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.budget import Budget, Permit
+
+
+class Lane(IntEnum):
+    """Who goes first, in this order."""
+
+    LOGIN = 0
+    LAST_LOOK = 1
+    POLL = 2
 
 
 class Turns:
@@ -21,25 +34,27 @@ class Turns:
         self.budget = budget
         self._loop = asyncio.get_running_loop()
         self._free = places
-        # What all polls may come to wait for, such as a token, goes before them. A plain dict would be slow: each
-        # search for its first entry passes over all that were taken out before.
-        self._urgent: OrderedDict[asyncio.Future[Permit], None] = OrderedDict()
-        self._others: OrderedDict[asyncio.Future[Permit], None] = OrderedDict()
+        # A plain dict would be slow: each search for its first entry passes over all that were taken out before.
+        self._lanes: tuple[OrderedDict[asyncio.Future[Permit], None], ...] = tuple(OrderedDict() for _ in Lane)
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._others)
+        return sum(map(len, self._lanes))
 
-    async def take(self, *, is_urgent: bool = False) -> Permit:
+    def last_looks_take(self) -> float:
+        """Tell how many seconds the last looks take that queue now, at the rate as it is now."""
+        return len(self._lanes[Lane.LAST_LOOK]) / self.budget.rate
+
+    async def take(self, lane: Lane = Lane.POLL) -> Permit:
         """Wait for one's turn; whoever was given it has to :meth:`leave`.
 
-        :param is_urgent: whether others wait for what is asked.
+        :param lane: where to queue.
         """
         now = self._loop.time()
         if not len(self) and self._free and self.budget.opens_at() <= now:
             self._free -= 1
             return self.budget.take(now)
-        queue = self._urgent if is_urgent else self._others
+        queue = self._lanes[lane]
         turn: asyncio.Future[Permit] = self._loop.create_future()
         queue[turn] = None
         self._let_through()
@@ -66,8 +81,8 @@ class Turns:
     def close(self) -> None:
         """Let nobody through any more."""
         self._disarm()
-        self._urgent.clear()
-        self._others.clear()
+        for queue in self._lanes:
+            queue.clear()
 
     def _let_through(self) -> None:
         now = self._loop.time()
@@ -76,7 +91,7 @@ class Turns:
             if opens_at > now:
                 self._arm(opens_at)
                 return
-            turn, _ = (self._urgent or self._others).popitem(last=False)
+            turn, _ = next(filter(None, self._lanes)).popitem(last=False)
             if not turn.done():  # one that was cancelled a moment ago has yet to take itself out
                 self._free -= 1
                 turn.set_result(self.budget.take(now))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import math
-import random
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,22 +17,24 @@ from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_UNREACHABLE_TIMEOUT,
+    LAST_LOOK_SECONDS,
     Outcome,
     WaitEnd,
     WaitPolicy,
     check_job_id,
 )
 from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
+from airflow_provider_ecsjobs.transport.ambience import of_this_machine, steady_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
+    from airflow_provider_ecsjobs.core.exchange import Ambient
+    from airflow_provider_ecsjobs.transport.aio import Lease
     from airflow_provider_ecsjobs.transport.settings import Settings
 
 _Default = TypeVar("_Default", float, None)
-LAST_LOOK_SECONDS = 60.0
-"""How long the poll at the deadline may take, its turn in the queue included, in seconds."""
 _TRANSPORT = "airflow_provider_ecsjobs.transport.aio"
 # Not looked up in sys.modules, which has the module while another thread is still importing it.
 _loaded: list[ModuleType] = []
@@ -146,10 +147,24 @@ class EcsJobTrigger(BaseTrigger):
         )
 
     async def _wait_to_the_end(self) -> WaitEnd:
-        """Wait; whatever goes wrong is an end too."""
-        began = time.time()
+        """Wait; whatever goes wrong is an end too.
+
+        What is awaited in here stays in memory for the whole wait, thousands of times: so it is little.
+        """
+        began = steady_time()
         try:
-            return await self._wait()
+            wait = self._wait()
+            lease = await self._share_client(wait)
+            if isinstance(lease, WaitEnd):
+                return lease
+            try:
+                client = lease.client
+                # Who had trouble with the connection has paused already.
+                look_first = wait.failures > 0
+                flow = flows.wait_for_job(client.access, wait, client.ambient, look_first=look_first)
+                return await client.run(flow, self.log)
+            finally:
+                await lease.leave()
         except EcsJobsError as error:
             end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: {error}")
         except Exception as error:
@@ -157,47 +172,46 @@ class EcsJobTrigger(BaseTrigger):
             self.log.exception("ECS job %s: the wait broke off", clean(self.job_id, 200))
             what = f"{type(error).__name__}: {clean(error, 500)}"
             end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: the wait broke off with {what}")
-        count_wait(end, time.time() - began)
+        count_wait(end, steady_time() - began)
         return end
 
-    async def _wait(self) -> WaitEnd:
+    def _wait(self) -> CountedWait:
         from airflow_provider_ecsjobs.hooks.connection import check_names
 
         check_names(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
-        wait = CountedWait(check_job_id(self.job_id), self._policy())
-        deadline = wait.policy.deadline
-        patience = None if deadline is None else max(deadline - time.time(), 0.0) + LAST_LOOK_SECONDS
+        return CountedWait(check_job_id(self.job_id), self._policy())
+
+    async def _share_client(self, wait: CountedWait) -> Lease | WaitEnd:
+        """Share the connection's client; where that can't be had in time, give the end of the wait."""
+        ambient = of_this_machine()
+        patience = max(wait.seconds_left(ambient), 0.0) + LAST_LOOK_SECONDS
         try:
-            async with asyncio.timeout(patience) as limit:
-                return await self._wait_for(wait)
+            async with asyncio.timeout(None if patience == math.inf else patience) as limit:
+                return await self._try_to_share_client(wait, ambient)
         except TimeoutError:
             if not limit.expired():
                 raise
-            # An endpoint that hangs: the poll at the deadline still queues behind those of other waits.
-            return wait.give_up(time.time())
+            # Whoever keeps the connections does not answer.
+            return wait.give_up(wait.now(ambient))
 
-    async def _wait_for(self, wait: CountedWait) -> WaitEnd:
+    async def _try_to_share_client(self, wait: CountedWait, ambient: Ambient) -> Lease | WaitEnd:
         from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError
 
         aio = await _transport()
         key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
-        look_first = False
-        while True:
+        shared: Lease | WaitEnd | None = None
+        while shared is None:
             try:
-                async with aio.shared_client(key, self._settings) as client:
-                    flow = flows.wait_for_job(client.access, wait, client.ambient, look_first=look_first)
-                    end: WaitEnd = await client.run(flow, self.log)
-                    return end
+                shared = await aio.share_client(key, self._settings)
             except ConnectionLookupError as failure:
                 # The metadata database or secrets backend is away: trouble that passes, like the API's own.
                 error = ApiError(ErrorKind.TRANSIENT, str(failure))
-                ended = wait.saw(error, time.time(), is_poll=False)
+                shared = wait.saw(error, wait.now(ambient), is_poll=False)
                 for report in wait.take_reports():
                     self.log.log(report.level, "%s", report.message)
-                if ended is not None:
-                    return ended
-                await asyncio.sleep(wait.pause(time.time(), random.random()))  # noqa: S311 - no secret
-                look_first = True
+                if shared is None:
+                    await asyncio.sleep(wait.pause(wait.now(ambient), ambient.spread()))
+        return shared
 
     async def _settings(self) -> Settings:
         from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop

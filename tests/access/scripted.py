@@ -54,19 +54,21 @@ class Scripted:
 
     :param serve: answers a request.
     :param reload: what the connection is when it is read again.
+    :param ahead: how far the machine's clock was set ahead.
     """
 
     serve: Callable[[Request], Answer | Trouble]
     reload: Callable[[], Login | None] = lambda: None
     now: float = START
+    ahead: float = 0.0
     requests: list[Request] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     reloads: int = 0
 
     @property
     def ambient(self) -> Ambient:
-        """The driver's clock, and no chance."""
-        return Ambient(lambda: self.now, lambda: 0.5)
+        """The driver's clocks, and no chance."""
+        return Ambient(lambda: self.now + self.ahead, lambda: 0.5, lambda: self.now - START)
 
     def run(self, flow: Generator[Any, Any, Any]) -> Any:
         """Carry a flow out."""

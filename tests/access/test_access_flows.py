@@ -292,10 +292,25 @@ def test_a_locked_key_is_said_to_be_locked() -> None:
     assert "the key is locked for 5 min" in str(error)
 
 
-def test_a_clock_set_back_does_not_keep_a_key_refused() -> None:
+@pytest.mark.parametrize("jump", [-86_400, 86_400])
+def test_a_key_is_refused_for_a_minute_however_the_clock_is_set(jump: float) -> None:
     cloud, access = Cloud(), access_of()
     cloud.revoked = {"Access=AK,"}
     cloud.look(access)
     cloud.revoked = set()
-    cloud.driver.now -= 86_400
+    cloud.driver.ahead += jump
+    cloud.driver.now += 59
+    assert cloud.look(access).is_refusal
+    cloud.driver.now += 2
     assert isinstance(cloud.look(access), Job)
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600, 2 * 86_400])
+def test_a_clock_that_is_set_costs_new_tokens_at_most(jump: float) -> None:
+    cloud, access = Cloud(), access_of("password")
+    assert isinstance(cloud.look(access), Job)
+    cloud.driver.ahead += jump
+    for _ in range(10):
+        cloud.driver.now += 3600
+        assert isinstance(cloud.look(access), Job)
+    assert sum(path.endswith("/auth/tokens") for path in cloud.driver.paths()) <= 3

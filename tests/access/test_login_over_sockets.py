@@ -238,7 +238,7 @@ def test_a_key_removed_while_waits_queue_is_sent_by_those_under_way_at_most(
 def test_the_deadline_holds_while_the_endpoint_hangs(
     slow_cloud: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_ecsjobs.triggers.ecs_jobs.LAST_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("airflow_provider_ecsjobs.core.waiting.LAST_LOOK_SECONDS", 0.1)
     connect(slow_cloud)
     slow_cloud.fault(Fault(times=10_000, delay=3600))
 

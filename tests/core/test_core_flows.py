@@ -51,7 +51,7 @@ class Drive:
         self.sleeps: list[float] = []
         self.reports: list[Report] = []
         self.reloads = 0
-        self.ambient = Ambient(clock=lambda: self.now, spread=lambda: 0.5)
+        self.ambient = Ambient(clock=lambda: self.now, spread=lambda: 0.5, steady=lambda: self.now - START)
 
     def run(self, flow: Any) -> Any:
         reply: Any = None

@@ -53,8 +53,25 @@ class TestDeadline:
         waiting.at(50, seen())
         end = waiting.ends_at(100, BUSY)
         assert (end.outcome, end.error) == (Outcome.TIMEOUT, BUSY)
-        assert "(last status RUNNING)" in end.message
-        assert end.message.endswith(f"Last error: {BUSY}")
+        assert end.message == (
+            f"ECS job {JOB_ID} had not been seen to finish after 100 s, the limit is 100 s"
+            " (last status RUNNING, 50 s ago)."
+            " The last look failed. The job may have ended since; if not, it goes on: there is no API that cancels it."
+            f" Last error: {BUSY}"
+        )
+
+    def test_without_a_look_at_the_deadline_it_is_not_said_that_the_job_had_not_finished(self) -> None:
+        waiting = Waiting(deadline=7200)
+        waiting.at(6600, BUSY)
+        waiting.at(6700, seen("RUNNING", PARTS))
+        end = waiting.wait.give_up(START + 7260)
+        assert (end.outcome, end.error) == (Outcome.TIMEOUT, None)
+        assert end.message == (
+            f"ECS job {JOB_ID} had not been seen to finish after 2 h 1 min, the limit is 2 h 0 min"
+            " (last status RUNNING, 1 of 3 sub-jobs done, 560 s ago)."
+            " A last look was not possible: too many waits were due at the same time, or the API had asked for a pause"
+            " or gave no answer. The job may have ended since; if not, it goes on: there is no API that cancels it."
+        )
 
     def test_a_wait_that_never_saw_the_job_says_so(self) -> None:
         assert "its status was never seen" in Waiting(deadline=100).ends_at(100, BUSY).message

@@ -76,7 +76,7 @@ class TestMemory:
         end = waiting.ends_at(100, BUSY)
         assert end.job is not None
         assert (end.job.job_type, end.job.status, end.job.sub_jobs) == ("createServer", "RUNNING", ())
-        assert "(last status RUNNING, 1 of 1000 sub-jobs done)" in end.message
+        assert "(last status RUNNING, 1 of 1000 sub-jobs done, 90 s ago)" in end.message
 
     def test_what_was_seen_at_the_end_itself_is_whole(self) -> None:
         waiting = Waiting(deadline=100)

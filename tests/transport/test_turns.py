@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from virtual_loop import run
 
 from airflow_provider_ecsjobs.core.budget import SLACK, Budget
-from airflow_provider_ecsjobs.transport.turns import Turns
+from airflow_provider_ecsjobs.transport.turns import Lane, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ class Requests:
         self.times: list[float] = []
         self.under_way = self.most_under_way = 0
 
-    async def send(self, name: object, *, is_urgent: bool = False, is_unused: bool = False) -> None:
-        permit = await self.turns.take(is_urgent=is_urgent)
+    async def send(self, name: object, lane: Lane = Lane.POLL, *, is_unused: bool = False) -> None:
+        permit = await self.turns.take(lane)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -78,10 +78,27 @@ def test_what_others_wait_for_goes_first_but_keeps_to_the_rate() -> None:
         polls = [asyncio.ensure_future(requests.send(number)) for number in range(50)]
         await asyncio.sleep(3.5)
         before = len(requests.order)
-        await requests.send("token", is_urgent=True)
+        await requests.send("token", Lane.LOGIN)
         assert requests.order[before:] == ["token"]
         assert requests.times[-1] - requests.times[-2] >= 0.9
         await asyncio.gather(*polls)
+        requests.assert_idle()
+
+    run(main())
+
+
+def test_last_looks_go_before_polls_and_behind_logins_each_first_come_first_served() -> None:
+    async def main() -> None:
+        requests = Requests(rate=1)
+        requests.turns.budget.hold(10.0)
+        names = ["poll 1", "last 1", "token 1", "last 2", "poll 2", "token 2", "last 3"]
+        lanes = {"poll": Lane.POLL, "last": Lane.LAST_LOOK, "token": Lane.LOGIN}
+        waiting = [asyncio.ensure_future(requests.send(name, lanes[name.split()[0]])) for name in names]
+        await asyncio.sleep(5)
+        assert requests.turns.last_looks_take() == 3.0
+        await asyncio.gather(*waiting)
+        assert requests.order == ["token 1", "token 2", "last 1", "last 2", "last 3", "poll 1", "poll 2"]
+        assert requests.turns.last_looks_take() == 0.0
         requests.assert_idle()
 
     run(main())

@@ -75,7 +75,12 @@ class Client(AsyncClient):
 
     def __init__(self, gateway: Gateway, *, rate: float = 20.0, latency: float = 0.05, seed: int = 1) -> None:
         super().__init__(Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change)
-        self.ambient = Ambient(lambda: START + asyncio.get_running_loop().time(), random.Random(seed).random)
+        self.clock_ahead = 0.0
+        """How far the machine's clock was set ahead."""
+        time = asyncio.get_running_loop().time
+        self.ambient = Ambient(
+            lambda: START + time() + self.clock_ahead, random.Random(seed).random, time, self.ambient.queue
+        )
         self.gateway, self.latency = gateway, latency
 
     @staticmethod
