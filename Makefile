@@ -25,7 +25,13 @@ SEED ?= 1
 EXAMPLES ?= 300
 WAITS ?= 20000
 
-.PHONY: help venv demo demo-ui test test-2.11 soak bench bench-check lint types clean
+# What `make test-ha` needs beside .venv, and how many waits it has in flight.
+# Celery 5.7 has moved what this provider of Airflow imports.
+HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5,<5.7' \
+	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
+HA_WAITS ?= 300
+
+.PHONY: help venv demo demo-ui test test-2.11 test-ha soak bench bench-check lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +49,9 @@ test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
 
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11
 	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest --ignore tests/live
+
+test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, Redis and Celery while tasks wait (HA_WAITS= at once)
+	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
 
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
@@ -69,6 +78,15 @@ $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
 $(VENV_BENCH)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
+
+$(VENV)/.ha-installed: $(VENV)/.installed
+	@echo "Installing what make test-ha needs into $(VENV) ..."
+	@if uv --version >/dev/null 2>&1; then \
+		uv pip install --quiet --compile-bytecode --python "$(VENV)/bin/python" $(HA_PACKAGES); \
+	else \
+		"$(VENV)/bin/python" -m pip install -q --disable-pip-version-check $(HA_PACKAGES); \
+	fi
+	@touch "$@"
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.
 %/.installed: pyproject.toml Makefile

@@ -9,7 +9,7 @@ from airflow_provider_ecsjobs.emulator import Emulator
 from tests.ha.diary import PostgresDiary
 from tests.ha.postgres import database
 from tests.ha.trial import TRIGGERERS, Trial
-from tests.ha.waits import CREATE_SECONDS, DAG_ID, dag_text, plan_waits
+from tests.ha.waits import CREATE_SECONDS, dag_text, plan_waits
 from tests.live.job_clock import JobClock
 from tests.live.standalone import LiveAirflow
 
@@ -39,7 +39,7 @@ def trial_of(
     environment: Mapping[str, str] | None = None,
     start: Callable[[LiveAirflow], None] = lambda airflow: None,
 ) -> Iterator[Trial]:
-    """Run an Airflow on PostgreSQL with two triggerers, and in it the DAG of so many waits.
+    """Run an Airflow on PostgreSQL with two triggerers, and with a DAG of so many waits, which have not begun yet.
 
     :param folder: an empty folder; Airflow is in ``airflow``, its DAGs are in ``dags``.
     :param environment: further settings of Airflow.
@@ -64,6 +64,4 @@ def trial_of(
             trial = Trial(airflow, diary, emulator, clock, waits, step_seconds=240.0 + 2 * count)
             trial.note_triggerer(TRIGGERERS[0], known=[])
             trial.start_triggerer(TRIGGERERS[1])
-            trial.run_id = airflow.trigger(DAG_ID)
-            trial.say(f"{count} waits begin")
             yield trial

@@ -6,13 +6,19 @@ import os
 
 import pytest
 
-collect_ignore_glob = [] if "ECSJOBS_HA_WAITS" in os.environ else ["test_*.py"]
+collect_ignore_glob = [] if os.environ.get("ECSJOBS_HA_WAITS") else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
 def count() -> int:
     """How many waits there are at once."""
     return int(os.environ["ECSJOBS_HA_WAITS"])
+
+
+@pytest.fixture(scope="session")
+def is_small(count: int) -> bool:
+    """Whether it is to be quick: what one executor has shown is not tried with the other one again."""
+    return count < 100
 
 
 @pytest.fixture(scope="session")

@@ -69,6 +69,11 @@ class PostgresDiary:
         query = "SELECT task_id, try_number FROM task_instance WHERE dag_id = %s AND run_id = %s"
         return dict(self._run(query, dag_id, run_id))
 
+    def processes(self, dag_id: str, run_id: str) -> dict[str, int]:
+        """Return the process of each task of a run that a worker is at."""
+        query = "SELECT task_id, pid FROM task_instance WHERE dag_id = %s AND run_id = %s AND state = 'running'"
+        return {task_id: pid for task_id, pid in self._run(query, dag_id, run_id) if pid}
+
     def held(self, dag_id: str) -> dict[str, Held]:
         """Return the waits in flight by task id."""
         rows = self._run(

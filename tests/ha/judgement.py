@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,15 @@ class Verdict:
 
 def assert_all_ended_right(trial: Trial) -> None:
     """Wait for the end of the run, show what became of its waits, and fail unless each ended once and right."""
-    trial.wait_until(lambda: ENDED.issuperset(trial.states().values()), "all waits to end")
-    # Some of the jobs fail, as they have to.
-    assert trial.airflow.wait(DAG_ID, trial.run_id, trial.step_seconds) == "failed"
+    # Those that have not ended by then are the lost ones.
+    with suppress(TimeoutError):
+        trial.wait_until(lambda: ENDED.issuperset(trial.states().values()), "all waits to end")
     verdicts = judge(trial)
     print(table(trial, verdicts), flush=True)
-    assert [str(verdict) for verdict in verdicts if not verdict.is_right] == []
+    not_right = [str(verdict) for verdict in verdicts if not verdict.is_right]
+    assert not not_right, "\n".join(not_right)
+    # Some of the jobs fail, as they have to.
+    assert trial.airflow.wait(DAG_ID, trial.run_id, trial.step_seconds) == "failed"
     assert max(verdict.late for verdict in verdicts if verdict.late is not None) < LATE_SECONDS
     assert trial.emulator.counters["submits"] == sum(wait.kind == "create" for wait in trial.waits)
 
@@ -70,7 +74,7 @@ def _judge(trial: Trial, wait: Wait, timeline: Timeline, tries: int) -> Verdict:
         return Verdict(wait.task_id, tries, lost=f"is {timeline.final_state}")
     late = _left(timeline).timestamp() - trial.deadlines[wait.task_id] if wait.ends == "endless" else None
     if timeline.final_state != wait.final_state:
-        wrong = f"ended as {timeline.final_state}: {_failure(trial, wait, tries)}"
+        wrong = f"ended as {timeline.final_state}: {_failures(trial, wait, tries)}"
     elif wait.ends == "succeeds":
         wrong = _wrong_result(trial, wait)
     else:
@@ -87,10 +91,10 @@ def _wrong_result(trial: Trial, wait: Wait) -> str:
 
 
 def _wrong_failure(trial: Trial, wait: Wait, tries: int, late: float | None) -> str:
-    text = _failure(trial, wait, tries)
+    failures = _failures(trial, wait, tries)
     kind, reason = ("EcsJobTimeout", "") if late is not None else ("EcsJobFailed", wait.reason)
-    if not (text.startswith(kind) and reason in text):
-        return f"failed with another reason than {kind} {reason}: {text}"
+    if not any(text.startswith(kind) and reason in text for text in failures):
+        return f"failed with another reason than {kind} {reason}: {failures}"
     return f"ended {-late:.1f} s before its deadline" if late is not None and late < 0 else ""
 
 
@@ -121,18 +125,17 @@ def _left(timeline: Timeline) -> datetime:
     return next(span.end for span in reversed(timeline.spans) if span.state == "deferred" and span.end)
 
 
-def _failure(trial: Trial, wait: Wait, tries: int) -> str:
-    text = failure_text(trial.airflow.log_records(DAG_ID, trial.run_id, wait.task_id, tries))
-    # A class may be told with its module.
-    kind, _, reason = text.partition(": ")
-    return f"{kind.rpartition('.')[2]}: {reason}"
+def _failures(trial: Trial, wait: Wait, tries: int) -> list[str]:
+    """Return all errors in a task's log: of an API server that was away the log may tell last."""
+    records = trial.airflow.log_records(DAG_ID, trial.run_id, wait.task_id, tries)
+    return [text for record in records if (text := failure_text([record]))]
 
 
 def table(trial: Trial, verdicts: Iterable[Verdict]) -> str:
     """Show for each disturbance what became of the waits that were in flight then."""
     by_task = {verdict.task_id: verdict for verdict in verdicts}
-    heads = ("", "in flight", "struck", "right", "lost", "doubled", "wrong", "worst lateness", "took")
-    lines = [f"{heads[0]:38}" + "".join(f"{head:>{len(head) + 2}}" for head in heads[1:])]
+    heads = ("", "in flight", "struck", "right", "lost", "doubled", "wrong", "tried again", "worst lateness", "took")
+    lines = [f"{heads[0]:42}" + "".join(f"{head:>{len(head) + 2}}" for head in heads[1:])]
     rows = [(one.name, [by_task[task_id] for task_id in one.in_flight], one) for one in trial.disturbances]
     for name, judged, one in [*rows, ("all", list(by_task.values()), None)]:
         late = max((verdict.late for verdict in judged if verdict.late is not None), default=None)
@@ -143,9 +146,10 @@ def table(trial: Trial, verdicts: Iterable[Verdict]) -> str:
             sum(bool(verdict.lost) for verdict in judged),
             sum(bool(verdict.doubled) for verdict in judged),
             sum(bool(verdict.wrong) for verdict in judged),
+            sum(verdict.tries > 1 for verdict in judged),
             "-" if late is None else f"{late:.1f} s",
             "" if one is None else f"{one.seconds:.0f} s",
         )
         columns = zip(heads[1:], values, strict=True)
-        lines.append(f"{name:38}" + "".join(f"{value!s:>{len(head) + 2}}" for head, value in columns))
+        lines.append(f"{name:42}" + "".join(f"{value!s:>{len(head) + 2}}" for head, value in columns))
     return "\n".join(lines)

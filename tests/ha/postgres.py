@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
+from tests.ha.servers import POSTGRES_VARIABLE, program
 from tests.live.standalone import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-URL_VARIABLE = "ECSJOBS_HA_POSTGRES"
 START_SECONDS = 60.0
 
 # What is in it lives as long as the test: nothing has to survive the machine.
@@ -38,15 +38,10 @@ _SETTINGS = {
 _ACCOUNTS = ("postgres", "nobody")
 
 
-def is_here() -> bool:
-    """Whether there is a server to test with."""
-    return URL_VARIABLE in os.environ or bool(_program("initdb") and _program("postgres"))
-
-
 @contextlib.contextmanager
 def database() -> Iterator[str]:
     """Give the URL of an empty database; it is gone afterwards."""
-    if given := os.environ.get(URL_VARIABLE):
+    if given := os.environ.get(POSTGRES_VARIABLE):
         with _database_in(given) as url:
             yield url
     else:
@@ -75,9 +70,7 @@ def _run(url: str, statement: str) -> None:
 @contextlib.contextmanager
 def _server() -> Iterator[str]:
     """Run a server, with a password that only we know, and give the URL of its first database."""
-    initdb, postgres = _program("initdb"), _program("postgres")
-    if not initdb or not postgres:
-        raise RuntimeError(f"no PostgreSQL on this machine (initdb, postgres), and {URL_VARIABLE} is not set")
+    initdb, postgres = program("initdb"), program("postgres")
     account = _account()
     # Not below pytest's folder: that is closed to other accounts.
     home = Path(tempfile.mkdtemp(prefix="ecsjobs-ha-postgres-"))
@@ -138,15 +131,6 @@ def _await_answer(url: str, log: Path) -> None:
             time.sleep(0.1)
         else:
             return
-
-
-def _program(name: str) -> str | None:
-    """Find a program of PostgreSQL: Debian keeps the server's out of PATH."""
-    # As a number, so that 9 comes before 15.
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
-    return shutil.which(name) or next(
-        (found for path in reversed(installed) if (found := shutil.which(name, path=path))), None
-    )
 
 
 def _account() -> str | None:

@@ -6,8 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.ha.trial import TRIGGERERS
+from tests.ha.workers import kill_worker_of
+from tests.live import kills
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_ecsjobs.emulator import Emulator
     from tests.ha.trial import Trial
 
 STOP_SECONDS = 60.0
@@ -30,7 +35,7 @@ def kill_a_triggerer(trial: Trial, group: int) -> None:
     with trial.disturbance("triggerer killed", group) as disturbance:
         disturbance.struck = trial.holding(name)
         trial.airflow.components.kill(name)
-        trial.end_jobs()
+        trial.end_jobs(group)
     trial.start_triggerer(name)
 
 
@@ -39,7 +44,7 @@ def restart_the_other_triggerer(trial: Trial, group: int) -> None:
     name = max(TRIGGERERS, key=trial.holding)
     with trial.disturbance("triggerer restarted", group) as disturbance:
         disturbance.struck = trial.holding(name)
-        trial.end_jobs()
+        trial.end_jobs(group)
         trial.airflow.components.terminate(name, STOP_SECONDS)
         trial.start_triggerer(name)
 
@@ -47,7 +52,7 @@ def restart_the_other_triggerer(trial: Trial, group: int) -> None:
 def kill_scheduler_while_waits_resume(trial: Trial, group: int) -> None:
     """SIGKILL the scheduler when tasks resume after their wait."""
     with trial.disturbance("scheduler killed while waits resume", group) as disturbance:
-        trial.end_jobs()
+        trial.end_jobs(group)
         disturbance.struck = len(trial.wait_until(lambda: trial.busy(group), "a task to resume"))
         trial.airflow.components.kill("scheduler")
         trial.airflow.start("scheduler")
@@ -56,7 +61,7 @@ def kill_scheduler_while_waits_resume(trial: Trial, group: int) -> None:
 def restart_api_server(trial: Trial, group: int) -> None:
     """Restart the API server, which every worker talks to, when tasks resume after their wait."""
     with trial.disturbance("API server restarted", group) as disturbance:
-        trial.end_jobs()
+        trial.end_jobs(group)
         disturbance.struck = len(trial.wait_until(lambda: trial.busy(group), "a task to resume"))
         trial.airflow.components.terminate("api-server", STOP_SECONDS)
         trial.airflow.start("api-server")
@@ -68,5 +73,37 @@ def stop_the_cloud(trial: Trial, group: int, seconds: float) -> None:
         disturbance.struck = len(disturbance.in_flight)
         with trial.emulator.unreachable():
             back = time.monotonic() + seconds
-            trial.end_jobs()
+            trial.end_jobs(group)
             trial.wait_until(lambda: time.monotonic() >= back, "the cloud to come back")
+
+
+def kill_workers_at_each_point(trial: Trial, cloud: Emulator, notes: Path) -> None:
+    """SIGKILL a worker whose task stands at a point of its submit, or of its resuming; no server is made twice.
+
+    :param cloud: where the DAG of :mod:`tests.live.kills` makes its servers.
+    :param notes: the folder where its tasks say that they stand.
+    """
+    with trial.disturbance("workers killed at each point of a submit", None) as disturbance:
+        run_id = trial.airflow.trigger(kills.DAG_ID)
+        # The task that waits for the held answer has said where it is before it asked.
+        trial.wait_until(lambda: cloud.submissions, "the first request to arrive")
+
+        def kill(pid: int) -> None:
+            disturbance.struck += bool(kill_worker_of(trial.airflow, pid))
+
+        kills.kill_each(notes, trial.airflow.wait_until, trial.step_seconds, kill)
+        assert trial.airflow.wait(kills.DAG_ID, run_id, trial.step_seconds) == "success"
+    names = sorted(server["name"] for server in cloud.servers.values())
+    assert names == sorted(f"{point}-{number:04}" for point in kills.POINTS for number in (1, 2))
+    jobs = [trial.airflow.xcom(kills.DAG_ID, run_id, point)["job_id"] for point in kills.POINTS]
+    assert sorted(made["job_id"] for made in cloud.submissions if not made["replayed"]) == sorted(jobs)
+
+
+def kill_a_worker_while_waits_resume(trial: Trial, group: int) -> None:
+    """SIGKILL a worker, with all that it runs, when tasks resume on it after their wait."""
+    with trial.disturbance("worker killed while waits resume", group) as disturbance:
+        trial.end_jobs(group)
+        # One may have ended in the moment between the look and the kill.
+        while not disturbance.struck:
+            busy = trial.wait_until(lambda: trial.busy(group), "a task to resume")
+            disturbance.struck = int(bool(kill_worker_of(trial.airflow, busy[0])))

@@ -18,10 +18,11 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(7200)]
 
 def test_nothing_is_lost_with_the_local_executor(tmp_path: Path, count: int, outage: float) -> None:
     with trial_of(tmp_path, count) as trial:
+        trial.begin()
         scenarios.kill_scheduler_while_waits_start(trial)
         scenarios.kill_a_triggerer(trial, 0)
         scenarios.restart_the_other_triggerer(trial, 1)
-        scenarios.kill_scheduler_while_waits_resume(trial, 2)
-        scenarios.restart_api_server(trial, 3)
-        scenarios.stop_the_cloud(trial, 4, outage)
+        scenarios.restart_api_server(trial, 2)
+        scenarios.stop_the_cloud(trial, 3, outage)
+        scenarios.kill_scheduler_while_waits_resume(trial, 4)
         assert_all_ended_right(trial)

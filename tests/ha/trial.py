@@ -59,11 +59,16 @@ class Trial:
     deadlines: dict[str, float] = field(default_factory=dict)
     holders: dict[str, int] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
-    _leaps: int = 0
+    _groups_ended: int = 0
 
     def say(self, text: str) -> None:
         """Tell how far it is: at full size it takes long."""
         print(f"  {time.monotonic() - self._began:6.1f} s  {text}", flush=True)
+
+    def begin(self) -> None:
+        """Let the waits begin."""
+        self.run_id = self.airflow.trigger(DAG_ID)
+        self.say(f"{len(self.waits)} waits begin")
 
     def wait_until(self, condition: Callable[[], T | None], what: str) -> T:
         """Wait for a condition as :class:`LiveAirflow` does, and note meanwhile what deadlines the waits have."""
@@ -87,10 +92,11 @@ class Trial:
         """Return the tasks that are deferred."""
         return frozenset(task_id for task_id, state in self.states().items() if state == "deferred")
 
-    def busy(self, group: int) -> list[str]:
-        """Return the tasks of a group that a worker is at."""
-        members = {wait.task_id for wait in self.waits if wait.group == group}
-        return [task_id for task_id, state in self.states().items() if task_id in members and state == "running"]
+    def busy(self, group: int) -> list[int]:
+        """Return the processes of those tasks, of the groups up to this one, that a worker is at."""
+        members = self._members(group)
+        processes = self.diary.processes(DAG_ID, self.run_id)
+        return [pid for task_id, pid in processes.items() if task_id in members]
 
     def await_in_flight(self, share: float = 1.0) -> None:
         """Wait until this share of all waits is in flight, or over already."""
@@ -117,24 +123,31 @@ class Trial:
         """Return how many waits a triggerer holds."""
         return sum(held.triggerer == self.holders[name] for held in self.diary.held(DAG_ID).values())
 
-    def end_jobs(self) -> None:
-        """Let the jobs of the next group end."""
-        self._leaps += 1
-        self.clock.leap(GROUP_SECONDS if self._leaps > 1 else GROUP_SECONDS + 1)
+    def end_jobs(self, group: int) -> None:
+        """Let the jobs end of all groups up to this one."""
+        # A job is for a moment in INIT before its time begins.
+        self.clock.leap((group + 1 - self._groups_ended) * GROUP_SECONDS + (0 if self._groups_ended else 1))
+        self._groups_ended = group + 1
+
+    def _members(self, group: int | None) -> set[str]:
+        """Return the waits whose jobs end with the groups up to this one."""
+        if group is None:
+            return set()
+        return {wait.task_id for wait in self.waits if wait.group is not None and wait.group <= group}
 
     @contextmanager
     def disturbance(self, name: str, group: int | None) -> Iterator[Disturbance]:
-        """Note what is in flight, let it be disturbed, and wait until all waits of a group have ended."""
+        """Note what is in flight, let it be disturbed, and wait until all waits up to a group have ended."""
         disturbance = Disturbance(name, self.in_flight())
         began = time.monotonic()
         yield disturbance
-        members = {wait.task_id for wait in self.waits if group is not None and wait.group == group}
+        members = self._members(group)
 
         def ended() -> bool:
             states = self.states()
             return all(states[task_id] in ENDED for task_id in members)
 
-        self.wait_until(ended, f"the waits of group {group} to end after: {name}")
+        self.wait_until(ended, f"the waits up to group {group} to end after: {name}")
         disturbance.seconds = time.monotonic() - began
         self.disturbances.append(disturbance)
-        self.say(f"{name}: {len(disturbance.in_flight)} in flight, {disturbance.struck} struck, {len(members)} ended")
+        self.say(f"{name}: {len(disturbance.in_flight)} were in flight, {disturbance.struck} struck")

@@ -88,7 +88,8 @@ with DAG({dag_id!r}, schedule=None, catchup=False):
             count=2,
             poll_interval=1,
             max_poll_interval=1,
-            retries=1,
+            huawei_ecs_conn_id={conn_id!r},
+            retries={retries},
             retry_delay=1,
         )
         for point in {points!r}
@@ -98,23 +99,33 @@ with DAG({dag_id!r}, schedule=None, catchup=False):
 """
 
 
-def dag_text(notes: Path) -> str:
+def dag_text(notes: Path, *, conn_id: str = "huawei_ecs_default", retries: int = 1) -> str:
     """Give the text of the DAG file."""
-    return DAG.format(notes=str(notes), dag_id=DAG_ID, points=POINTS)
+    return DAG.format(notes=str(notes), dag_id=DAG_ID, points=POINTS, conn_id=conn_id, retries=retries)
 
 
-def kill_each(notes: Path, wait_until: Callable[..., tuple[str, int]], seconds: float) -> None:
+def kill_task(pid: int) -> None:
+    """Kill the process of a task, with the one that supervises it, as when a machine dies."""
+    for process in (psutil.Process(pid).ppid(), pid):
+        os.kill(process, signal.SIGKILL)
+
+
+def kill_each(
+    notes: Path,
+    wait_until: Callable[..., tuple[str, int]],
+    seconds: float,
+    kill: Callable[[int], None] = kill_task,
+) -> None:
     """Kill the worker at each point, in whichever order they come to stand there.
 
     :param wait_until: waits for a condition, as an Airflow of the tests does.
     :param seconds: for how long at most, each time.
+    :param kill: kills the worker of the process that it is given.
     """
     left = set(POINTS)
     while left:
         point, pid = wait_until(partial(_standing, notes, left), seconds, f"a task to stand at one of {left}")
-        # With the process that supervises it, as when a machine dies.
-        for process in (psutil.Process(pid).ppid(), pid):
-            os.kill(process, signal.SIGKILL)
+        kill(pid)
         left.remove(point)
 
 
