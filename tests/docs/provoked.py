@@ -47,6 +47,7 @@ def _of_jobs(emulator: Emulator) -> Iterator[str]:
         end = silence.saw(ApiError(ErrorKind.TRANSIENT, "the connection was refused"), minutes * 60.0)
     assert end is not None
     yield end.message
+    yield Wait(JOB_ID, WaitPolicy(started=0.0, deadline=3600.0)).give_up(3660.0).message
     with _connection(good):
         wait = Wait(emulator.plant_job(unpaid), WaitPolicy(started=time.time(), payment_timeout=0))
         wait.saw(EcsJobsHook().get_job(wait.job_id), time.time())
