@@ -10,12 +10,12 @@ from urllib.parse import quote
 from airflow_provider_ecsjobs.core.answers import object_in, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Ask, Reload, Shared, Trouble
-from airflow_provider_ecsjobs.core.identity import Identity, advice_on_refusal, authorized_request
+from airflow_provider_ecsjobs.core.identity import Call, Identity, advice_on_refusal, authorized_request
 from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_identity
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
-    from airflow_provider_ecsjobs.core.identity import Call, Login
+    from airflow_provider_ecsjobs.core.identity import Login
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
@@ -92,7 +92,8 @@ class Access:
         """
         if used is None or self.identity is not used or self.doubt is not None or self.refusal is not None:
             return None
-        call = replace(call, path=call.path.replace("{project_id}", quote(self.project_id, safe="")))
+        path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
+        call = Call(call.method, path, call.query, call.body, call.headers)
         return authorized_request(self.login.endpoint, used, call, now=ambient.clock(), project_id=self.project_id)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -56,6 +57,8 @@ KIND_OF_CODE: Mapping[str, ErrorKind] = {
 
 PAUSE_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 """The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_job(answer: Answer | Trouble, *, job_id: str, now: float) -> Job | ApiError:
@@ -133,10 +136,13 @@ def parse_object(body: bytes) -> dict[str, Any] | None:
     :return: the object; ``None`` if the body is anything else: HTML, cut off, a list, nested without end.
     """
     try:
-        parsed = json.loads(body, parse_constant=lambda _: None)
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        parsed = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
-    return parsed if isinstance(parsed, dict) and _make_storable(parsed) else None
+    if not isinstance(parsed, dict):
+        return None
+    return parsed if _is_plain(text) or _make_storable(parsed) else None
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
@@ -233,8 +239,30 @@ def _error_of(body: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]
     return code, message, details
 
 
+def _storable_int(digits: str) -> int | str:
+    value = int(digits)
+    return value if abs(value) < 1 << 63 else clean(value, 100)
+
+
+def _storable_float(digits: str) -> float | None:
+    value = float(digits)
+    return value if math.isfinite(value) else None  # 1e999
+
+
+# json.loads would make one for each body.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_storable_int, parse_float=_storable_float)
+
+
+def _is_plain(text: str) -> bool:
+    """Tell at a glance whether a JSON text has nothing to be replaced, and bounded nesting: nearly all are so."""
+    # What may not stand in a text can come into it as an escape only, or as a surrogate that was sent as it is.
+    if "\\u" in text or not (text.isascii() or _SURROGATE.search(text) is None):
+        return False
+    return text.count("{") + text.count("[") <= MAX_NESTING
+
+
 def _make_storable(parsed: dict[str, Any]) -> bool:
-    """Replace, in place, what a database refuses in a JSON text; tell whether the nesting is bounded."""
+    """Replace, in place, the texts that a database refuses in a JSON text; tell whether the nesting is bounded."""
     level: list[Any] = [parsed]
     for _ in range(MAX_NESTING):
         deeper: list[Any] = []
@@ -244,10 +272,6 @@ def _make_storable(parsed: dict[str, Any]) -> bool:
                     deeper.append(value)
                 elif isinstance(value, str) and not _is_storable(value):
                     node[key] = _storable(value)
-                elif isinstance(value, int) and abs(value) >= 1 << 63:
-                    node[key] = clean(value, 100)
-                elif isinstance(value, float) and not math.isfinite(value):  # 1e999
-                    node[key] = None
                 if isinstance(key, str) and not _is_storable(key):
                     node[_storable(key)] = node.pop(key)
         if not deeper:
@@ -258,7 +282,7 @@ def _make_storable(parsed: dict[str, Any]) -> bool:
 
 def _is_storable(text: str) -> bool:
     # isascii is one pass in C and true for nearly every text; only the others need the closer look.
-    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+    return "\0" not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
 def _storable(text: str) -> str:
