@@ -134,13 +134,13 @@ class Ambient:
     :param spread: gives a random number in [0, 1).
     :param steady: gives the seconds that have passed since whenever. It is for how long something takes: nobody sets
         it, and it goes on while the machine is suspended.
-    :param queue: tells how many seconds the last looks will take that queue now.
+    :param last_look_delay: tells how many seconds pass until the turn of a last look that comes now.
     """
 
     clock: Callable[[], float]
     spread: Callable[[], float]
     steady: Callable[[], float]
-    queue: Callable[[], float] = lambda: 0.0
+    last_look_delay: Callable[[], float] = lambda: 0.0
 
     def anchor(self) -> float:
         """Give what makes a time of day of the steady clock, when it is added to it: from now on, however it is set."""

@@ -107,7 +107,7 @@ def _poll(access: Access, wait: Wait, ambient: Ambient) -> Flow[WaitEnd | None]:
             ("last look", wait.job_id),
             partial(look, access, wait.job_id, ambient, is_last=True),
             outlives=False,
-            within=last_look_patience(ambient.queue()),
+            within=last_look_patience(ambient.last_look_delay()),
         )
     now = wait.now(ambient)
     return wait.give_up(now) if answer is None else wait.saw(answer, now)

@@ -34,12 +34,11 @@ DEFAULT_UNREACHABLE_TIMEOUT = 900.0
 SHORTEST_PAUSE = 0.05
 """The least pause in seconds, so that a deadline missed by a rounding error makes no busy loop."""
 LAST_LOOK_SECONDS = 60.0
-"""How long the look at the deadline may take, in seconds, where none queue before it. It goes before ordinary polls, so
-that it takes longer only if the API asked for a pause, or does not answer."""
+"""How long the look at the deadline may take, in seconds, once its turn has come. It goes before ordinary polls."""
 LONGEST_LAST_LOOK = 600.0
-"""How long it may take where they do: thousands of waits may end at the same time, and each look takes its share of the
-rate. An end that is told late but right is worth more than one in time that may be wrong; but Airflow's own limit on
-the deferral, 15 minutes after the deadline, knows no more than that."""
+"""How long it may take with the wait for its turn: thousands may come due at once, or the API may have asked for a
+pause. An end that is told late but right is worth more than one in time that may be wrong; but it has to come before
+Airflow's own limit on the deferral, 15 minutes after the deadline, which tells nothing."""
 FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
@@ -132,12 +131,12 @@ def _plain_gap(waited: float, shortest: float, longest: float) -> float:
     return min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
 
 
-def last_look_patience(queue: float) -> float:
+def last_look_patience(delay: float) -> float:
     """Say how long a look at the deadline may take, in seconds.
 
-    :param queue: how long those take that come before it.
+    :param delay: how long it is to its turn.
     """
-    return min(LAST_LOOK_SECONDS + queue, LONGEST_LAST_LOOK)
+    return min(LAST_LOOK_SECONDS + delay, LONGEST_LAST_LOOK)
 
 
 def backoff(failures: int, longest: float, spread: float) -> float:

@@ -81,7 +81,7 @@ class AsyncClient:
         self._reload = reload
         self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
         self._sleeps = Sleeps()
-        self.ambient = of_this_machine(self._turns.last_looks_take)
+        self.ambient = of_this_machine(self._turns.last_look_delay)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
         self._proxies: dict[str, Proxy | None] = {}

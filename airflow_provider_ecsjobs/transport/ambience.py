@@ -20,9 +20,9 @@ def steady_time() -> float:
     return time.clock_gettime(_STEADY)
 
 
-def of_this_machine(queue: Callable[[], float] = lambda: 0.0) -> Ambient:
+def of_this_machine(last_look_delay: Callable[[], float] = lambda: 0.0) -> Ambient:
     """Give the flows what they need of this machine.
 
-    :param queue: tells how many seconds the last looks will take that queue now.
+    :param last_look_delay: tells how many seconds pass until the turn of a last look that comes now.
     """
-    return Ambient(time.time, random.random, steady_time, queue)
+    return Ambient(time.time, random.random, steady_time, last_look_delay)

@@ -41,9 +41,10 @@ class Turns:
     def __len__(self) -> int:
         return sum(map(len, self._lanes))
 
-    def last_looks_take(self) -> float:
-        """Tell how many seconds the last looks take that queue now, at the rate as it is now."""
-        return len(self._lanes[Lane.LAST_LOOK]) / self.budget.rate
+    def last_look_delay(self) -> float:
+        """Tell how many seconds pass until the turn of a last look that comes now, if the rate stays as it is."""
+        held = max(self.budget.opens_at() - self._loop.time(), 0.0)
+        return held + len(self._lanes[Lane.LAST_LOOK]) / self.budget.rate
 
     async def take(self, lane: Lane = Lane.POLL) -> Permit:
         """Wait for one's turn; whoever was given it has to :meth:`leave`.

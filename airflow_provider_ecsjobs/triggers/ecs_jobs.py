@@ -191,8 +191,9 @@ class EcsJobTrigger(BaseTrigger):
         except TimeoutError:
             if not limit.expired():
                 raise
-            # Whoever keeps the connections does not answer.
-            return wait.give_up(wait.now(ambient))
+            now, what = wait.now(ambient), clean(self.huawei_ecs_conn_id, 200)
+            late = ApiError(ErrorKind.TRANSIENT, f"the Airflow connection '{what}' was not looked up in time")
+            return wait.saw(late, now, is_poll=False) or wait.give_up(now)
 
     async def _try_to_share_client(self, wait: CountedWait, ambient: Ambient) -> Lease | WaitEnd:
         from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError

@@ -118,17 +118,30 @@ def test_those_who_get_no_look_in_time_are_told_so_and_when_it_was_seen() -> Non
     run(main())
 
 
-def test_a_pause_that_the_api_asked_for_is_not_waited_out() -> None:
+@pytest.mark.parametrize(("pause", "is_seen"), [(300, True), (900, False)])
+def test_a_pause_that_the_api_asked_for_is_waited_out_within_reason(pause: float, is_seen: bool) -> None:
     async def main() -> None:
         crowd = Crowd()
         waiting = asyncio.ensure_future(crowd.wait("job", ends=3599, deadline=3600))
         await asyncio.sleep(3595)
-        crowd.client._turns.budget.hold(4500)
+        crowd.client._turns.budget.hold(3595 + pause)
         end = await waiting
-        assert (end.outcome, crowd.ended) == (Outcome.TIMEOUT, [pytest.approx(3600 + LAST_LOOK_SECONDS, abs=1)])
-        assert NO_TURN in end.message
-        assert crowd.polls_of("job", since=3600) == []
+        assert end.outcome is (Outcome.FINISHED if is_seen else Outcome.TIMEOUT)
+        assert (NO_TURN in end.message) is not is_seen
+        assert crowd.ended == [pytest.approx(3595 + pause if is_seen else 3600 + LONGEST_LAST_LOOK, abs=1)]
+        assert len(crowd.polls_of("job", since=3595)) == (1 if is_seen else 0)
         await crowd.leave()
+
+    run(main())
+
+
+def test_an_api_that_does_not_answer_is_waited_for_a_minute() -> None:
+    async def main() -> None:
+        crowd = Crowd(latency=10_000.0)
+        end = await crowd.wait("job", ends=NEVER, deadline=3600)
+        assert (end.outcome, crowd.ended) == (Outcome.TIMEOUT, [pytest.approx(3600 + LAST_LOOK_SECONDS, abs=1)])
+        assert "its status was never seen" in end.message
+        await crowd.client.close()
 
     run(main())
 

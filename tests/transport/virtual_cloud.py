@@ -79,7 +79,7 @@ class Client(AsyncClient):
         """How far the machine's clock was set ahead."""
         time = asyncio.get_running_loop().time
         self.ambient = Ambient(
-            lambda: START + time() + self.clock_ahead, random.Random(seed).random, time, self.ambient.queue
+            lambda: START + time() + self.clock_ahead, random.Random(seed).random, time, self.ambient.last_look_delay
         )
         self.gateway, self.latency = gateway, latency
 
