@@ -25,6 +25,7 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsAttachVolumeOperator,
     EcsCreateServersOperator,
     EcsDeleteServersOperator,
+    EcsDetachVolumeOperator,
 )
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ KINDS = {
     "create": Kind(EcsCreateServersOperator, "/cloudservers$", "createServer"),
     "create without a store": Kind(EcsCreateServersOperator, "/cloudservers$", "createServer", is_kept=False),
     "attach": Kind(EcsAttachVolumeOperator, "/attachvolume$", "attachVolume"),
+    "detach": Kind(EcsDetachVolumeOperator, "/detachvolume/", "detachVolume"),
     "delete": Kind(EcsDeleteServersOperator, "/delete$", "deleteVMs"),
 }
 
@@ -131,8 +133,8 @@ class Tried:
 
     def __init__(self, kind: str, plan: TriesPlan, world: World) -> None:
         self.kind, self.plan, self.world, self.emulator = kind, plan, world, world.emulator
-        self.server = self.emulator.add_server("first")
-        self.volume = f"volume-of-{self.server}"
+        self.server = self.emulator.add_server("first", volumes=["its-own"] if kind == "detach" else [])
+        self.volume = "its-own" if kind == "detach" else f"volume-of-{self.server}"
         self.purged: set[str] = set()
         self.ends: list[End] = []
         self.death: str | None = None
@@ -239,7 +241,7 @@ class Tried:
         options: dict[str, Any] = {"poll_interval": POLL, "max_poll_interval": POLL, "deferrable": plan.deferrable}
         options |= {"timeout": LONG, "unreachable_timeout": SHORT if plan.is_hurried else LONG, "retries": RETRIES}
         options |= {"not_found_grace": 0, "task_id": "task"}
-        if kind.operator is EcsAttachVolumeOperator:
+        if kind.operator in (EcsAttachVolumeOperator, EcsDetachVolumeOperator):
             return kind.operator(server_id=self.server, volume_id=self.volume, **options)
         if kind.operator is EcsDeleteServersOperator:
             return kind.operator(server_ids=[self.server], **options)
