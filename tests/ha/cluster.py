@@ -50,7 +50,7 @@ def trial_of(
     clock = JobClock(held=True)
     with database() as url, Emulator(run_seconds=CREATE_SECONDS, clock=clock) as emulator:
         # Deadlines pass all the time, from when the waits start until the last of them is disturbed.
-        waits = plan_waits(emulator, count, deadlines=(40.0, 60.0 + 1.5 * count))
+        waits = plan_waits(emulator, count, deadlines=(40.0, 60.0 + count))
         # Many waits are polled less often: they share a rate.
         (dags / "waits.py").write_text(dag_text(waits, gaps=(2.0, max(5.0, count / 15))))
         # The clock is further from the real time than a signature may be: the login is a user's.

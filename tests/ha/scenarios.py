@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 60.0
 """How long a component may take to stop by itself."""
+DEADLINE_SECONDS = 4.0
+"""So soon a deadline comes after the kill: before another triggerer can have noticed it."""
 
 
 def kill_scheduler_while_waits_start(trial: Trial) -> None:
     """SIGKILL the scheduler, with the tasks that its LocalExecutor runs, when a third of the waits is in flight."""
     trial.await_in_flight(1 / 3)
     with trial.disturbance("scheduler killed while waits start", None) as disturbance:
-        disturbance.struck = sum(state == "running" for state in trial.states().values())
+        disturbance.struck = len(trial.wait_until(trial.running, "a task to be running"))
         trial.airflow.components.kill("scheduler")
         trial.airflow.start("scheduler")
         trial.await_in_flight()
 
 
 def kill_a_triggerer(trial: Trial, group: int) -> None:
-    """SIGKILL the triggerer that holds most: jobs end while nobody watches, and the other one takes the waits over."""
-    name = max(TRIGGERERS, key=trial.holding)
+    """SIGKILL a triggerer just before a deadline: jobs end while nobody watches, and the other one takes all over."""
+    name = trial.wait_until(lambda: trial.triggerer_of_next_deadline(DEADLINE_SECONDS), "a deadline to be near")
     with trial.disturbance("triggerer killed", group) as disturbance:
         disturbance.struck = trial.holding(name)
         trial.airflow.components.kill(name)
@@ -53,7 +55,7 @@ def kill_scheduler_while_waits_resume(trial: Trial, group: int) -> None:
     """SIGKILL the scheduler when tasks resume after their wait."""
     with trial.disturbance("scheduler killed while waits resume", group) as disturbance:
         trial.end_jobs(group)
-        disturbance.struck = len(trial.wait_until(lambda: trial.busy(group), "a task to resume"))
+        disturbance.struck = len(trial.wait_until(lambda: trial.running(group), "a task to resume"))
         trial.airflow.components.kill("scheduler")
         trial.airflow.start("scheduler")
 
@@ -62,7 +64,7 @@ def restart_api_server(trial: Trial, group: int) -> None:
     """Restart the API server, which every worker talks to, when tasks resume after their wait."""
     with trial.disturbance("API server restarted", group) as disturbance:
         trial.end_jobs(group)
-        disturbance.struck = len(trial.wait_until(lambda: trial.busy(group), "a task to resume"))
+        disturbance.struck = len(trial.wait_until(lambda: trial.running(group), "a task to resume"))
         trial.airflow.components.terminate("api-server", STOP_SECONDS)
         trial.airflow.start("api-server")
 
@@ -105,5 +107,5 @@ def kill_a_worker_while_waits_resume(trial: Trial, group: int) -> None:
         trial.end_jobs(group)
         # One may have ended in the moment between the look and the kill.
         while not disturbance.struck:
-            busy = trial.wait_until(lambda: trial.busy(group), "a task to resume")
+            busy = trial.wait_until(lambda: trial.running(group), "a task to resume")
             disturbance.struck = int(bool(kill_worker_of(trial.airflow, busy[0])))

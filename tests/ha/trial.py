@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from tests.ha.waits import DAG_ID, GROUP_SECONDS
+from tests.ha.waits import DAG_ID, GROUP_SECONDS, LONGEST_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,10 +92,13 @@ class Trial:
         """Return the tasks that are deferred."""
         return frozenset(task_id for task_id, state in self.states().items() if state == "deferred")
 
-    def busy(self, group: int) -> list[int]:
-        """Return the processes of those tasks, of the groups up to this one, that a worker is at."""
-        members = self._members(group)
+    def running(self, group: int | None = None) -> list[int]:
+        """Return the processes of those tasks that a worker is at.
+
+        :param group: only the tasks of the groups up to this one.
+        """
         processes = self.diary.processes(DAG_ID, self.run_id)
+        members = self._members(group) if group is not None else set(processes)
         return [pid for task_id, pid in processes.items() if task_id in members]
 
     def await_in_flight(self, share: float = 1.0) -> None:
@@ -122,6 +125,17 @@ class Trial:
     def holding(self, name: str) -> int:
         """Return how many waits a triggerer holds."""
         return sum(held.triggerer == self.holders[name] for held in self.diary.held(DAG_ID).values())
+
+    def triggerer_of_next_deadline(self, seconds: float) -> str | None:
+        """Return the triggerer with a wait whose deadline comes in less than so many seconds, but not at once.
+
+        None while there is no such wait; on a machine so slow that no deadline is left, the triggerer that holds most.
+        """
+        left = {held: held.deadline - time.time() for held in self.diary.held(DAG_ID).values() if held.deadline}
+        near = {held.triggerer for held, remaining in left.items() if seconds / 2 < remaining < seconds}
+        if not any(0 < remaining < LONGEST_TIMEOUT / 2 for remaining in left.values()):
+            return max(TRIGGERERS, key=self.holding)
+        return next((name for name, job_id in self.holders.items() if job_id in near), None)
 
     def end_jobs(self, group: int) -> None:
         """Let the jobs end of all groups up to this one."""

@@ -16,6 +16,8 @@ GROUP_SECONDS = 1000.0
 """From the end of one group to that of the next, by the emulator's clock, which is moved from one to the other."""
 CREATE_SECONDS = GROUPS * GROUP_SECONDS
 ENDLESS = 1000 * GROUP_SECONDS
+LONGEST_TIMEOUT = 86_400.0
+"""The timeout of the waits whose job ends before."""
 
 # Of a dozen waits: how each one waits, and how its job ends. None that is endless ends before the deadline.
 _DOZEN = (
@@ -71,7 +73,7 @@ def plan_waits(emulator: Emulator, count: int, deadlines: tuple[float, float]) -
     passed = 0
     for number in range(count):
         kind, ends = _DOZEN[number % len(_DOZEN)]
-        job_id, reason, group, timeout = None, "", GROUPS - 1, 86_400.0
+        job_id, reason, group, timeout = None, "", GROUPS - 1, LONGEST_TIMEOUT
         if ends == "endless":
             group = None
             job_id = emulator.start_job(run_seconds=ENDLESS)
