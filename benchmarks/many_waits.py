@@ -51,7 +51,7 @@ def run(size: str) -> Section:
         "above sleeping",
         "lag p50, p99, max while they start, ms",
         "lag p50, p99, max then, ms",
-        "garbage collector, longest, ms",
+        "garbage collector, longest, ms; CPU in it",
         "CPU s/s then",
         "look-ups",
         "tokens",
@@ -68,7 +68,7 @@ def run(size: str) -> Section:
         " Memory is what the runner grew by from just before the first trigger, all modules loaded, client and"
         " connections included. Lag is how much too late a sleep of 10 ms ends. The longest lags are full runs of"
         " Python's garbage collector, which walks through all of Airflow's objects and all triggers': one takes"
-        f" {of_most['gc_before']:.0f} ms before there is any trigger."
+        f" {of_most['gc_before']:.0f} ms of CPU before there is any trigger."
     )
     return Section(
         NAME,
@@ -112,7 +112,7 @@ def _row(name: str, result: dict[str, Any], count: int, above: float | None) -> 
         "" if above is None else above,
         _lag(result["lag_starting"]),
         _lag(result["lag_then"]),
-        f"{result['gc_longest']:.0f}",
+        f"{result['gc_longest']:.0f}; {result['gc_most_cpu']:.0f}",
         f"{result['cpu']:.3f}",
         result["lookups"] if is_ours else "",
         seen["tokens"] if is_ours else "",
