@@ -165,6 +165,16 @@ class TestNotDone:
         # 1.5, 3, 6, 12, and then 22.5 s at a time: the last pause would end beyond the limit.
         assert (len(run.sent), run.seconds) == (8, 22.5 + 3 * 22.5)
 
+    @pytest.mark.parametrize("jump", [-3600, 3600])
+    def test_a_clock_that_is_set_changes_nothing_about_that(self, jump: float) -> None:
+        class SetClock(Submit):
+            def _serve(self, request: Request) -> Answer | Trouble:
+                self.driver.ahead = jump if len(self.sent) == 2 else self.driver.ahead
+                return super()._serve(request)
+
+        run = SetClock(ATTACH, BUSY, give_up_at=START + 100)
+        assert (len(run.sent), run.seconds) == (8, 22.5 + 3 * 22.5)
+
     @pytest.mark.parametrize(
         ("busy", "pause"),
         [
