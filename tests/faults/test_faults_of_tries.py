@@ -245,3 +245,12 @@ def test_each_kind_of_trouble_of_a_deletion_passes(monkeypatch: pytest.MonkeyPat
     plan = TriesPlan((Try(submits=submits, is_expired=True),), login="password")
 
     assert carry_out("delete", plan, monkeypatch).outcome == "success"
+
+
+@pytest.mark.parametrize("kind", REPEATABLE)
+def test_what_was_done_unseen_is_found_done(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The second answer is late by more than the first job takes.
+    end = carry_out(kind, TriesPlan((Try(submits=("reset after", "latency after")),)), monkeypatch)
+
+    assert end.outcome == "success"
+    assert end.result["job_id"] is None
