@@ -10,6 +10,9 @@ import asyncio
 import heapq
 import itertools
 
+MOST_AT_ONCE = 100
+"""How many are woken before the event loop turns to something else: thousands may have the same deadline."""
+
 
 class Sleeps:
     """All who sleep in one event loop."""
@@ -46,7 +49,9 @@ class Sleeps:
     def _ring(self) -> None:
         self._timer = None
         now = self._loop.time()
-        while self._sleepers and self._sleepers[0][0] <= now:
+        for _ in range(MOST_AT_ONCE):
+            if not self._sleepers or self._sleepers[0][0] > now:
+                break
             _, _, future = heapq.heappop(self._sleepers)
             if not future.done():
                 future.set_result(None)

@@ -7,7 +7,7 @@ import random
 
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.transport.sleeps import Sleeps
+from airflow_provider_ecsjobs.transport.sleeps import MOST_AT_ONCE, Sleeps
 
 
 def timers() -> int:
@@ -45,6 +45,28 @@ def test_there_is_one_timer_for_all() -> None:
         await asyncio.gather(*sleeping)
         assert woken == sorted(woken)
         assert timers() == 0
+
+    run(main())
+
+
+def test_thousands_that_wake_at_the_same_time_let_others_in_between() -> None:
+    async def main() -> None:
+        sleeps, woken = Sleeps(), []
+
+        async def sleep(number: int) -> None:
+            await sleeps.sleep(10)
+            woken.append(number)
+
+        sleeping = [asyncio.ensure_future(sleep(number)) for number in range(5000)]
+        await asyncio.sleep(10)
+        most = before = 0
+        while len(woken) < len(sleeping):
+            await asyncio.sleep(0)
+            most, before = max(most, len(woken) - before), len(woken)
+        assert most <= 2 * MOST_AT_ONCE
+        assert woken == list(range(5000))
+        assert asyncio.get_running_loop().time() < 10.1
+        await asyncio.wait(sleeping)
 
     run(main())
 
