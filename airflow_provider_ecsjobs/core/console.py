@@ -1,4 +1,8 @@
-"""Where a server is found in Huawei Cloud's console."""
+"""Where a server is found in Huawei Cloud's console.
+
+The address of the list stands in Huawei's own documents, for China and the international site; that of a server's page
+stands in public code alone.
+"""
 
 from __future__ import annotations
 

@@ -97,7 +97,8 @@ class EcsAttachVolumeOperator(_ServerOperator):
 class EcsDetachVolumeOperator(_ServerOperator):
     """Detach a volume from a server, and wait until it is detached.
 
-    API page: `Detaching a Disk from an ECS <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0606.html>`__.
+    API page: `Detaching an EVS Disk from an ECS
+    <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0606.html>`__.
 
     :param server_id: the server's id (templated).
     :param volume_id: the volume's id (templated).
