@@ -77,9 +77,10 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
 
 @contextmanager
 def virtual_time() -> Iterator[VirtualLoop]:
-    """Give a loop, by whose clock ``time.time()`` goes too."""
+    """Give a loop, by whose clock ``time.time()`` and our steady clock go too."""
     loop = VirtualLoop()
-    with mock.patch("time.time", loop.time_of_day):
+    steady = mock.patch("airflow_provider_ecsjobs.transport.ambience.steady_time", loop.time)
+    with mock.patch("time.time", loop.time_of_day), steady:
         try:
             yield loop
         finally:
