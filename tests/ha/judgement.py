@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,9 @@ def judge(trial: Trial) -> list[Verdict]:
 def _judge(trial: Trial, wait: Wait, timeline: Timeline, tries: int) -> Verdict:
     if timeline.final_state not in ENDED:
         return Verdict(wait.task_id, tries, lost=f"is {timeline.final_state}")
-    late = _left(timeline).timestamp() - trial.deadlines[wait.task_id] if wait.ends == "endless" else None
+    late = None
+    if wait.ends == "endless" and timeline.has_been("deferred"):
+        late = _left(timeline).timestamp() - trial.deadlines[wait.task_id]
     if timeline.final_state != wait.final_state:
         wrong = f"ended as {timeline.final_state}: {_failures(trial, wait, tries)}"
     elif wait.ends == "succeeds":
@@ -92,7 +95,7 @@ def _wrong_result(trial: Trial, wait: Wait) -> str:
 
 def _wrong_failure(trial: Trial, wait: Wait, tries: int, late: float | None) -> str:
     failures = _failures(trial, wait, tries)
-    kind, reason = ("EcsJobTimeout", "") if late is not None else ("EcsJobFailed", wait.reason)
+    kind, reason = ("EcsJobTimeout", "") if wait.ends == "endless" else ("EcsJobFailed", wait.reason)
     if not any(text.startswith(kind) and reason in text for text in failures):
         return f"failed with another reason than {kind} {reason}: {failures}"
     return f"ended {-late:.1f} s before its deadline" if late is not None and late < 0 else ""
@@ -102,10 +105,10 @@ def _doubled(trial: Trial, wait: Wait, timeline: Timeline, tries: int) -> str:
     ends = [span.state for span in timeline.spans if span.state in ENDED]
     if len(ends) != 1:
         return f"ended {len(ends)} times: {timeline}"
-    # Each try runs once before its wait and once after it.
-    runs = sum(span.state == "running" for span in timeline.spans)
-    if runs > 2 * tries:
-        return f"ran {runs} times in {tries} tries: {timeline}"
+    # Each try runs once before its wait and once after it, and is given one event.
+    passed = Counter(span.state for span in timeline.spans)
+    if passed["running"] > 2 * tries or passed["deferred"] > tries:
+        return f"ran or waited more often than {tries} tries do: {timeline}"
     if wait.kind == "create" and len(made := _made_for(trial, wait)) != 1:
         return f"made servers {len(made)} times"
     return ""
