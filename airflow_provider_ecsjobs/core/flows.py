@@ -103,14 +103,29 @@ def _poll(access: Access, wait: Wait, ambient: Ambient) -> Flow[WaitEnd | None]:
         if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(ambient) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
     if answer is None:
-        answer = yield Shared(
-            ("last look", wait.job_id),
-            partial(look, access, wait.job_id, ambient, is_last=True),
-            outlives=False,
-            within=last_look_patience(ambient.last_look_delay()),
-        )
+        answer = yield from _last_look(access, wait, ambient)
     now = wait.now(ambient)
     return wait.give_up(now) if answer is None else wait.saw(answer, now)
+
+
+def _last_look(access: Access, wait: Wait, ambient: Ambient) -> Flow[Job | ApiError | None]:
+    """Ask for the job at its deadline; a second time, if trouble that may pass comes just then.
+
+    :return: the answer; ``None`` if there was no turn for it in time, or none came.
+    """
+    until = ambient.steady() + last_look_patience(ambient.last_look_delay())
+    together = Shared(
+        ("last look", wait.job_id), partial(look, access, wait.job_id, ambient, is_last=True), outlives=False
+    )
+    answer: Job | ApiError | None = yield replace(together, within=until - ambient.steady())
+    if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
+        return answer
+    pause = max(backoff(1, LONGEST_BACKOFF, ambient.spread()), answer.retry_after or 0.0)
+    if ambient.steady() + pause >= until:
+        return answer
+    yield Sleep(pause)
+    second: Job | ApiError | None = yield replace(together, within=until - ambient.steady())
+    return answer if second is None else second
 
 
 def submit(

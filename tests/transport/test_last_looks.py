@@ -135,6 +135,33 @@ def test_a_pause_that_the_api_asked_for_is_waited_out_within_reason(pause: float
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("away", "outcome", "looks"),
+    [
+        ((3599.9, 3600.1), Outcome.FINISHED, 2),
+        ((3599.9, 9000.0), Outcome.TIMEOUT, 2),
+        # The wait has seen trouble before, which has not passed meanwhile either.
+        ((3000.0, 9000.0), Outcome.TIMEOUT, 1),
+    ],
+)
+def test_trouble_at_the_very_deadline_has_it_looked_at_again(
+    away: tuple[float, float], outcome: Outcome, looks: int
+) -> None:
+    async def main() -> None:
+        crowd = Crowd()
+        loop = asyncio.get_running_loop()
+        for moment, is_down in zip(away, (True, False), strict=True):
+            loop.call_at(moment, setattr, crowd.gateway, "is_down", is_down)
+        end = await crowd.wait("job", ends=3590, deadline=3600)
+        assert end.outcome is outcome
+        assert len(crowd.polls_of("job", since=3599.99)) == looks
+        assert max(crowd.ended) < 3605
+        assert outcome is Outcome.FINISHED or "The last look failed" in end.message
+        await crowd.leave()
+
+    run(main())
+
+
 def test_an_api_that_does_not_answer_is_waited_for_a_minute() -> None:
     async def main() -> None:
         crowd = Crowd(latency=10_000.0)
