@@ -20,6 +20,9 @@ PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud
 	apache-airflow-providers-databricks==7.23.0 apache-airflow-providers-amazon==9.39.0 \
 	apache-airflow-providers-huawei==1.7.0
 
+# Most tests wait for sockets: three processes keep two cores busy. A real Airflow is started once, so by one process.
+AT_ONCE := -n 3 --dist loadfile
+
 # How long `make soak` goes on: plans of faults for each way to wait, waits one after the other; and its seed.
 SEED ?= 1
 EXAMPLES ?= 300
@@ -45,10 +48,12 @@ demo-ui: $(VENV)/.installed ## the same, and leave Airflow running to look at in
 	@$(VENV)/bin/python -m tests.live.demo --keep-running --home .demo/ui
 
 test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
-	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest tests/live
+	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest $(AT_ONCE) --ignore tests/live
 
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11
-	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest --ignore tests/live
+	$(VENV_2)/bin/python -m pytest tests/live_2_11
+	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest $(AT_ONCE) --ignore tests/live --ignore tests/live_2_11
 
 test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, Redis and Celery while tasks wait (HA_WAITS= at once)
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
