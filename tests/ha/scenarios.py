@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.emulator import Emulator
     from tests.ha.trial import Trial
+    from tests.live.job_clock import JobClock
 
+JOB_SECONDS = 300.0
+"""How long the jobs of the cloud run whose tasks are killed, by its clock."""
 STOP_SECONDS = 60.0
 """How long a component may take to stop by itself."""
 DEADLINE_SECONDS = 4.0
@@ -79,10 +82,11 @@ def stop_the_cloud(trial: Trial, group: int, seconds: float) -> None:
             trial.wait_until(lambda: time.monotonic() >= back, "the cloud to come back")
 
 
-def kill_workers_at_each_point(trial: Trial, cloud: Emulator, notes: Path) -> None:
+def kill_workers_at_each_point(trial: Trial, cloud: Emulator, clock: JobClock, notes: Path) -> None:
     """SIGKILL a worker whose task stands at a point of its submit, or of its resuming; no server is made twice.
 
     :param cloud: where the DAG of :mod:`tests.live.kills` makes its servers.
+    :param clock: that cloud's clock, by which its jobs run on until it leaps.
     :param notes: the folder where its tasks say that they stand.
     """
     with trial.disturbance("workers killed at each point of a submit", None) as disturbance:
@@ -93,12 +97,23 @@ def kill_workers_at_each_point(trial: Trial, cloud: Emulator, notes: Path) -> No
         def kill(pid: int) -> None:
             disturbance.struck += bool(kill_worker_of(trial.airflow, pid))
 
-        kills.kill_each(notes, trial.airflow.wait_until, trial.step_seconds, kill)
+        *submitting, resuming = kills.POINTS
+        kills.kill_each(notes, trial.airflow.wait_until, trial.step_seconds, kill, submitting)
+        # Each worker runs other tasks too. One that was killed beside the others has to defer before its job ends:
+        # else it finds the job done when it is tried again, and never resumes.
+        trial.wait_until(lambda: _state(trial, run_id, resuming) == "deferred", f"{resuming} to be deferred")
+        clock.leap(JOB_SECONDS)
+        kills.kill_each(notes, trial.airflow.wait_until, trial.step_seconds, kill, [resuming])
         assert trial.airflow.wait(kills.DAG_ID, run_id, trial.step_seconds) == "success"
     names = sorted(server["name"] for server in cloud.servers.values())
     assert names == sorted(f"{point}-{number:04}" for point in kills.POINTS for number in (1, 2))
     jobs = [trial.airflow.xcom(kills.DAG_ID, run_id, point)["job_id"] for point in kills.POINTS]
     assert sorted(made["job_id"] for made in cloud.submissions if not made["replayed"]) == sorted(jobs)
+
+
+def _state(trial: Trial, run_id: str, task_id: str) -> str | None:
+    tasks = trial.airflow.task_instances(kills.DAG_ID, run_id)
+    return next((task["state"] for task in tasks if task["task_id"] == task_id), None)
 
 
 def kill_a_worker_while_waits_resume(trial: Trial, group: int) -> None:

@@ -12,6 +12,7 @@ from tests.ha.broker import broker
 from tests.ha.cluster import trial_of
 from tests.ha.judgement import assert_all_ended_right
 from tests.live import kills
+from tests.live.job_clock import JobClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,16 +24,17 @@ def test_nothing_is_lost_with_the_celery_executor(tmp_path: Path, count: int, ou
     dags, notes = tmp_path / "dags", tmp_path / "notes"
     dags.mkdir()
     notes.mkdir()
-    # A cloud of its own: there jobs end by themselves, and the first answer never comes.
+    # A cloud of its own: there jobs end when its clock leaps, and the first answer never comes.
+    clock = JobClock()
     (dags / "killed.py").write_text(kills.dag_text(notes, conn_id="killed", retries=4))
-    with broker() as messages, Emulator(init_seconds=0.5, run_seconds=3) as killed_cloud:
+    with broker() as messages, Emulator(run_seconds=scenarios.JOB_SECONDS, clock=clock) as killed_cloud:
         killed_cloud.fault(kills.HELD_ANSWER)
         environment = workers.settings(messages) | dict([killed_cloud.connection_env("killed")])
         with trial_of(tmp_path, count, environment=environment, start=workers.start_workers) as trial:
             trial.begin()
             if not is_small:
                 scenarios.kill_scheduler_while_waits_start(trial)
-            scenarios.kill_workers_at_each_point(trial, killed_cloud, notes)
+            scenarios.kill_workers_at_each_point(trial, killed_cloud, clock, notes)
             if not is_small:
                 scenarios.kill_a_triggerer(trial, 0)
                 scenarios.restart_the_other_triggerer(trial, 1)

@@ -12,7 +12,7 @@ import psutil
 from airflow_provider_ecsjobs.emulator import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 DAG_ID = "killed"
@@ -115,14 +115,16 @@ def kill_each(
     wait_until: Callable[..., tuple[str, int]],
     seconds: float,
     kill: Callable[[int], None] = kill_task,
+    points: Sequence[str] = POINTS,
 ) -> None:
     """Kill the worker at each point, in whichever order they come to stand there.
 
     :param wait_until: waits for a condition, as an Airflow of the tests does.
     :param seconds: for how long at most, each time.
     :param kill: kills the worker of the process that it is given.
+    :param points: those where it is to be killed now.
     """
-    left = set(POINTS)
+    left = set(points)
     while left:
         point, pid = wait_until(partial(_standing, notes, left), seconds, f"a task to stand at one of {left}")
         kill(pid)
