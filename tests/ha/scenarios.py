@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.ha.trial import TRIGGERERS
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tests.ha.trial import Trial
     from tests.live.job_clock import JobClock
 
-JOB_SECONDS = 300.0
+JOB_SECONDS = 200.0
 """How long the jobs of the cloud run whose tasks are killed, by its clock."""
 STOP_SECONDS = 60.0
 """How long a component may take to stop by itself."""
@@ -97,13 +98,13 @@ def kill_workers_at_each_point(trial: Trial, cloud: Emulator, clock: JobClock, n
         def kill(pid: int) -> None:
             disturbance.struck += bool(kill_worker_of(trial.airflow, pid))
 
-        *submitting, resuming = kills.POINTS
-        kills.kill_each(notes, trial.airflow.wait_until, trial.step_seconds, kill, submitting)
-        # Each worker runs other tasks too. One that was killed beside the others has to defer before its job ends:
-        # else it finds the job done when it is tried again, and never resumes.
-        trial.wait_until(lambda: _state(trial, run_id, resuming) == "deferred", f"{resuming} to be deferred")
-        clock.leap(JOB_SECONDS)
-        kills.kill_each(notes, trial.airflow.wait_until, trial.step_seconds, kill, [resuming])
+        first, *others, resuming = kills.POINTS
+        kill_each = partial(kills.kill_each, notes, trial.airflow.wait_until, trial.step_seconds, kill)
+        kill_each([first])
+        _let_job_end(trial, run_id, first, clock)
+        kill_each(others)
+        _let_job_end(trial, run_id, resuming, clock)
+        kill_each([resuming])
         assert trial.airflow.wait(kills.DAG_ID, run_id, trial.step_seconds) == "success"
     names = sorted(server["name"] for server in cloud.servers.values())
     assert names == sorted(f"{point}-{number:04}" for point in kills.POINTS for number in (1, 2))
@@ -111,9 +112,18 @@ def kill_workers_at_each_point(trial: Trial, cloud: Emulator, clock: JobClock, n
     assert sorted(made["job_id"] for made in cloud.submissions if not made["replayed"]) == sorted(jobs)
 
 
-def _state(trial: Trial, run_id: str, task_id: str) -> str | None:
-    tasks = trial.airflow.task_instances(kills.DAG_ID, run_id)
-    return next((task["state"] for task in tasks if task["task_id"] == task_id), None)
+def _let_job_end(trial: Trial, run_id: str, task_id: str, clock: JobClock) -> None:
+    """Let all jobs end when this task is deferred.
+
+    It may have been killed beside the one that was to be: had its job ended by its next try, it would never resume.
+    """
+
+    def is_deferred() -> bool:
+        tasks = trial.airflow.task_instances(kills.DAG_ID, run_id)
+        return any((task["task_id"], task["state"]) == (task_id, "deferred") for task in tasks)
+
+    trial.wait_until(is_deferred, f"{task_id} to be deferred")
+    clock.leap(JOB_SECONDS)
 
 
 def kill_a_worker_while_waits_resume(trial: Trial, group: int) -> None:
