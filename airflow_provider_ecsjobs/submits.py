@@ -81,7 +81,6 @@ def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
         run_started=started.isoformat() if isinstance(started, datetime) else "",
         retries=retries,
         clears=clears if isinstance(clears, int) else 0,
-        is_first=tries_before == 0,
     )
 
 
@@ -103,6 +102,22 @@ class Terms:
     to_check: str
     marks: bool = True
     digest: str = ""
+
+
+def was_sent(context: Mapping[str, Any], retries: int, terms: Terms) -> bool:
+    """Tell whether an earlier try may have sent this very request, and the API taken it.
+
+    What was refused leaves no record. Without records, any earlier try since the last clear may have.
+
+    :param context: Airflow's context.
+    :param retries: how many retries the task has.
+    :param terms: name the request.
+    """
+    ledger = Ledger(context.get("task_state_store"))
+    if not ledger.is_kept:
+        return attempt_of(context, retries).earlier_tries > 0
+    record = ledger.read()
+    return record is not None and (record.operation, record.request) == (terms.name, terms.digest)
 
 
 @dataclass

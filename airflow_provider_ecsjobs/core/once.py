@@ -30,7 +30,6 @@ class Attempt:
     :param run_started: when the run started, to the microsecond; tells apart two Airflows with the same DAG.
     :param retries: how many retries the task has now.
     :param clears: how often tasks of the run were cleared.
-    :param is_first: whether the task was never tried before, cleared or not.
     """
 
     dag_id: str
@@ -42,7 +41,6 @@ class Attempt:
     run_started: str = ""
     retries: int = 0
     clears: int = 0
-    is_first: bool = True
 
     @property
     def token(self) -> str:

@@ -194,7 +194,7 @@ class EcsJobsHook(BaseHook):
         :param request: the request.
         :param timeout: for how many seconds to send it again where the trouble passes.
         :param may_repeat: whether to send it again even if doing it twice may do harm.
-        :param missing_ok: whether servers to be deleted may be gone already.
+        :param missing_ok: whether what is to be deleted or detached may be gone already.
         :param is_doubtful: whether it was sent before, and it is not known what became of that.
         :raises EcsApiError: as for :meth:`submit`.
         """

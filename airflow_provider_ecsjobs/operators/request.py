@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
-from airflow_provider_ecsjobs.submits import Terms, attempt_of
+from airflow_provider_ecsjobs.submits import Terms, was_sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +138,6 @@ class EcsRequestOperator(EcsSubmittingOperator):
         # What is wrong with the connection is found before it is noted that the request may have been sent.
         _ = self.hook.settings
         seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
-        is_first = attempt_of(context, 0).is_first
         terms = Terms(
             operation.name,
             takes_token=operation.takes_client_token and not request.is_dry_run,
@@ -152,7 +151,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
             request,
             give_up_at if deadline is None else min(give_up_at, deadline),
             # An earlier try may have deleted some of the servers, or detached the volume.
-            self._missing_ok or not is_first,
+            self._missing_ok or was_sent(context, self.retries or 0, terms),
         )
         return self._submit_once(context, terms, send)
 

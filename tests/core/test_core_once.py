@@ -71,7 +71,7 @@ class TestToken:
     def test_every_field_but_the_number_of_tries_is_covered_above(self) -> None:
         assert {field.name for field in fields(Attempt)} == {
             *("dag_id", "run_id", "task_id", "map_index", "max_tries", "run_started"),
-            *("earlier_tries", "retries", "clears", "is_first"),
+            *("earlier_tries", "retries", "clears"),
         }
 
 

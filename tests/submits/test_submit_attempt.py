@@ -67,9 +67,7 @@ class TestAttempt:
             dag_id="d", run_id="r", task_id="t", map_index=None, try_number=try_number, max_tries=max_tries
         )
         found = attempt_of({"ti": ti}, retries)
-        assert found == Attempt(
-            "d", "r", "t", -1, max_tries or 0, earlier, "", retries=retries, is_first=(try_number or 1) <= 1
-        )
+        assert found == Attempt("d", "r", "t", -1, max_tries or 0, earlier, "", retries=retries)
 
     @pytest.mark.parametrize(("map_index", "read"), [(None, -1), (-1, -1), (0, 0), (7, 7), ("3", 3)])
     @pytest.mark.parametrize(

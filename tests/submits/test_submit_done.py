@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from task_runs import Store, TaskRun
@@ -11,7 +11,14 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
-from airflow_provider_ecsjobs.operators.servers import EcsDeleteNicsOperator, EcsDetachVolumeOperator
+from airflow_provider_ecsjobs.operators.servers import (
+    EcsDeleteNicsOperator,
+    EcsDeleteServersOperator,
+    EcsDetachVolumeOperator,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
@@ -44,6 +51,47 @@ def test_a_lost_answer_to_a_detachment_does_not_fail_it(connected: Emulator) -> 
 def test_detaching_what_was_never_attached_fails(connected: Emulator) -> None:
     with pytest.raises(EcsRejectedNoRetry, match=rf"Ecs\.0111 volume {VOLUME} is not in server"):
         detach(connected.add_server()).run()
+
+
+def detach_wrong_one(cloud: Emulator) -> TaskRun:
+    return detach(cloud.add_server(volumes=["6b1a3f44-0000-4000-8000-00000000beef"]))
+
+
+def delete_for_good_what_runs(cloud: Emulator) -> TaskRun:
+    server = cloud.add_server()
+    return run_of(EcsSubmitJobOperator, operation="delete_recycle_bin_server", server_id=server)
+
+
+def delete_wrong_one(cloud: Emulator) -> TaskRun:
+    return run_of(EcsDeleteServersOperator, server_ids=["5f0c1a52-0000-4000-8000-00000000dead"])
+
+
+WRONG = pytest.mark.parametrize("make", [detach_wrong_one, delete_for_good_what_runs, delete_wrong_one])
+
+
+@WRONG
+def test_what_was_refused_is_no_success_when_the_task_is_cleared(
+    connected: Emulator, make: Callable[[Emulator], TaskRun]
+) -> None:
+    run = make(connected)
+    with pytest.raises(EcsRejectedNoRetry):
+        run.run()
+
+    run.clear()
+
+    with pytest.raises(EcsRejectedNoRetry):
+        run.run()
+    assert connected.counters["submits"] == 0
+
+
+@WRONG
+def test_nor_is_what_an_earlier_try_never_sent(connected: Emulator, make: Callable[[Emulator], TaskRun]) -> None:
+    run = make(connected)
+
+    run.retry()  # of a try that ended before it came to send anything
+
+    with pytest.raises(EcsRejectedNoRetry):
+        run.run()
 
 
 def test_a_retry_finds_that_the_volume_has_been_detached_meanwhile(connected: Emulator) -> None:

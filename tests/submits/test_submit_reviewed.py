@@ -53,7 +53,7 @@ def run_of(make: Callable[..., Any], *, store: bool = True, **options: Any) -> T
 def test_a_delete_goes_on_after_one_that_failed_in_part(store: bool, connected: Emulator) -> None:
     servers = [connected.add_server(str(number)) for number in range(3)]
     connected.fail_next("deleteVMs", failing=1)
-    run = run_of(EcsDeleteServersOperator, store=store, server_ids=servers)
+    run = run_of(EcsDeleteServersOperator, store=store, server_ids=servers, retries=2)
     with pytest.raises(EcsJobFailed, match="1 of 3 sub-jobs failed"):
         run.run()
 
@@ -64,7 +64,7 @@ def test_a_delete_goes_on_after_one_that_failed_in_part(store: bool, connected: 
 
 
 def test_a_delete_whose_worker_died_is_green_before_airflow_3_3_too(connected: Emulator) -> None:
-    run = run_of(EcsDeleteServersOperator, store=False, server_ids=[connected.add_server()])
+    run = run_of(EcsDeleteServersOperator, store=False, server_ids=[connected.add_server()], retries=2)
     run.start()
 
     run.retry()
