@@ -114,9 +114,9 @@ def _last_look(access: Access, wait: Wait, ambient: Ambient) -> Flow[Job | ApiEr
     :return: the answer; ``None`` if there was no turn for it in time, or none came.
     """
     until = ambient.steady() + last_look_patience(ambient.last_look_delay())
-    together = Shared(
-        ("last look", wait.job_id), partial(look, access, wait.job_id, ambient, is_last=True), outlives=False
-    )
+    # Not with those of an earlier deadline: their answer may be from before this one.
+    key = ("last look", wait.job_id, wait.policy.deadline)
+    together = Shared(key, partial(look, access, wait.job_id, ambient, is_last=True), outlives=False)
     answer: Job | ApiError | None = yield replace(together, within=until - ambient.steady())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer
@@ -158,7 +158,8 @@ def submit(
             return result
         said = hide(str(result), secrets_in(request.body))
         if result.code in request.operation.done_codes and (missing_ok or is_doubtful):
-            yield Report(logging.WARNING, f"{request.operation.name}: {said}; carried out already")
+            sent = f"{request.operation.name}: {said}; it was sent before, so it is taken for carried out then"
+            yield Report(logging.WARNING, sent)
             return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or is_doubtful else None

@@ -58,6 +58,8 @@ KEEPALIVE_SECONDS = 90.0
 SETTINGS_AGE = 300.0
 """How old settings may be for a new user, in seconds: so a connection that was mended is picked up. A triggerer takes
 200 s to start 10,000 triggers: they look it up once between them."""
+LOAD_SECONDS = 60.0
+"""How long it may take to read the connection again, in seconds, before the one we have is used on."""
 MAX_BODY_IN_LOOP = 64 * 1024
 """The largest body in bytes that is parsed in the event loop: it takes a millisecond, and a thread's start a tenth."""
 
@@ -388,7 +390,8 @@ def _checked_ssl_context(settings: Settings) -> ssl.SSLContext:
 
 async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | None:
     try:
-        return await load()
+        async with asyncio.timeout(LOAD_SECONDS):
+            return await load()
     except Exception:
         # The connection we have goes on being used; why it could not be read again matters less than that 401.
         log.warning("The Airflow connection could not be read again", exc_info=True)
@@ -401,4 +404,8 @@ async def _close(lease: Lease) -> None:
         opening.cancel()
         await asyncio.wait([opening])
     if not opening.cancelled() and opening.exception() is None:
-        await opening.result().close()
+        try:
+            await opening.result().close()
+        except Exception:
+            # Whoever leaves has the end of its wait, which this must not replace.
+            log.warning("Connections could not be closed", exc_info=True)

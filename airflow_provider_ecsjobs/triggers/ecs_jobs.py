@@ -12,12 +12,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DEFAULT_UNREACHABLE_TIMEOUT,
-    LAST_LOOK_SECONDS,
     Outcome,
     WaitEnd,
     WaitPolicy,
@@ -30,11 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
-    from airflow_provider_ecsjobs.core.exchange import Ambient
     from airflow_provider_ecsjobs.transport.aio import Lease
     from airflow_provider_ecsjobs.transport.settings import Settings
 
 _Default = TypeVar("_Default", float, None)
+LOOKUP_SECONDS = 60.0
+"""How long one try to read the connection and open its client may take, in seconds."""
 _TRANSPORT = "airflow_provider_ecsjobs.transport.aio"
 # Not looked up in sys.modules, which has the module while another thread is still importing it.
 _loaded: list[ModuleType] = []
@@ -183,36 +183,29 @@ class EcsJobTrigger(BaseTrigger):
 
     async def _share_client(self, wait: CountedWait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""
-        ambient = of_this_machine()
-        patience = max(wait.seconds_left(ambient), 0.0) + LAST_LOOK_SECONDS
-        try:
-            async with asyncio.timeout(None if patience == math.inf else patience) as limit:
-                return await self._try_to_share_client(wait, ambient)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            now, what = wait.now(ambient), clean(self.huawei_ecs_conn_id, 200)
-            late = ApiError(ErrorKind.TRANSIENT, f"the Airflow connection '{what}' was not looked up in time")
-            return wait.saw(late, now, is_poll=False) or wait.give_up(now)
-
-    async def _try_to_share_client(self, wait: CountedWait, ambient: Ambient) -> Lease | WaitEnd:
         from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError
 
+        ambient = of_this_machine()
         aio = await _transport()
         key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
-        shared: Lease | WaitEnd | None = None
-        while shared is None:
+        while True:
             try:
-                shared = await aio.share_client(key, self._settings)
+                async with asyncio.timeout(LOOKUP_SECONDS) as limit:
+                    return await aio.share_client(key, self._settings)  # type: ignore[no-any-return]
             except ConnectionLookupError as failure:
-                # The metadata database or secrets backend is away: trouble that passes, like the API's own.
-                error = ApiError(ErrorKind.TRANSIENT, str(failure))
-                shared = wait.saw(error, wait.now(ambient), is_poll=False)
-                for report in wait.take_reports():
-                    self.log.log(report.level, "%s", report.message)
-                if shared is None:
-                    await asyncio.sleep(wait.pause(wait.now(ambient), ambient.spread()))
-        return shared
+                what = str(failure)
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                conn_id = clean(self.huawei_ecs_conn_id, 200)
+                what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
+            # The metadata database or secrets backend is away: trouble that passes, like the API's own.
+            end = wait.saw(ApiError(ErrorKind.TRANSIENT, what), wait.now(ambient), is_poll=False)
+            for report in wait.take_reports():
+                self.log.log(report.level, "%s", report.message)
+            if end is not None:
+                return end
+            await asyncio.sleep(wait.pause(wait.now(ambient), ambient.spread()))
 
     async def _settings(self) -> Settings:
         from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop

@@ -22,12 +22,10 @@ def _quick(quick_backoff: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything that lasts minutes take fractions of a second, and a body of 64 KiB be too large."""
     from airflow_provider_ecsjobs.core import answers, budget, flows
     from airflow_provider_ecsjobs.transport import aio, sync
-    from airflow_provider_ecsjobs.triggers import ecs_jobs
 
     monkeypatch.setattr(answers, "MAX_RETRY_AFTER", 0.1)
     monkeypatch.setattr(budget, "LONGEST_GAP", 0.02)
     monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
-    monkeypatch.setattr(ecs_jobs, "LAST_LOOK_SECONDS", 0.5)
     for driver in (aio, sync):
         monkeypatch.setattr(driver, "MAX_BODY_BYTES", 64 * 1024)
     for name in ("NO_PROXY", "no_proxy"):

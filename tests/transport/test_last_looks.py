@@ -211,6 +211,19 @@ class TestEqualJobs:
         run(main())
 
 
+def test_a_last_look_from_before_ones_own_deadline_is_not_taken_for_it() -> None:
+    async def main() -> None:
+        # Slow answers: that to the first wait's look, which found the job running, comes after the second's deadline.
+        crowd = Crowd(latency=2)
+        first = crowd.wait("job", ends=31, deadline=30)
+        second = crowd.wait("job", ends=31, deadline=31.5)
+        ends = await asyncio.gather(first, second)
+        assert [end.outcome for end in ends] == [Outcome.TIMEOUT, Outcome.FINISHED]
+        await crowd.leave()
+
+    run(main())
+
+
 @pytest.mark.parametrize("moment", ["queued", "under way"])
 def test_one_that_is_cancelled_in_its_last_look_leaves_no_trace(moment: str) -> None:
     async def main() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core import waiting
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import CountedWait
+from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.triggers import ecs_jobs
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -69,6 +73,47 @@ async def test_where_no_look_is_possible_the_event_says_so(
     assert event["outcome"] == "timeout"
     assert "had not been seen to finish after" in event["message"]
     assert "A last look was not possible" in event["message"]
+
+
+async def test_a_look_up_that_hangs_ends_a_wait_without_a_deadline(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+    look_up = BaseHook.get_connection
+
+    def hanging(conn_id: str) -> object:
+        release.wait(30)
+        return look_up(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", hanging)
+    monkeypatch.setattr(ecs_jobs, "LOOKUP_SECONDS", 0.1)
+    monkeypatch.setattr(waiting, "FIRST_BACKOFF", 0.02)
+    try:
+        async with asyncio.timeout(20):
+            event = await event_of(
+                EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK, unreachable_timeout=0.3)
+            )
+    finally:
+        release.set()
+
+    assert event["outcome"] == "unreachable"
+    assert "the Airflow connection 'huawei_ecs_default' was not looked up within" in event["message"]
+
+
+async def test_connections_that_can_not_be_closed_change_no_end(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = aio.AsyncClient.close
+
+    async def failing(client: aio.AsyncClient) -> None:
+        await close(client)
+        raise OSError("already gone")
+
+    monkeypatch.setattr(aio.AsyncClient, "close", failing)
+
+    event = await event_of(EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK))
+
+    assert (event["outcome"], event["job"]["status"]) == ("finished", "SUCCESS")
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
