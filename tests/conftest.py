@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import socket
 import tempfile
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +25,7 @@ for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
     del os.environ[_name]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_ecsjobs.emulator import Emulator
 
@@ -55,6 +57,20 @@ def set_connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(fields))
 
     return set_it
+
+
+@pytest.fixture
+def vanish() -> Iterator[Callable[[Emulator], None]]:
+    """Give a function that ends an emulator for good: nobody else gets its port, such as one of another process."""
+    with ExitStack() as held:
+
+        def stop(emulator: Emulator) -> None:
+            emulator.stop()
+            holder = held.enter_context(socket.socket())
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", int(emulator.url.rpartition(":")[2])))
+
+        yield stop
 
 
 @pytest.fixture

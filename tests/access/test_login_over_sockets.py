@@ -17,12 +17,15 @@ from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.transport import aio
 from airflow_provider_ecsjobs.transport.aio import MAX_CONNECTIONS
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.live.job_clock import JobClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 AUTHS = ["aksk", "password", "token", "agency", "env"]
 QUICK = {"poll_interval": 0.05, "max_poll_interval": 0.1}
+LEAP = 200.0
+"""In seconds; signatures may be 15 minutes off."""
 
 
 @pytest.fixture(params=[False, True], ids=["http", "https"])
@@ -35,6 +38,14 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Emulator]:
 def slow_cloud() -> Iterator[Emulator]:
     with Emulator(init_seconds=0.1, run_seconds=1.5) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def held_cloud() -> Iterator[tuple[Emulator, JobClock]]:
+    """Give a cloud whose jobs run on until its clock leaps by a :data:`LEAP`."""
+    clock = JobClock()
+    with Emulator(run_seconds=LEAP, clock=clock) as emulator:
+        yield emulator, clock
 
 
 @pytest.fixture
@@ -101,28 +112,36 @@ def test_hundreds_of_waits_share_one_login(slow_cloud: Emulator, connect: Callab
     assert counters["connections"] <= 10
 
 
-def test_a_token_revoked_while_waiting_is_replaced(slow_cloud: Emulator, connect: Callable[..., None]) -> None:
-    connect(slow_cloud, "password")
+def test_a_token_revoked_while_waiting_is_replaced(
+    held_cloud: tuple[Emulator, JobClock], connect: Callable[..., None]
+) -> None:
+    cloud, clock = held_cloud
+    connect(cloud, "password")
 
     async def revoke_half_way() -> list[dict[str, Any]]:
-        waits = asyncio.ensure_future(events_of(jobs(50, slow_cloud)))
-        await until(lambda: slow_cloud.counters["job_queries"] > 50)
-        slow_cloud.revoke_tokens()
+        waits = asyncio.ensure_future(events_of(jobs(50, cloud)))
+        await until(lambda: cloud.counters["job_queries"] > 50)
+        cloud.revoke_tokens()
+        clock.leap(LEAP)
         return await waits
 
     events = asyncio.run(revoke_half_way())
     assert {event["outcome"] for event in events} == {"finished"}
-    assert slow_cloud.counters["tokens"] == 2
+    assert cloud.counters["tokens"] == 2
 
 
-def test_a_key_rotated_while_waiting_is_picked_up(slow_cloud: Emulator, connect: Callable[..., None]) -> None:
-    connect(slow_cloud)
+def test_a_key_rotated_while_waiting_is_picked_up(
+    held_cloud: tuple[Emulator, JobClock], connect: Callable[..., None]
+) -> None:
+    cloud, clock = held_cloud
+    connect(cloud)
 
     async def rotate_half_way() -> list[dict[str, Any]]:
-        waits = asyncio.ensure_future(events_of(jobs(50, slow_cloud)))
-        await until(lambda: slow_cloud.counters["job_queries"] > 50)
-        slow_cloud.rotate_key()
-        connect(slow_cloud)
+        waits = asyncio.ensure_future(events_of(jobs(50, cloud)))
+        await until(lambda: cloud.counters["job_queries"] > 50)
+        cloud.rotate_key()
+        connect(cloud)
+        clock.leap(LEAP)
         return await waits
 
     events = asyncio.run(rotate_half_way())

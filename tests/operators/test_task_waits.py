@@ -204,9 +204,11 @@ def test_refused_credentials_are_not_retried(
     assert connected.counters["requests"] == 1
 
 
-def test_an_unreachable_api_can_be_retried(make: Make, set_connection: Make, ecs_emulator: Emulator) -> None:
+def test_an_unreachable_api_can_be_retried(
+    make: Make, set_connection: Make, ecs_emulator: Emulator, vanish: Make
+) -> None:
     fields = ecs_emulator.connection()
-    ecs_emulator.stop()
+    vanish(ecs_emulator)
     set_connection(**fields)
 
     with pytest.raises(EcsUnreachableError, match=r"no good answer .*127\.0\.0\.1") as caught:

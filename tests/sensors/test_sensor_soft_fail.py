@@ -123,9 +123,9 @@ def test_a_bad_job_id_is_never_skipped(connected: Emulator, context: Any, mode: 
     assert connected.counters["requests"] == 0
 
 
-def test_an_unreachable_api_is_never_skipped(ecs_emulator: Emulator, set_connection: Any) -> None:
+def test_an_unreachable_api_is_never_skipped(ecs_emulator: Emulator, set_connection: Any, vanish: Any) -> None:
     fields = ecs_emulator.connection()
-    ecs_emulator.stop()
+    vanish(ecs_emulator)
     set_connection(**fields)
     with pytest.raises(EcsUnreachableError):
         sensor("job-1", soft_fail=True, deferrable=False, unreachable_timeout=0.1).execute({})  # type: ignore[arg-type]
