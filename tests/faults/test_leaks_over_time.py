@@ -83,6 +83,8 @@ def caches() -> dict[str, int]:
             continue
         for attribute, value in vars(module).items():
             if hasattr(value, "cache_info"):
+                if not value.__module__.startswith("airflow_provider_ecsjobs"):
+                    continue  # the standard library's, such as that of urlsplit, have their own bound
                 sizes[f"{name}.{attribute}"] = value.cache_info().currsize
             elif isinstance(value, Sized) and not isinstance(value, (str, bytes, type)):
                 sizes[f"{name}.{attribute}"] = len(value)
@@ -213,6 +215,8 @@ def test_waits_of_a_triggerer_leave_nothing(cloud: Cloud, monkeypatch: pytest.Mo
             cloud.forget()
             weights.append(weigh())
 
+    # Airflow opens a thread for its connections, once in a process.
+    asyncio.run(by_trigger(cloud, 1))
     with nothing_left_behind(monkeypatch):
         asyncio.run(wait_and_weigh())
     check_lasting(weights[0], weights[-1])
