@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.submitting import Submission
     from airflow_provider_ecsjobs.transport.trouble import ReportLog
 
+    Send = Callable[[str | None, bool, bool], Submission]
+
 STORE_KEY = "ecs_submit"
 """Under which the record lies in Airflow's task state store."""
 _TOKEN_USED_BEFORE = frozenset({"Ecs.0122", "Ecs.0124"})
@@ -104,22 +106,6 @@ class Terms:
     digest: str = ""
 
 
-def was_sent(context: Mapping[str, Any], retries: int, terms: Terms) -> bool:
-    """Tell whether an earlier try may have sent this very request, and the API taken it.
-
-    What was refused leaves no record. Without records, any earlier try since the last clear may have.
-
-    :param context: Airflow's context.
-    :param retries: how many retries the task has.
-    :param terms: name the request.
-    """
-    ledger = Ledger(context.get("task_state_store"))
-    if not ledger.is_kept:
-        return attempt_of(context, retries).earlier_tries > 0
-    record = ledger.read()
-    return record is not None and (record.operation, record.request) == (terms.name, terms.digest)
-
-
 @dataclass
 class SubmitOnce:
     """One task's submit: finds out what earlier tries have done, and sends the request only if that is called for.
@@ -127,7 +113,8 @@ class SubmitOnce:
     :param terms: on what terms the request may be sent.
     :param attempt: this try.
     :param ledger: the record.
-    :param send: sends the request with this token; the flag tells that it may have been sent before.
+    :param send: sends the request with this token; the flags tell that an earlier sending may have been carried out,
+        and that an earlier try has sent it and was not refused.
     :param look: asks for a job.
     :param is_good: whether a job that failed is good enough.
     :param grace: for how many seconds after its submit a job may be unknown.
@@ -137,7 +124,7 @@ class SubmitOnce:
     terms: Terms
     attempt: Attempt
     ledger: Ledger
-    send: Callable[[str | None, bool], Submission]
+    send: Send
     look: Callable[[str], Job | ApiError]
     is_good: Callable[[Job], bool]
     grace: float
@@ -282,7 +269,7 @@ class SubmitOnce:
         if self.terms.marks:
             self.ledger.write(record)
         try:
-            submission = self.send(token, is_doubtful)
+            submission = self.send(token, is_doubtful, self._was_sent)
         except EcsOutcomeUnknownError:
             raise  # the mark stays, for the next try
         except EcsJobsError as error:
@@ -307,6 +294,17 @@ class SubmitOnce:
         if record.is_before_clear(self.attempt):
             self._kept = self._owned(record)
             self._put_back()
+
+    @property
+    def _was_sent(self) -> bool:
+        """Whether an earlier try may have sent this very request, and the API taken it.
+
+        What was refused leaves no record. Without records, any earlier try since the last clear may have.
+        """
+        if not self.ledger.is_kept:
+            return self.attempt.earlier_tries > 0
+        kept = self._kept
+        return kept is not None and (kept.operation, kept.request) == (self.terms.name, self.terms.digest)
 
     def _owned(self, record: Record) -> Record:
         """Give the record as one of this attempt."""

@@ -44,7 +44,7 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
         return _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
 
     def _once(self, context: Any, deadline: float | None) -> SubmitOnce:
-        def call(token: str | None, is_doubtful: bool) -> Submission:
+        def call(token: str | None, *_: bool) -> Submission:
             # Merged into the context itself: to copy that would compute all that Airflow offers in it.
             context_merge(context, {**self.op_kwargs, **({_TOKEN: token} if self._takes_token else {})})
             kwargs = determine_kwargs(self.python_callable, self.op_args, context)

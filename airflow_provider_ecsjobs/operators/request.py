@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
-from airflow_provider_ecsjobs.submits import Terms, was_sent
+from airflow_provider_ecsjobs.submits import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,13 +146,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
             digest=digest(request),
         )
         give_up_at = time.time() + seconds
-        send = partial(
-            self._send,
-            request,
-            give_up_at if deadline is None else min(give_up_at, deadline),
-            # An earlier try may have deleted some of the servers, or detached the volume.
-            self._missing_ok or was_sent(context, self.retries or 0, terms),
-        )
+        send = partial(self._send, request, give_up_at if deadline is None else min(give_up_at, deadline))
         return self._submit_once(context, terms, send)
 
     def _is_safe_to_retry(self) -> bool:
@@ -160,13 +154,14 @@ class EcsRequestOperator(EcsSubmittingOperator):
         return operation.takes_client_token or operation.is_repeatable or self.resubmit_unknown
 
     def _send(
-        self, request: SubmitRequest, give_up_at: float, missing_ok: bool, token: str | None, is_doubtful: bool
+        self, request: SubmitRequest, give_up_at: float, token: str | None, is_doubtful: bool, was_sent: bool
     ) -> Submission:
         return self.hook.send(
             request.with_token(token),
             timeout=max(give_up_at - time.time(), 0.0),
             may_repeat=self.resubmit_unknown,
-            missing_ok=missing_ok,
+            # An earlier try may have deleted some of the servers, or detached the volume.
+            missing_ok=self._missing_ok or was_sent,
             is_doubtful=is_doubtful,
         )
 

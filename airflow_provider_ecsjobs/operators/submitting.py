@@ -34,7 +34,7 @@ from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
 from airflow_provider_ecsjobs.waits import read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.submitting import Submission
     from airflow_provider_ecsjobs.core.waiting import WaitEnd, WaitPolicy
-    from airflow_provider_ecsjobs.submits import Terms
+    from airflow_provider_ecsjobs.submits import Send, Terms
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 ON_PARTIAL_FAILURE = ("fail", "keep")
@@ -130,9 +130,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         """Whether a retry that knows nothing of this try does no harm."""
         raise NotImplementedError
 
-    def _submit_once(
-        self, context: Mapping[str, Any], terms: Terms, send: Callable[[str | None, bool], Submission]
-    ) -> SubmitOnce:
+    def _submit_once(self, context: Mapping[str, Any], terms: Terms, send: Send) -> SubmitOnce:
         return SubmitOnce(
             terms=replace(terms, may_repeat=terms.may_repeat or self.resubmit_unknown),
             attempt=attempt_of(context, self.retries or 0),

@@ -80,7 +80,7 @@ class World:
 
     # The cloud
 
-    def send(self, token: str | None, is_doubtful: bool) -> Submission:
+    def send(self, token: str | None, is_doubtful: bool, was_sent: bool) -> Submission:
         self.sends.append((token, is_doubtful))
         self._die("before send")
         if self.fault is not None:

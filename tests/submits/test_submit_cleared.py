@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from submit_world import UNANSWERED, WRONG, World, error
 
@@ -104,8 +106,8 @@ class TestAClearAfterACreateThatNeverArrived:
     def ends_at_once(w: World, status: str) -> None:
         send = w.send
 
-        def ending(token: str | None, is_doubtful: bool) -> Submission:
-            submission = send(token, is_doubtful)
+        def ending(*arguments: Any) -> Submission:
+            submission = send(*arguments)
             w.end(status, submission.job_id or "")
             return submission
 
@@ -152,7 +154,7 @@ class TestWithoutAJob:
         w = World()
         placed: list[str | None] = []
 
-        def send(token: str | None, is_doubtful: bool) -> Submission:
+        def send(token: str | None, *_: bool) -> Submission:
             placed.append(token)
             return Submission(None, f"order-{len(placed)}")
 
@@ -222,8 +224,8 @@ class TestWithoutAStore:
         w = World(kept=False)
         send = w.send
 
-        def failing(token: str | None, is_doubtful: bool) -> Submission:
-            submission = send(token, is_doubtful)
+        def failing(*arguments: Any) -> Submission:
+            submission = send(*arguments)
             w.end("FAIL", submission.job_id or "")
             return submission
 
