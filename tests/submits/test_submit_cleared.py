@@ -168,7 +168,7 @@ class TestWithoutAJob:
 
     def test_a_dry_run_leaves_no_record(self) -> None:
         w = World(takes_token=False, may_repeat=True)
-        w.send = lambda token, is_doubtful: Submission(None)  # type: ignore[method-assign]
+        w.send = lambda *_: Submission(None)  # type: ignore[method-assign]
         assert w.run() == (Submission(None), None)
         assert w.values == {}
 
