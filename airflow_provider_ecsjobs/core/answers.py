@@ -256,7 +256,7 @@ _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_storable_i
 def _is_plain(text: str) -> bool:
     """Tell at a glance whether a JSON text has nothing to be replaced, and bounded nesting: nearly all are so."""
     # What may not stand in a text can come into it as an escape only, or as a surrogate that was sent as it is.
-    if "\\u" in text or not (text.isascii() or _SURROGATE.search(text) is None):
+    if "\\u" in text or _has_surrogate(text):
         return False
     return text.count("{") + text.count("[") <= MAX_NESTING
 
@@ -281,8 +281,12 @@ def _make_storable(parsed: dict[str, Any]) -> bool:
 
 
 def _is_storable(text: str) -> bool:
+    return "\0" not in text and not _has_surrogate(text)
+
+
+def _has_surrogate(text: str) -> bool:
     # isascii is one pass in C and true for nearly every text; only the others need the closer look.
-    return "\0" not in text and (text.isascii() or _SURROGATE.search(text) is None)
+    return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def _storable(text: str) -> str:
