@@ -1,7 +1,7 @@
 """Where a server is found in Huawei Cloud's console.
 
-The address of the list stands in Huawei's own documents, for China and the international site; that of a server's page
-stands in public code alone.
+The address of the list stands in public guides, for China and the international site; that of a server's page in public
+code alone, and that of the European console nowhere that was found.
 """
 
 from __future__ import annotations

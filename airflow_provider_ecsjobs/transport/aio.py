@@ -11,7 +11,7 @@ import base64
 import logging
 import math
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -83,7 +83,7 @@ class AsyncClient:
         self._reload = reload
         self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
         self._sleeps = Sleeps()
-        self.ambient = of_this_machine(self._turns.last_look_delay)
+        self.ambient = replace(of_this_machine(), last_look_delay=self._turns.last_look_delay)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
         self._proxies: dict[str, Proxy | None] = {}

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.exchange import Ambient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Linux's other clocks stand still while the machine is suspended; macOS's does not.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -20,9 +16,6 @@ def steady_time() -> float:
     return time.clock_gettime(_STEADY)
 
 
-def of_this_machine(last_look_delay: Callable[[], float] = lambda: 0.0) -> Ambient:
-    """Give the flows what they need of this machine.
-
-    :param last_look_delay: tells how many seconds pass until the turn of a last look that comes now.
-    """
-    return Ambient(time.time, random.random, steady_time, last_look_delay)
+def of_this_machine() -> Ambient:
+    """Give the flows what they need of this machine; nothing queues, as far as it knows."""
+    return Ambient(time.time, random.random, steady_time)
