@@ -80,6 +80,7 @@ def delete(call: Call, servers: Servers) -> list[Part]:
     are OpenStack's, it is in the job.
     """
     found = servers.deletable(server["id"] for server in call.body["servers"])
+    server_ids = [server["id"] for server in found]
     return [
         Part(
             server_id,
@@ -87,7 +88,7 @@ def delete(call: Call, servers: Servers) -> list[Part]:
             begin=partial(servers.leave, server_id),
             failure=_BEING_DELETED if servers.is_leaving(server_id) else None,
         )
-        for server_id in (server["id"] for server in found)
+        for server_id in server_ids
     ]
 
 
@@ -156,10 +157,10 @@ def attach_shared_volume(call: Call, servers: Servers) -> list[Part]:
     :raises ApiError: if one of them has it already.
     """
     found = servers.existing(server["server_id"] for server in call.body["serverinfo"])
-    volume_id = call.path["volume_id"]
-    if servers.holders(volume_id) & {server["id"] for server in found}:
+    server_ids, volume_id = dict.fromkeys(server["id"] for server in found), call.path["volume_id"]
+    if servers.holders(volume_id) & server_ids.keys():
         raise errors.volume_in_use(volume_id)
-    return [_attaching(servers, server_id, volume_id) for server_id in dict.fromkeys(server["id"] for server in found)]
+    return [_attaching(servers, server_id, volume_id) for server_id in server_ids]
 
 
 def detach_volume(server_ids: ServerIdsOf | None = None) -> PartsOf:

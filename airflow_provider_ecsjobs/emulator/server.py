@@ -354,12 +354,12 @@ class Emulator:
         """
         if self._serving is not None:
             raise RuntimeError("an emulator can be started once")
-        host, port = self._address
+        host, _ = self._address
         if self._tls:
             self._certificate = Certificate(host)
             self._context = self._certificate.context(lambda: self._cloud.journal.count("tls_handshakes"))
         try:
-            self._serving = Serving(make_app(self._cloud), host, port, self._context)
+            self._serving = self._serve()
         except BaseException:
             self.stop()
             raise
@@ -378,7 +378,10 @@ class Emulator:
         try:
             yield
         finally:
-            self._serving = Serving(make_app(self._cloud), *self._address, self._context)
+            self._serving = self._serve()
+
+    def _serve(self) -> Serving:
+        return Serving(make_app(self._cloud), *self._address, self._context)
 
     def stop(self) -> None:
         """Stop serving and close all connections, also those with a request under way."""
