@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.identity import Identity
 
+    Vanish = Callable[[Emulator], None]
+
 CANARY = "canary5ecret"
 AUTHS = ("aksk", "password", "token", "agency", "env")
 SCENARIOS = ("success", "failure", "refused", "unreachable", "bad field")
@@ -52,7 +54,9 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return seen
 
 
-def arrange(cloud: Emulator, auth: str, scenario: str, proxy: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def arrange(
+    cloud: Emulator, auth: str, scenario: str, proxy: str, monkeypatch: pytest.MonkeyPatch, vanish: Vanish
+) -> str:
     fields = cloud.connection(auth, proxy=proxy)
     if auth == "aksk":
         key, secret, token = cloud.temporary_key()
@@ -67,7 +71,7 @@ def arrange(cloud: Emulator, auth: str, scenario: str, proxy: str, monkeypatch: 
     monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(fields))
     job = cloud.start_job(failing=int(scenario == "failure"))
     if scenario == "unreachable":
-        cloud.stop()
+        vanish(cloud)
     return job
 
 
@@ -94,6 +98,7 @@ def wait(task: EcsJobSensor | EcsJobOperator, shown: list[object]) -> None:
 def test_no_secret_of_any_login_is_to_be_seen(
     cloud: Emulator,
     secrets: set[str],
+    vanish: Vanish,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -108,7 +113,7 @@ def test_no_secret_of_any_login_is_to_be_seen(
         lambda job: EcsJobOperator(task_id="o", job_id=job, poll_interval=0.05, deferrable=False, **LIMITS),
     ]
     with ForwardProxy("proxy-user", f"{CANARY}-proxy") as proxy:
-        job = arrange(cloud, auth, scenario, proxy.url_with_credentials, monkeypatch)
+        job = arrange(cloud, auth, scenario, proxy.url_with_credentials, monkeypatch, vanish)
         for make in tasks:
             try:
                 wait(make(job), shown)

@@ -234,10 +234,10 @@ def test_it_can_be_started_only_once(ecs_emulator: Emulator) -> None:
         ecs_emulator.start()
 
 
-def test_it_stops_with_open_connections(client: SignedClient, ecs_emulator: Emulator) -> None:
+def test_it_stops_with_open_connections(client: SignedClient, ecs_emulator: Emulator, vanish: Any) -> None:
     assert client.show_job(ecs_emulator.start_job()).status_code == 200
 
-    ecs_emulator.stop()
+    vanish(ecs_emulator)
 
     with pytest.raises(requests.ConnectionError):
         client.show_job("any")

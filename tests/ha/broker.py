@@ -7,12 +7,11 @@ import os
 import secrets
 import subprocess
 import tempfile
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import redis
 
-from tests.ha.servers import REDIS_VARIABLE, program
+from tests.ha.servers import REDIS_VARIABLE, await_answer, program
 from tests.live.standalone import free_port
 
 if TYPE_CHECKING:
@@ -65,22 +64,9 @@ def _server() -> Iterator[str]:
             with process.stdin as stdin:
                 stdin.write(settings.encode())
             url = f"redis://:{password}@127.0.0.1:{port}/0"
-            _await_answer(url, process)
+            with redis.Redis.from_url(url) as client:
+                await_answer(client.ping, redis.ConnectionError, process, START_SECONDS)
             yield url
         finally:
             process.kill()
             process.wait()
-
-
-def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    with redis.Redis.from_url(url) as client:
-        while True:
-            try:
-                client.ping()
-            except redis.ConnectionError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("redis-server does not answer") from None
-                time.sleep(0.1)
-            else:
-                return

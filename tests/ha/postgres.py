@@ -10,14 +10,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg2
 
-from tests.ha.servers import POSTGRES_VARIABLE, program
+from tests.ha.servers import POSTGRES_VARIABLE, await_answer, program
 from tests.live.standalone import free_port
 
 if TYPE_CHECKING:
@@ -91,16 +91,17 @@ def _server() -> Iterator[str]:
         )
         if initialized.returncode:
             raise RuntimeError(f"initdb failed: {initialized.stderr}")
-        with _serving(postgres, home, port, account):
-            url = f"postgresql://airflow:{password}@127.0.0.1:{port}/postgres"
-            _await_answer(url, home / "log")
+        url = f"postgresql://airflow:{password}@127.0.0.1:{port}/postgres"
+        with _serving(postgres, home, port, account) as process:
+            ask = partial(_run, url, "SELECT 1")
+            await_answer(ask, psycopg2.OperationalError, process, START_SECONDS, log=home / "log")
             yield url
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _serving(postgres: str, home: Path, port: int, account: str | None) -> Iterator[None]:
+def _serving(postgres: str, home: Path, port: int, account: str | None) -> Iterator[subprocess.Popen[bytes]]:
     settings = [f"-c{name}={value}" for name, value in _SETTINGS.items()]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -113,24 +114,11 @@ def _serving(postgres: str, home: Path, port: int, account: str | None) -> Itera
             start_new_session=True,
         )
     try:
-        yield
+        yield process
     finally:
         # An immediate shutdown: all its processes end, whoever is connected.
         process.send_signal(signal.SIGQUIT)
         process.wait()
-
-
-def _await_answer(url: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg2.connect(url).close()
-        except psycopg2.OperationalError as error:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL does not answer: {error}\n{log.read_text()}") from None
-            time.sleep(0.1)
-        else:
-            return
 
 
 def _account() -> str | None:

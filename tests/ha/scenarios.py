@@ -106,8 +106,7 @@ def kill_workers_at_each_point(trial: Trial, cloud: Emulator, clock: JobClock, n
         _let_job_end(trial, run_id, resuming, clock)
         kill_each([resuming])
         assert trial.airflow.wait(kills.DAG_ID, run_id, trial.step_seconds) == "success"
-    names = sorted(server["name"] for server in cloud.servers.values())
-    assert names == sorted(f"{point}-{number:04}" for point in kills.POINTS for number in (1, 2))
+    kills.assert_made_once(cloud)
     jobs = [trial.airflow.xcom(kills.DAG_ID, run_id, point)["job_id"] for point in kills.POINTS]
     assert sorted(made["job_id"] for made in cloud.submissions if not made["replayed"]) == sorted(jobs)
 

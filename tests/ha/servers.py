@@ -8,7 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
 
 POSTGRES_VARIABLE = "ECSJOBS_HA_POSTGRES"
 """Names a PostgreSQL to use instead of one of our own."""
@@ -30,6 +36,33 @@ def program(name: str) -> str:
     if not found:
         raise RuntimeError(f"no {name} on this machine")
     return found
+
+
+def await_answer(
+    ask: Callable[[], object],
+    trouble: type[Exception],
+    process: subprocess.Popen[bytes],
+    seconds: float,
+    log: Path | None = None,
+) -> None:
+    """Ask a server that was just started until it answers.
+
+    :param ask: asks; raises ``trouble`` as long as there is no answer.
+    :param process: the server.
+    :param log: what it says, for the message.
+    :raises RuntimeError: if it ends, or does not answer in so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            ask()
+        except trouble as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text(errors="replace") if log is not None else ""
+                raise RuntimeError(f"{process.args!r} does not answer: {error}\n{said}") from None
+            time.sleep(0.1)
+        else:
+            return
 
 
 def missing() -> list[str]:

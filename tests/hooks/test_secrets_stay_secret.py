@@ -56,7 +56,7 @@ def _unmasked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_ecsjobs.hooks.connection.mask_secret", lambda *args, **kwargs: None)
 
 
-def set_up(emulator: Emulator, scenario: str, set_connection: Callable[..., None]) -> str:
+def set_up(emulator: Emulator, scenario: str, set_connection: Callable[..., None], vanish: Callable[..., None]) -> str:
     """Arrange a scenario; give the job to wait for."""
     fields = emulator.connection(security_token=TOKEN)
     if scenario == "bad connection":
@@ -68,7 +68,7 @@ def set_up(emulator: Emulator, scenario: str, set_connection: Callable[..., None
         emulator.fault(Fault(times=9, status=401, body=said))
     set_connection(**fields)
     if scenario == "connection error":
-        emulator.stop()
+        vanish(emulator)
     if scenario == "failure":
         return emulator.plant_job({"status": "RUNNING"}, {"status": "FAIL", "fail_reason": "sold out"})
     return emulator.plant_job({"status": "RUNNING"}, {"status": "SUCCESS"})
@@ -120,6 +120,7 @@ WAITS: dict[str, Callable[[str, list[object]], None]] = {
 def test_no_secret_is_to_be_seen(
     emulator: Emulator,
     set_connection: Callable[..., None],
+    vanish: Callable[..., None],
     signatures: list[str],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -129,7 +130,7 @@ def test_no_secret_is_to_be_seen(
     caplog.set_level(logging.DEBUG)
     for name in ("urllib3", "aiohttp", "asyncio", "requests", "airflow", "airflow_provider_ecsjobs"):
         caplog.set_level(logging.DEBUG, name)
-    job = set_up(emulator, scenario, set_connection)
+    job = set_up(emulator, scenario, set_connection, vanish)
     shown: list[object] = []
     try:
         WAITS[role](job, shown)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from airflow_provider_ecsjobs.emulator import Emulator
+
 DAG_ID = "killed"
 HELD_ANSWER = Fault(path="/cloudservers$", method="POST", stall=600)
 """The answer to the first request never comes: the emulator has carried it out by then."""
@@ -129,6 +131,13 @@ def kill_each(
         point, pid = wait_until(partial(_standing, notes, left), seconds, f"a task to stand at one of {left}")
         kill(pid)
         left.remove(point)
+
+
+def assert_made_once(cloud: Emulator) -> None:
+    """Check that each task has made its servers, and that none of them has made others."""
+    names = sorted(server["name"] for server in cloud.servers.values())
+    assert names == sorted(f"{point}-{number:04}" for point in POINTS for number in (1, 2))
+    assert cloud.counters["submits"] == len(POINTS)
 
 
 def _standing(notes: Path, points: set[str]) -> tuple[str, int] | None:
