@@ -16,10 +16,10 @@ from airflow_provider_ecsjobs.core.failure import (
     hints_for,
     surviving_servers,
 )
-from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
 from airflow_provider_ecsjobs.core.submitting import MAX_SERVERS as MOST_SERVERS
 from airflow_provider_ecsjobs.core.text import clean, join_limited
-from airflow_provider_ecsjobs.core.waiting import Outcome, WaitEnd, WaitPolicy, check_job_id
+from airflow_provider_ecsjobs.core.waiting import Outcome, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobId,
     EcsJobFailed,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.text import clean, join_limited
-from airflow_provider_ecsjobs.core.waiting import RENDERED_NOTHING
+from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,6 +6,7 @@ whatever JSON came: a missing key, a value of another type or an undocumented fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,12 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
+from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
 
 # A job has sub-jobs, and Huawei documents no deeper level; what lies below this depth stays in `entities`.
 _MAX_DEPTH = 8
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 class JobStatus(StrEnum):
@@ -243,3 +246,33 @@ def _ids(entities: Mapping[str, Any], key: str) -> tuple[str, ...]:
         elif isinstance(node, list):
             stack.extend(reversed(node))
     return tuple(found)
+
+
+def check_job_id(value: Any) -> str:
+    """Check what was given as a job id, before anything is asked of the API.
+
+    :return: the id, as it came.
+    :raises EcsInvalidJobIdError: it can't be a job id; the message says what it looks like and what to do.
+    """
+    if not isinstance(value, str):
+        hint = "; pass the 'job_id' in it" if isinstance(value, dict) else ""
+        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{hint}.")
+    if not value.strip():
+        raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
+    if value.strip().lower() in RENDERED_NOTHING:
+        raise EcsInvalidJobIdError(
+            f"job_id is {_shown(value)}: the template or XCom it comes from had no value. Check that the task which"
+            " should push it did so, and the key it was pulled with."
+        )
+    if "{{" in value:
+        raise EcsInvalidJobIdError(f"job_id is {_shown(value)}: a template that was not rendered.")
+    if not _JOB_ID.fullmatch(value):
+        raise EcsInvalidJobIdError(
+            f"job_id is {_shown(value)}, but a job id has only letters, digits, '-' and '_', 128 at most"
+            " (like 2c9eb2c5544cbf6101544f0602af2b4f)."
+        )
+    return value
+
+
+def _shown(value: Any) -> str:
+    return f"{clean(repr(value) if value is None or isinstance(value, str) else value, 200)} ({type(value).__name__})"

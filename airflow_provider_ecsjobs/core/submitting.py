@@ -15,8 +15,8 @@ from airflow_provider_ecsjobs.core.answers import parse_object, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.identity import Call
+from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.core.waiting import check_job_id
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.operations import Operation

@@ -7,6 +7,8 @@ from typing import Any
 
 MAX_TEXT = 2000
 """How much of one foreign text is shown, in characters; Huawei's longest known reasons have a few hundred."""
+RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
+"""What a template without a value renders to, in lower case."""
 
 # C0 and C1 controls, the line and paragraph separators, the marks that turn the reading direction, and those that
 # nobody sees.

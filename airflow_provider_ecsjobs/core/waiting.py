@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Report
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
 from airflow_provider_ecsjobs.core.text import clean, duration
@@ -43,9 +42,6 @@ FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
 _NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
-"""What a template without a value renders to, in lower case."""
 
 
 class Outcome(StrEnum):
@@ -146,36 +142,6 @@ def backoff(failures: int, longest: float, spread: float) -> float:
     """
     plain = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 30), max(longest, FIRST_BACKOFF))
     return plain * (0.5 + 0.5 * spread)
-
-
-def check_job_id(value: Any) -> str:
-    """Check what was given as a job id, before anything is asked of the API.
-
-    :return: the id, as it came.
-    :raises EcsInvalidJobIdError: it can't be a job id; the message says what it looks like and what to do.
-    """
-    if not isinstance(value, str):
-        hint = "; pass the 'job_id' in it" if isinstance(value, dict) else ""
-        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{hint}.")
-    if not value.strip():
-        raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
-    if value.strip().lower() in RENDERED_NOTHING:
-        raise EcsInvalidJobIdError(
-            f"job_id is {_shown(value)}: the template or XCom it comes from had no value. Check that the task which"
-            " should push it did so, and the key it was pulled with."
-        )
-    if "{{" in value:
-        raise EcsInvalidJobIdError(f"job_id is {_shown(value)}: a template that was not rendered.")
-    if not _JOB_ID.fullmatch(value):
-        raise EcsInvalidJobIdError(
-            f"job_id is {_shown(value)}, but a job id has only letters, digits, '-' and '_', 128 at most"
-            " (like 2c9eb2c5544cbf6101544f0602af2b4f)."
-        )
-    return value
-
-
-def _shown(value: Any) -> str:
-    return f"{clean(repr(value) if value is None or isinstance(value, str) else value, 200)} ({type(value).__name__})"
 
 
 @dataclass(slots=True)

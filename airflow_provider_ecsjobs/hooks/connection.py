@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
 
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.core.waiting import RENDERED_NOTHING
+from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

@@ -21,6 +21,7 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsUnauthorizedError,
     ErrorKind,
 )
+from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.submitting import (
     DEFAULT_SUBMIT_TIMEOUT,
     Submission,
@@ -35,7 +36,6 @@ from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_POLL_INTERVAL,
     DEFAULT_UNREACHABLE_TIMEOUT,
     WaitPolicy,
-    check_job_id,
 )
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
 from airflow_provider_ecsjobs.hooks.connection import read_settings

@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
+from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting import (
     DEFAULT_MAX_POLL_INTERVAL,
@@ -20,7 +21,6 @@ from airflow_provider_ecsjobs.core.waiting import (
     Outcome,
     WaitEnd,
     WaitPolicy,
-    check_job_id,
 )
 from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
 from airflow_provider_ecsjobs.transport.ambience import of_this_machine, steady_time

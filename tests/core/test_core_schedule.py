@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
+from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.waiting import (
     FIRST_BACKOFF,
     backoff,
-    check_job_id,
     first_gap,
     gap,
 )

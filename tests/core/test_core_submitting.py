@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from airflow_provider_ecsjobs.core.checking import check_request
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
+from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submitting import (
     Submission,
@@ -31,7 +32,6 @@ from airflow_provider_ecsjobs.core.submitting import (
     with_advice,
     without_missing,
 )
-from airflow_provider_ecsjobs.core.waiting import check_job_id
 
 NOW = 1_800_000_000.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
