@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from airflow_provider_ecsjobs.emulator.errors import ApiError
-from airflow_provider_ecsjobs.emulator.limits import RateLimit
+from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
 from airflow_provider_ecsjobs.emulator.tls import Certificate
 from benchmarks.figures import Bound, Section, Table
 from benchmarks.processes import airflow_home, call, hand_back, task_of_child

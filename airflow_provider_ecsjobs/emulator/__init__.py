@@ -1,8 +1,12 @@
-"""A local, in-memory emulator of the ECS API, for tests and for trying out DAGs without an account."""
+"""A local, in-memory emulator of the ECS API, for tests and for trying out DAGs without an account.
+
+:class:`~airflow_provider_ecsjobs.emulator.emulator.Emulator` is its front. The rest of the package never imports it. It
+imports only the signing algorithm of the rest, so that a mistake of ours can't hide on both sides.
+"""
 
 from __future__ import annotations
 
+from airflow_provider_ecsjobs.emulator.emulator import Emulator
 from airflow_provider_ecsjobs.emulator.faults import Fault
-from airflow_provider_ecsjobs.emulator.server import Emulator
 
 __all__ = ["Emulator", "Fault"]

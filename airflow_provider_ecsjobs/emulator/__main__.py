@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.emulator.server import Emulator
+from airflow_provider_ecsjobs.emulator.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from airflow_provider_ecsjobs.emulator import errors
-from airflow_provider_ecsjobs.emulator.auth import verify
-from airflow_provider_ecsjobs.emulator.control import CONTROL_PREFIX, control_routes
+from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
-from airflow_provider_ecsjobs.emulator.iam import IAM_PREFIX, PUBLIC_PATHS, iam_routes
+from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_PATHS, iam_routes
 from airflow_provider_ecsjobs.emulator.jobs import new_job_id
 from airflow_provider_ecsjobs.emulator.journal import Journal
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
-from airflow_provider_ecsjobs.emulator.submitting import submit_routes
+from airflow_provider_ecsjobs.emulator.signature_check import verify
+from airflow_provider_ecsjobs.emulator.submit_routes import submit_routes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from airflow_provider_ecsjobs.emulator.account import Account
-    from airflow_provider_ecsjobs.emulator.limits import RateLimit
+    from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
     from airflow_provider_ecsjobs.emulator.state import State
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -122,7 +122,7 @@ async def _inject_faults(request: web.Request, handler: Handler) -> web.StreamRe
         assert isinstance(response, web.Response)
         return response
 
-    return await fault.befall(request, handle)
+    return await fault.apply(request, handle)
 
 
 @web.middleware

@@ -23,11 +23,11 @@ _CODES = {202: "Common.0024", 429: "Common.1503", 503: "Common.1503"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A fault that befalls the next requests whose path and method match.
+    """A fault that the next requests with this path and method meet.
 
     :param path: regular expression, searched in the path.
     :param method: the HTTP method, such as ``POST``; None for any.
-    :param times: how many requests it befalls.
+    :param times: how many requests meet it.
     :param status: answer with this HTTP status instead of the real answer (with a body and no status: 200).
     :param headers: headers of that answer; alone, they are added to the real one.
     :param body: body of that answer; a dict is sent as JSON. A status without a body gets an ECS error body.
@@ -71,7 +71,7 @@ class Fault:
         if self.body is not None and not isinstance(self.body, str | bytes | dict):
             raise ValueError(f"body must be text or an object, not {self.body!r}")
 
-    async def befall(self, request: web.Request, handle: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
+    async def apply(self, request: web.Request, handle: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
         """Answer the request with this fault in the way.
 
         :param handle: handles the request as if there were no fault.
@@ -116,7 +116,7 @@ class FaultPlan:
         self._pending: list[tuple[Fault, int]] = []
 
     def add(self, fault: Fault) -> None:
-        """Let a fault befall the next requests that match it."""
+        """Apply a fault to the next requests that match it."""
         with self._lock:
             self._pending.append((fault, fault.times))
 
@@ -126,7 +126,7 @@ class FaultPlan:
             self._pending.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Take the fault that befalls a request with this method and path."""
+        """Return the fault for a request with this method and path, and count it as used."""
         with self._lock:
             for index, (fault, left) in enumerate(self._pending):
                 if re.search(fault.path, path) and (fault.method or method).upper() == method:

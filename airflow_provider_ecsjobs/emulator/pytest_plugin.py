@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_ecsjobs.emulator.server import Emulator
+from airflow_provider_ecsjobs.emulator.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,18 +11,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_ecsjobs.emulator.failures import FailurePlan
+from airflow_provider_ecsjobs.emulator.client_tokens import ClientTokens
+from airflow_provider_ecsjobs.emulator.failure_plan import FailurePlan
 from airflow_provider_ecsjobs.emulator.jobs import Failure, Job, PlantedJob, UnpaidJob, make_job, new_job_id
 from airflow_provider_ecsjobs.emulator.orders import Order, Orders
 from airflow_provider_ecsjobs.emulator.servers import Servers
-from airflow_provider_ecsjobs.emulator.tokens import ClientTokens
 from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_ecsjobs.emulator.client_tokens import Claim
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
-    from airflow_provider_ecsjobs.emulator.tokens import Claim
 
 MAX_SUB_JOBS = 1000
 """The API takes at most this many servers in one request."""
@@ -155,7 +155,7 @@ class State:
                 self._tokens.remember(claim, submitted, now)
             return submitted
 
-    def rehearse(self, plan: Callable[[Servers], Work]) -> None:
+    def check_only(self, plan: Callable[[Servers], Work]) -> None:
         """Check that a request could be submitted.
 
         :raises UnknownServerError: if it names a server that does not exist.

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_ecsjobs.core.signing import Credentials, sign
 from airflow_provider_ecsjobs.emulator.account import Account, Key
-from airflow_provider_ecsjobs.emulator.auth import verify
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
+from airflow_provider_ecsjobs.emulator.signature_check import verify
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 KEY = Credentials("AK", "SK")

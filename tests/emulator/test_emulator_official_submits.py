@@ -12,7 +12,7 @@ import pytest
 from clocked_cloud import ClockedCloud, refusal
 from official_submits import SDK_CALLS, Ids
 
-from airflow_provider_ecsjobs.emulator.catalogue import OPERATIONS
+from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_ecsjobs.core.budget import Limit, stated_limit
 from airflow_provider_ecsjobs.emulator.errors import ApiError
-from airflow_provider_ecsjobs.emulator.limits import RateLimit
+from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from emulator_client import SignedClient

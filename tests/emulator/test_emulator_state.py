@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.emulator.catalogue import OPERATIONS
+from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator.planning import Call
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
 from airflow_provider_ecsjobs.emulator.state import State

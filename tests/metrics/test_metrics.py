@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs import metrics
 from airflow_provider_ecsjobs.core.job import format_time
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Fault
-from airflow_provider_ecsjobs.emulator.catalogue import JOB_TYPES
+from airflow_provider_ecsjobs.emulator.operations import JOB_TYPES
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed, EcsOutcomeUnknownError, EcsRejectedError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor

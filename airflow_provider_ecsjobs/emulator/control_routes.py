@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.emulator.faults import FaultPlan
     from airflow_provider_ecsjobs.emulator.journal import Journal
-    from airflow_provider_ecsjobs.emulator.limits import RateLimit
+    from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
     from airflow_provider_ecsjobs.emulator.state import State
 
     Handler = Callable[[web.Request], Awaitable[web.Response]]

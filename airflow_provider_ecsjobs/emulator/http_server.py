@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SHUTDOWN_SECONDS = 0.2
 
 
-class Serving:
+class HttpServer:
     """Listens and serves from the moment it is made until :meth:`stop`.
 
     :param app: the application.

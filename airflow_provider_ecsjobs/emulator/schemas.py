@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.emulator.errors import invalid_parameter
-from airflow_provider_ecsjobs.emulator.shapes import Many, OneOf
+from airflow_provider_ecsjobs.emulator.schema_check import Many, OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.emulator.catalogue import JOB_TYPES
 from airflow_provider_ecsjobs.emulator.jobs import Failure
+from airflow_provider_ecsjobs.emulator.operations import JOB_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_ecsjobs.emulator.account import Account, Key
 from airflow_provider_ecsjobs.emulator.app import Cloud, make_app
 from airflow_provider_ecsjobs.emulator.connections import connection_fields, environment_fields
-from airflow_provider_ecsjobs.emulator.failures import NO_HOST
-from airflow_provider_ecsjobs.emulator.limits import RateLimit
-from airflow_provider_ecsjobs.emulator.serving import Serving
+from airflow_provider_ecsjobs.emulator.failure_plan import NO_HOST
+from airflow_provider_ecsjobs.emulator.http_server import HttpServer
+from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
 from airflow_provider_ecsjobs.emulator.state import State
 from airflow_provider_ecsjobs.emulator.tls import Certificate
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from types import TracebackType
 
     from airflow_provider_ecsjobs.emulator.faults import Fault
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
@@ -89,7 +88,7 @@ class Emulator:
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._certificate: Certificate | None = None
-        self._serving: Serving | None = None
+        self._http_server: HttpServer | None = None
 
     @property
     def url(self) -> str:
@@ -339,7 +338,7 @@ class Emulator:
         self._cloud.limit.set(requests, seconds)
 
     def fault(self, fault: Fault) -> None:
-        """Let a fault befall the next requests that match it."""
+        """Apply a fault to the next requests that match it."""
         self._cloud.faults.add(fault)
 
     def reset_counters(self) -> None:
@@ -352,18 +351,18 @@ class Emulator:
         :raises OSError: if the address cannot be listened on.
         :raises RuntimeError: if it was started before.
         """
-        if self._serving is not None:
+        if self._http_server is not None:
             raise RuntimeError("an emulator can be started once")
         host, _ = self._address
         if self._tls:
             self._certificate = Certificate(host)
             self._context = self._certificate.context(lambda: self._cloud.journal.count("tls_handshakes"))
         try:
-            self._serving = self._serve()
+            self._http_server = self._serve()
         except BaseException:
             self.stop()
             raise
-        self._address = (host, self._serving.port)
+        self._address = (host, self._http_server.port)
 
     @contextmanager
     def unreachable(self) -> Iterator[None]:
@@ -372,21 +371,21 @@ class Emulator:
         :raises RuntimeError: if it is not started.
         :raises OSError: afterwards, if another process has taken the port meanwhile.
         """
-        if self._serving is None:
+        if self._http_server is None:
             raise RuntimeError("an emulator that is not started can't be reached anyway")
-        self._serving.stop()
+        self._http_server.stop()
         try:
             yield
         finally:
-            self._serving = self._serve()
+            self._http_server = self._serve()
 
-    def _serve(self) -> Serving:
-        return Serving(make_app(self._cloud), *self._address, self._context)
+    def _serve(self) -> HttpServer:
+        return HttpServer(make_app(self._cloud), *self._address, self._context)
 
     def stop(self) -> None:
         """Stop serving and close all connections, also those with a request under way."""
-        if self._serving is not None:
-            self._serving.stop()
+        if self._http_server is not None:
+            self._http_server.stop()
         if self._certificate is not None:
             self._certificate.remove()
 
@@ -394,10 +393,5 @@ class Emulator:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.stop()

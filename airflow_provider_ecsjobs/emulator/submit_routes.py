@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from airflow_provider_ecsjobs.emulator import errors
-from airflow_provider_ecsjobs.emulator.catalogue import OPERATIONS
+from airflow_provider_ecsjobs.emulator.client_tokens import Claim
+from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator.planning import Call
-from airflow_provider_ecsjobs.emulator.tokens import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from airflow_provider_ecsjobs.emulator.catalogue import Operation
     from airflow_provider_ecsjobs.emulator.journal import Journal
+    from airflow_provider_ecsjobs.emulator.operations import Operation
     from airflow_provider_ecsjobs.emulator.state import State
     from airflow_provider_ecsjobs.emulator.work import Submitted
 
@@ -36,7 +36,7 @@ def submit_routes(
         claim = _claim(request, operation, body)
         plan = partial(operation.plan, Call(dict(request.match_info), body))
         if operation.takes_dry_run and body.get("dry_run"):
-            state.rehearse(plan)
+            state.check_only(plan)
             return web.json_response({}, status=202)
         submitted = state.submit(plan, claim)
         token = claim.token if claim is not None else None

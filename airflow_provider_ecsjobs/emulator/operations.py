@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.emulator import bodies, planning
+from airflow_provider_ecsjobs.emulator import planning, schemas
 from airflow_provider_ecsjobs.emulator.planning import become, each, one
-from airflow_provider_ecsjobs.emulator.shapes import check
+from airflow_provider_ecsjobs.emulator.schema_check import check
 from airflow_provider_ecsjobs.emulator.work import Payment, Work
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_P,
         job_type="createServer",
         parts=planning.create(planning.nobody),
-        body=bodies.CREATE_POST_PAID,
+        body=schemas.CREATE_POST_PAID,
         batch=True,
         names_servers=True,
         takes_token=True,
@@ -115,8 +115,8 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_P11,
         job_type="createServer",
         parts=planning.create(planning.create_payment),
-        body=bodies.CREATE,
-        rule=bodies.prepaid_create,
+        body=schemas.CREATE,
+        rule=schemas.prepaid_create,
         payment=planning.create_payment,
         batch=True,
         names_servers=True,
@@ -128,7 +128,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/delete",
         job_type="deleteVMs",
         parts=planning.delete,
-        body=bodies.DELETE,
+        body=schemas.DELETE,
         batch=True,
     ),
     Operation(
@@ -136,7 +136,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/action",
         job_type="startVMs",
         parts=each(_ids("os-start"), become("ACTIVE")),
-        body=bodies.START,
+        body=schemas.START,
         batch=True,
     ),
     Operation(
@@ -144,7 +144,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/action",
         job_type="stopVMs",
         parts=each(_ids("os-stop"), become("SHUTOFF")),
-        body=bodies.STOP,
+        body=schemas.STOP,
         batch=True,
     ),
     Operation(
@@ -152,7 +152,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/action",
         job_type="rebootVMs",
         parts=each(_ids("reboot"), become("ACTIVE")),
-        body=bodies.REBOOT,
+        body=schemas.REBOOT,
         batch=True,
     ),
     Operation(
@@ -160,7 +160,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/{{server_id}}/resize",
         job_type="resizeServer",
         parts=one(planning.resize),
-        body=bodies.RESIZE_POST_PAID,
+        body=schemas.RESIZE_POST_PAID,
         takes_dry_run=True,
     ),
     Operation(
@@ -168,7 +168,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P11}/{{server_id}}/resize",
         job_type="resizeServer",
         parts=one(planning.resize),
-        body=bodies.RESIZE,
+        body=schemas.RESIZE,
         payment=planning.resize_payment,
         order_only=True,
         takes_dry_run=True,
@@ -178,7 +178,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/batch-resize",
         job_type="resizeVMs",
         parts=each(_ids("resize"), planning.resize),
-        body=bodies.BATCH_RESIZE,
+        body=schemas.BATCH_RESIZE,
         payment=planning.batch_resize_payment,
         batch=True,
     ),
@@ -187,8 +187,8 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/actions/change-charge-mode",
         job_type="changeChargeMode",
         parts=each(lambda body: body["server_ids"], planning.change_charging),
-        body=bodies.CHARGE_MODE,
-        rule=bodies.prepaid_options,
+        body=schemas.CHARGE_MODE,
+        rule=schemas.prepaid_options,
         payment=planning.charging_payment,
         batch=True,
         takes_dry_run=True,
@@ -199,8 +199,8 @@ OPERATIONS: tuple[Operation, ...] = (
             path=f"{path}/{{server_id}}/changeos",
             job_type="changeOS",
             parts=one(planning.change_os),
-            body=bodies.CHANGE_OS,
-            rule=bodies.login("os-change", cloud_init=word == "with"),
+            body=schemas.CHANGE_OS,
+            rule=schemas.login("os-change", cloud_init=word == "with"),
         )
         for word, path in (("with", _P2), ("without", _P))
     ),
@@ -210,8 +210,8 @@ OPERATIONS: tuple[Operation, ...] = (
             path=f"{path}/{{server_id}}/reinstallos",
             job_type="reInitOs",
             parts=one(planning.stay),
-            body=bodies.REINSTALL_OS,
-            rule=bodies.login("os-reinstall", cloud_init=word == "with"),
+            body=schemas.REINSTALL_OS,
+            rule=schemas.login("os-reinstall", cloud_init=word == "with"),
         )
         for word, path in (("with", _P2), ("without", _P))
     ),
@@ -220,7 +220,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/{{server_id}}/attachvolume",
         job_type="attachVolume",
         parts=planning.attach_volume,
-        body=bodies.ATTACH_VOLUME,
+        body=schemas.ATTACH_VOLUME,
         takes_dry_run=True,
     ),
     Operation(
@@ -236,7 +236,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BATCH}/attachvolumes/{{volume_id}}",
         job_type="attachVolumeToVMs",
         parts=planning.attach_shared_volume,
-        body=bodies.BATCH_ATTACH,
+        body=schemas.BATCH_ATTACH,
         batch=True,
     ),
     Operation(
@@ -244,7 +244,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_BATCH}/detachvolumes/{{volume_id}}",
         job_type="detachVolumeFromVMs",
         parts=planning.detach_volume(lambda body: body["serverinfo"]),
-        body=bodies.BATCH_DETACH,
+        body=schemas.BATCH_DETACH,
         batch=True,
     ),
     Operation(
@@ -252,28 +252,28 @@ OPERATIONS: tuple[Operation, ...] = (
         path=f"{_P}/{{server_id}}/nics",
         job_type="addNics",
         parts=planning.add_nics,
-        body=bodies.ADD_NICS,
+        body=schemas.ADD_NICS,
     ),
     Operation(
         name="batch_delete_server_nics",
         path=f"{_P}/{{server_id}}/nics/delete",
         job_type="deleteNics",
         parts=planning.delete_nics,
-        body=bodies.DELETE_NICS,
+        body=schemas.DELETE_NICS,
     ),
     Operation(
         name="change_vpc",
         path=f"{_P}/{{server_id}}/changevpc",
         job_type="changeVpc",
         parts=one(planning.change_vpc),
-        body=bodies.CHANGE_VPC,
+        body=schemas.CHANGE_VPC,
     ),
     Operation(
         name="migrate_server",
         path=f"{_P}/{{server_id}}/migrate",
         job_type="migrateServer",
         parts=one(planning.migrate),
-        body=bodies.MIGRATE,
+        body=schemas.MIGRATE,
     ),
     Operation(
         name="execute_server_redeploy",
