@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import (
     DecoratedOperator,
     context_merge,
-    determine_kwargs,
     task_decorator_factory,
 )
 
+from airflow_provider_ecsjobs.compat import determine_kwargs
 from airflow_provider_ecsjobs.core.submitting import submission_in
 from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
 from airflow_provider_ecsjobs.submits import Terms

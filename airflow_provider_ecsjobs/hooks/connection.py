@@ -6,8 +6,9 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
 

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import mask_secret
-
+from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.checking import check_request, find_operation
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in

@@ -1,0 +1,60 @@
+"""Check an environment that this provider is installed into: all of it imports, and Airflow can load it.
+
+Run by that environment's Python, outside of the checkout. Prints one line, or what went wrong.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = "airflow_provider_ecsjobs"
+# The pytest fixture needs pytest, which is the user's to install.
+NOT_IMPORTED = {f"{PACKAGE}.emulator.pytest_plugin"}
+
+
+def import_everything() -> int:
+    """Import each module, with deprecation warnings as errors.
+
+    :return: the number of modules.
+    """
+    # Airflow's own warnings are not ours to mend.
+    import airflow.providers.common.compat.sdk
+    import airflow.triggers.base  # noqa: F401
+
+    package = importlib.import_module(PACKAGE)
+    if Path(package.__file__ or "").is_relative_to(Path(__file__).parents[1]):
+        raise SystemExit("The checkout was imported in place of what is installed: run this from another folder.")
+    names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}.")]
+    wanted = [name for name in names if name not in NOT_IMPORTED and not name.endswith("__main__")]
+    with warnings.catch_warnings():
+        # Airflow's deprecation warnings are derived from this one.
+        warnings.simplefilter("error", DeprecationWarning)
+        for name in wanted:
+            importlib.import_module(name)
+    return len(wanted)
+
+
+def load_hooks() -> None:
+    """Let Airflow load the hooks of all its providers, as its web server does."""
+    airflow = Path(sys.executable).with_name("airflow")
+    told = subprocess.run([airflow, "providers", "hooks"], capture_output=True, text=True, timeout=120, check=False)
+    said = told.stdout + told.stderr
+    if told.returncode or "Error when importing" in said or "huawei_ecs" not in told.stdout:
+        raise SystemExit(f"airflow providers hooks failed, or does not list huawei_ecs:\n{said}")
+
+
+def main() -> None:
+    """Check this environment."""
+    import_everything()
+    load_hooks()
+    f"Airflow {version('apache-airflow')}, common-compat {version('apache-airflow-providers-common-compat')}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Names of Airflow that the oldest supported ``common-compat`` (1.10.1) does not offer, from where they lie.
+
+All other names are imported from ``airflow.providers.common.compat.sdk`` directly. A name is looked up when it is first
+imported, so that nobody pays for the others.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import determine_kwargs, mask_secret
+
+__all__ = ["determine_kwargs", "mask_secret"]
+
+_SDK = "airflow.providers.common.compat.sdk"
+_HOMES = {
+    "mask_secret": (
+        _SDK,  # offers it from 1.22.0 on, which makes the others superfluous
+        "airflow.sdk.log",  # Airflow 3.1 and later
+        "airflow.sdk.execution_time.secrets_masker",  # Airflow 3.0
+        "airflow.utils.log.secrets_masker",  # Airflow 2.11
+    ),
+    "determine_kwargs": (
+        _SDK,  # offers it from 1.14.1 on, which makes the others superfluous
+        "airflow.sdk.bases.decorator",  # Airflow 3
+        "airflow.utils.operator_helpers",  # Airflow 2.11
+    ),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home in _HOMES.get(name, ()):
+        try:
+            found: object = getattr(import_module(home), name)
+        except (ImportError, AttributeError):
+            continue
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
