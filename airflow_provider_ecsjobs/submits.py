@@ -277,6 +277,9 @@ class SubmitOnce:
             if self.terms.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
                 self._put_back()
             raise
+        # Before anything is stored or pushed, which may fail: what the cloud answered is never lost.
+        if submission.job_id is not None or submission.order_id is not None:
+            self._say(f"submitted: {submission.described()}")
         answered = replace(
             record, job_id=submission.job_id, order_id=submission.order_id, server_ids=submission.server_ids
         )

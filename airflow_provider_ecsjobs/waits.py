@@ -220,16 +220,45 @@ class EcsJobWaitMixin(_Task):
 
     def _leave_console_link(self, context: Mapping[str, Any], server_ids: Sequence[str] = ()) -> None:
         """Push where the console shows the servers, for the button of the task; no task fails for want of it."""
+        try:
+            url = console_url(self.hook.settings.login.endpoint, server_ids)
+        except Exception:
+            self.log.debug("There is no link to the console", exc_info=True)
+            return
+        self.console_url = url or ""
+        self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
+
+    def _push_xcoms(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Push XComs. ``None`` is never pushed: Airflow 3.0 refuses it.
+
+        A push that fails is a warning: the task may have submitted a request by now, and a retry could send it again.
+        """
         ti = context.get("ti")
         if ti is None:
             return
+        for key, value in values.items():
+            if value is None:
+                continue
+            try:
+                ti.xcom_push(key=key, value=value)
+            except Exception as error:  # noqa: BLE001 - whatever the API server or a backend raises
+                self.log.warning(
+                    "The XCom %r could not be pushed, so tasks that read it do not find it; this task goes on. %s: %s",
+                    key,
+                    type(error).__name__,
+                    clean(error, 300),
+                )
+
+    def _pull_xcom(self, context: Mapping[str, Any], key: str) -> Any:
+        """Return an XCom that this task pushed before it was deferred; ``None`` if there is none to be read."""
+        ti = context.get("ti")
+        if ti is None:
+            return None
         try:
-            url = console_url(self.hook.settings.login.endpoint, server_ids)
-            self.console_url = url or ""
-            if url is not None:
-                ti.xcom_push(key=CONSOLE_XCOM_KEY, value=url)
-        except Exception:
-            self.log.debug("There is no link to the console", exc_info=True)
+            return ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
+        except Exception as error:  # noqa: BLE001 - as above: to fail here could send the request again
+            self.log.warning("The XCom %r could not be read: %s: %s", key, type(error).__name__, clean(error, 300))
+            return None
 
     def _log_on_kill(self, job_id: Any) -> None:
         self.log.warning(

@@ -84,6 +84,19 @@ def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def log_text(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return a function that returns what was logged since its last call: Airflow 3 logs to the output, 2 does not."""
+    caplog.set_level("INFO")
+
+    def take() -> str:
+        text = caplog.text + "".join(capsys.readouterr())
+        caplog.clear()
+        return text
+
+    return take
+
+
+@pytest.fixture
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give a list that fills with the ids of the connections that are looked up in Airflow."""
     from airflow.providers.common.compat.sdk import BaseHook

@@ -46,6 +46,15 @@ class Submission:
     order_id: str | None = None
     server_ids: tuple[str, ...] = ()
 
+    def described(self) -> str:
+        """Name the job, the order and the servers, for a log line."""
+        named = [
+            f"ECS job {self.job_id}" if self.job_id is not None else "",
+            f"order {self.order_id}" if self.order_id is not None else "",
+            f"servers {', '.join(self.server_ids)}" if self.server_ids else "",
+        ]
+        return ", ".join(filter(None, named))
+
     def result(self) -> dict[str, Any]:
         """Give what a task returns that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
         return {"job_id": self.job_id, "order_id": self.order_id, "server_ids": list(self.server_ids)}

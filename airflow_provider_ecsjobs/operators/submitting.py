@@ -92,7 +92,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             submission, seen = self._submit(context, policy)
             # The time that the cloud took to take it is none that the job was unknown for.
             policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
-            self._push(context, submission)
+            self._push_xcoms(context, submission.result())
             job_id = self._job_id = submission.job_id
             if job_id is None:
                 return self._without_job(submission)
@@ -110,7 +110,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: give the result, or fail with the reason."""
         try:
-            return self._finish(context, read_event(event, _pulled(context, "job_id")))
+            return self._finish(context, read_event(event, self._pull_xcom(context, "job_id")))
         finally:
             self.hook.close()
 
@@ -163,16 +163,6 @@ class EcsSubmittingOperator(EcsWaitingOperator):
                 error.error,
             ) from None
 
-    def _push(self, context: Mapping[str, Any], submission: Submission) -> None:
-        ti = context.get("ti")
-        if ti is not None:
-            for key, value in submission.result().items():
-                ti.xcom_push(key=key, value=value)
-        if submission.job_id is not None:
-            servers = f", servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
-            order = f", order {submission.order_id}" if submission.order_id is not None else ""
-            self.log.info("Submitted: ECS job %s%s%s", submission.job_id, order, servers)
-
     def _without_job(self, submission: Submission) -> dict[str, Any]:
         if submission.order_id is not None:
             self.log.warning(
@@ -192,14 +182,13 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             self._give_up(context)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end)
-        submitted = _pulled(context, "server_ids") or []
+        submitted = self._pull_xcom(context, "server_ids") or []
         servers = existing_servers(job, submitted)
         if len(servers) == 1:
             self._leave_console_link(context, servers)
-        ti = context.get("ti")
-        if ti is not None and submitted != servers:
+        if submitted != servers:
             # What comes to clean up can't delete servers that were never made.
-            ti.xcom_push(key="server_ids", value=servers)
+            self._push_xcoms(context, {"server_ids": servers})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
         doubt = doubtful_servers(job, servers)
@@ -214,7 +203,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
 
     def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
         """Fail with the reason why the end of the job was not seen."""
-        submitted = _pulled(context, "server_ids")
+        submitted = self._pull_xcom(context, "server_ids")
         if end.outcome is Outcome.NOT_FOUND:
             servers = f" (servers {', '.join(submitted)})" if submitted else ""
             end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
@@ -235,11 +224,3 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         record = ledger.read()
         if record is not None:
             ledger.write(record.given_up())
-
-
-def _pulled(context: Mapping[str, Any], key: str) -> Any:
-    """Give what this task has pushed before it was deferred."""
-    ti = context.get("ti")
-    if ti is None:
-        return None
-    return ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)

@@ -210,7 +210,7 @@ class TestARecordedJob:
         w.clear()
         assert w.job() == "job-2"
         assert w.looks == []
-        assert "the task was create_servers when it was submitted before" in w.said[0]
+        assert "the task was create_servers when it was submitted before" in w.said[1]
 
 
 class TestRefusedOrLost:
