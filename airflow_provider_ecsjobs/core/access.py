@@ -9,11 +9,14 @@ from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.answers import object_in, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Ask, Reload, Shared, Trouble
+from airflow_provider_ecsjobs.core.exchange import Answer, Ask, Mask, Reload, Shared, Trouble
 from airflow_provider_ecsjobs.core.identity import Call, Identity, advice_on_refusal, authorized_request
 from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_identity
+from airflow_provider_ecsjobs.core.redaction import Redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
     from airflow_provider_ecsjobs.core.identity import Login
 
@@ -29,10 +32,12 @@ class Access:
     """What is known of a login: its identity, its project, and whether the cloud takes them. Shared by all flows.
 
     :param login: the connection.
+    :param secrets: what else must never show up, such as a proxy's password.
     """
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, secrets: Iterable[str] = ()) -> None:
         self.login = login
+        self.redactor = Redactor([*login.secrets, *secrets])
         self.identity: Identity | None = None
         self.project_id = login.project_id
         self.proven = False
@@ -54,9 +59,11 @@ class Access:
         """Begin anew with a connection that has changed."""
         self.login, self.identity, self.project_id, self.refusal = login, None, login.project_id, None
         self.proven, self.doubt, self.renewals = False, None, 0
+        self.redactor.add(login.secrets)
 
     def hold(self, identity: Identity) -> None:
         """Take a new identity, which the cloud has not seen yet."""
+        self.redactor.add_handed_out(identity.secrets)
         self.identity, self.proven, self.doubt = identity, False, None
         self.project_id = self.project_id or identity.project_id
 
@@ -93,7 +100,7 @@ class Access:
         if used is None or self.identity is not used or self.doubt is not None or self.refusal is not None:
             return None
         path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
-        call = Call(call.method, path, call.query, call.body, call.headers)
+        call = replace(call, path=path)
         return authorized_request(self.login.endpoint, used, call, now=ambient.clock(), project_id=self.project_id)
 
 
@@ -147,11 +154,16 @@ def _ask(
     """
     ask = Ask(partial(access.authorize_if_current, call, used, ambient), is_last)
     if access.proven:
-        answer: Answer | Trouble | None = yield ask
-        return answer
+        return (yield from _redacted(access, call, ask))
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
     trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, ask, used, ambient))
     return trial.answer if trial.call is call else trial.trouble
+
+
+def _redacted(access: Access, call: Call, ask: Ask) -> Flow[Answer | Trouble | None]:
+    """Send a request, and take what is secret out of its answer before anybody reads it."""
+    answer: Answer | Trouble | None = yield ask
+    return None if answer is None else access.redactor.answer(answer, call.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ class _Trial:
 
 
 def _try_out(access: Access, call: Call, ask: Ask, used: Identity | None, ambient: Ambient) -> Flow[_Trial]:
-    answer: Answer | Trouble | None = yield ask
+    answer = yield from _redacted(access, call, ask)
     if answer is None:
         return _Trial(call, None)
     trouble = _what_it_leaves_open(answer, ambient.clock())
@@ -236,9 +248,11 @@ def _log_in(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
 def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     now, held = ambient.clock(), access.identity
     if held is None or now >= held.refresh_at:
-        fresh = yield from new_identity(access.login, ambient)
+        fresh = yield from new_identity(access.login, ambient, access.redactor)
         if isinstance(fresh, Identity):
             access.hold(fresh)
+            if access.login.auth in ("password", "agency"):
+                yield Mask(fresh.secrets)
         elif held is not None and access.identity is held and fresh.is_passing and now < held.expires_at:
             # The one we hold is good for a while yet: go on with it, and try again soon.
             access.identity = replace(held, refresh_at=min(now + _RETRY_REFRESH_AFTER, held.expires_at))
@@ -247,7 +261,7 @@ def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     if access.project_id:
         return None
     assert access.identity is not None
-    found = yield from find_project(access.login, access.identity, ambient)
+    found = yield from find_project(access.login, access.identity, ambient, access.redactor)
     if isinstance(found, ApiError):
         return found
     access.project_id = found

@@ -2,7 +2,8 @@
 
 A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`Request` or an :class:`Ask`,
 which the driver answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for
-which nothing comes back; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the connection as it is now.
+which nothing comes back, as for a :class:`Mask`; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the
+connection as it is now.
 """
 
 from __future__ import annotations
@@ -126,6 +127,16 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
+class Mask:
+    """Have what was handed out masked in Airflow's logs, as the secrets of the connection are.
+
+    :param secrets: a token, or the parts of a temporary key.
+    """
+
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Ambient:
     """What a flow may not reach for by itself.
 
@@ -151,5 +162,5 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = Request | Ask | Sleep | Report | Shared | Reload
+    Step: TypeAlias = Request | Ask | Sleep | Report | Shared | Reload | Mask
     Flow: TypeAlias = Generator[Step, Any, _T]

@@ -19,9 +19,7 @@ from airflow_provider_ecsjobs.core.exchange import Report, Shared, Sleep
 from airflow_provider_ecsjobs.core.identity import Call
 from airflow_provider_ecsjobs.core.submitting import (
     Submission,
-    hide,
     read_submission,
-    secrets_in,
     with_advice,
     without_missing,
 )
@@ -156,15 +154,14 @@ def submit(
         result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=ambient.clock())
         if isinstance(result, Submission):
             return result
-        said = hide(str(result), secrets_in(request.body))
         if result.code in request.operation.done_codes and (missing_ok or is_doubtful):
-            sent = f"{request.operation.name}: {said}; it was sent before, so it is taken for carried out then"
+            sent = f"{request.operation.name}: {result}; it was sent before, so it is taken for carried out then"
             yield Report(logging.WARNING, sent)
             return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or is_doubtful else None
             if others is not None and others.body is not None:
-                yield Report(logging.WARNING, f"{request.operation.name}: {said}; gone already, so left out")
+                yield Report(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
                 if not others.body["servers"]:
                     return Submission(None)
                 request, call = others, others.call()
@@ -179,7 +176,7 @@ def submit(
         pause = max(backoff(failures, LONGEST_BACKOFF, ambient.spread()), result.retry_after or 0.0)
         if anchor + ambient.steady() + pause >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
-        report = f"{request.operation.name}: {said}; sending it again in {pause:.0f} s"
+        report = f"{request.operation.name}: {result}; sending it again in {pause:.0f} s"
         yield Report(logging.WARNING, report, kind=result.kind)
         yield Sleep(pause)
 

@@ -92,6 +92,12 @@ class Identity:
     refresh_at: float = math.inf
     expires_at: float = math.inf
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show up anywhere."""
+        key = self.credentials
+        return tuple(filter(None, (self.token, *((key.secret_key, key.security_token) if key else ()))))
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -102,6 +108,7 @@ class Call:
     :param query: the query parameters.
     :param body: the JSON body.
     :param headers: further headers.
+    :param secrets: what in the body must never show up anywhere.
     """
 
     method: str
@@ -109,6 +116,7 @@ class Call:
     query: Sequence[tuple[str, str]] = ()
     body: bytes = field(default=b"", repr=False)
     headers: Sequence[tuple[str, str]] = ()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def authorized_request(endpoint: str, identity: Identity, call: Call, *, now: float, project_id: str = "") -> Request:

@@ -25,6 +25,7 @@ from airflow_provider_ecsjobs.core.text import clean, join_limited
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.exchange import Ambient, Flow
     from airflow_provider_ecsjobs.core.identity import Login
+    from airflow_provider_ecsjobs.core.redaction import Redactor
 
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECRET = re.compile(r"[!-~]+")
@@ -32,16 +33,16 @@ REFRESH_MARGIN = 600.0
 """How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
 
 
-def new_identity(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
+def new_identity(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Identity | ApiError]:
     """Get what requests are authorized with: from the connection itself, from IAM, or from the metadata service."""
     if login.auth == "password":
-        return (yield from _new_token(login, ambient))
+        return (yield from _new_token(login, ambient, redactor))
     if login.auth == "agency":
-        return (yield from _new_temporary_key(login, ambient))
+        return (yield from _new_temporary_key(login, ambient, redactor))
     return Identity(credentials=login.credentials, token=login.token)
 
 
-def _new_token(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
+def _new_token(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Identity | ApiError]:
     user = {"name": login.user_name, "password": login.password, "domain": {"name": login.domain_name}}
     project = {"id": login.project_id} if login.project_id else {"name": login.region}
     body = {
@@ -53,7 +54,7 @@ def _new_token(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
     url = f"{login.iam_endpoint}/v3/auth/tokens"
     answer = yield Request("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
     what = f"asking IAM at {_host(url)} for a token"
-    parsed = _read(answer, what, now=ambient.clock())
+    parsed = _read(answer, what, redactor, now=ambient.clock())
     if isinstance(parsed, ApiError):
         return parsed
     token = answer.headers.get("x-subject-token", "")
@@ -65,11 +66,11 @@ def _new_token(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
     return _expiring(identity, described.get("expires_at"), ambient.clock())
 
 
-def _new_temporary_key(login: Login, ambient: Ambient) -> Flow[Identity | ApiError]:
+def _new_temporary_key(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Identity | ApiError]:
     url = f"{login.metadata_endpoint}/openstack/latest/securitykey"
     answer = yield Request("GET", url, is_direct=True)
     what = f"asking the metadata service at {_host(url)} for the agency's key"
-    parsed = _read(answer, what, now=ambient.clock())
+    parsed = _read(answer, what, redactor, now=ambient.clock())
     hint = "is this an ECS server, with an agency assigned to it?"
     if isinstance(parsed, ApiError):
         return replace(parsed, message=f"{parsed.message}; {hint}", kind=_not_refused(parsed.kind))
@@ -100,12 +101,12 @@ def _expiring(identity: Identity, expires_at: Any, now: float) -> Identity:
     )
 
 
-def find_project(login: Login, identity: Identity, ambient: Ambient) -> Flow[str | ApiError]:
+def find_project(login: Login, identity: Identity, ambient: Ambient, redactor: Redactor) -> Flow[str | ApiError]:
     """Look the project up by the region's name.
 
     :return: the project's id, or an error that says which projects there are.
     """
-    named = yield from _projects(login, identity, [("name", login.region)], ambient)
+    named = yield from _projects(login, identity, [("name", login.region)], ambient, redactor)
     if isinstance(named, ApiError):
         return named
     if len(named) == 1:
@@ -114,18 +115,19 @@ def find_project(login: Login, identity: Identity, ambient: Ambient) -> Flow[str
     if named:
         message = f"{what} several projects named '{login.region}': {_listed(named)}. Set extra 'project_id'"
         return ApiError(ErrorKind.REJECTED, message)
-    seen = yield from _projects(login, identity, [], ambient)
+    seen = yield from _projects(login, identity, [], ambient, redactor)
     found = "" if isinstance(seen, ApiError) else _listed(seen)
     message = f"{what} no project named '{login.region}', only: {found or 'none at all'}."
     return ApiError(ErrorKind.REJECTED, f"{message} Check extra 'region', or set 'project_id'")
 
 
 def _projects(
-    login: Login, identity: Identity, query: list[tuple[str, str]], ambient: Ambient
+    login: Login, identity: Identity, query: list[tuple[str, str]], ambient: Ambient, redactor: Redactor
 ) -> Flow[list[tuple[str, str]] | ApiError]:
     call = Call("GET", "/v3/projects", query)
     answer = yield authorized_request(login.iam_endpoint, identity, call, now=ambient.clock())
-    parsed = _read(answer, f"looking up the project at {_host(login.iam_endpoint)}", now=ambient.clock())
+    what = f"looking up the project at {_host(login.iam_endpoint)}"
+    parsed = _read(redactor.answer(answer), what, redactor, now=ambient.clock())
     if isinstance(parsed, ApiError):
         return parsed
     listed = parsed.get("projects")
@@ -145,13 +147,16 @@ def _listed(projects: list[tuple[str, str]]) -> str:
     return join_limited([f"{name} ({project_id})" for project_id, name in projects], 10)
 
 
-def _read(answer: Answer | Trouble, what: str, *, now: float) -> dict[str, Any] | ApiError:
+def _read(answer: Answer | Trouble, what: str, redactor: Redactor, *, now: float) -> dict[str, Any] | ApiError:
+    """Return the object in an answer as it came, secrets and all; or the error, without them."""
+    if isinstance(answer, Answer) and 200 <= answer.status < 300:
+        body = object_in(answer)
+        if body is not None:
+            return body
+    answer = redactor.answer(answer)
     if isinstance(answer, Trouble):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}")
-    body = object_in(answer)
-    if body is not None and 200 <= answer.status < 300:
-        return body
-    error = read_error(answer, body, now=now)
+    error = read_error(answer, object_in(answer), now=now)
     if answer.status == 404:  # an address that is wrong; nothing that is waited for is missing
         error = replace(error, kind=ErrorKind.REJECTED)
     return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.answers import parse_object, read_error
+from airflow_provider_ecsjobs.core.answers import object_in, read_error
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.identity import Call
@@ -101,7 +101,7 @@ class SubmitRequest:
         given = {name: self.parameters.get(name) for name in operation.query}
         query = [(name, _plain(value)) for name, value in given.items() if value is not None]
         headers = [("X-Client-Token", self.client_token)] if self.client_token is not None else []
-        return Call(operation.method, path, query, self._encoded(), headers)
+        return Call(operation.method, path, query, self._encoded(), headers, frozenset(secrets_in(self.body)))
 
     def _encoded(self) -> bytes:
         if self.body is None:
@@ -139,7 +139,7 @@ def read_submission(answer: Answer | Trouble, request: SubmitRequest, *, now: fl
     if isinstance(answer, Trouble):
         kind = ErrorKind.UNCERTAIN if answer.may_have_arrived else ErrorKind.TRANSIENT
         return ApiError(kind, answer.reason)
-    body = parse_object(answer.body)
+    body = object_in(answer)
     error = read_error(answer, body, now=now)
     if 200 <= answer.status < 300:
         taken = _taken(body) if body is not None else None

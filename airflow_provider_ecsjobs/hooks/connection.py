@@ -13,6 +13,8 @@ from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_ecsjobs.transport.settings import Settings
@@ -82,11 +84,20 @@ def settings_of(
         project_id=project_id or None,
         service=service or "ecs",
     )
-    for secret in settings.secrets:
-        mask_secret(secret)
+    mask_secrets(settings.secrets)
     if settings.verify is False:
         log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
     return settings
+
+
+def mask_secrets(secrets: Iterable[str]) -> None:
+    """Have secrets masked in Airflow's logs. Airflow 3 tells its supervisor of each, over a socket."""
+    try:
+        for secret in secrets:
+            mask_secret(secret)
+    except Exception:
+        # Our own texts are redacted before; no login fails for want of this.
+        log.debug("Secrets could not be masked in Airflow's logs", exc_info=True)
 
 
 def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:

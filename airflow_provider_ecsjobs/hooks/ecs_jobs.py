@@ -27,8 +27,6 @@ from airflow_provider_ecsjobs.core.submitting import (
     Submission,
     SubmitRequest,
     check_client_token,
-    hide,
-    secrets_in,
 )
 from airflow_provider_ecsjobs.core.text import duration
 from airflow_provider_ecsjobs.core.waiting import (
@@ -38,7 +36,7 @@ from airflow_provider_ecsjobs.core.waiting import (
     WaitPolicy,
 )
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
-from airflow_provider_ecsjobs.hooks.connection import read_settings
+from airflow_provider_ecsjobs.hooks.connection import mask_secrets, read_settings
 from airflow_provider_ecsjobs.metrics import CountedWait, counted_submit
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR
 
@@ -100,7 +98,7 @@ class EcsJobsHook(BaseHook):
         # Imported here, so that a DAG file which imports an operator does not pay for `requests`.
         from airflow_provider_ecsjobs.transport.sync import SyncClient
 
-        return SyncClient(self.settings, logger=self.log, reload=self._reload)
+        return SyncClient(self.settings, logger=self.log, reload=self._reload, mask=mask_secrets)
 
     def _reload(self) -> Settings | None:
         try:
@@ -211,11 +209,6 @@ class EcsJobsHook(BaseHook):
         taken = client.run(counted_submit(flow, request.operation.name))
         if isinstance(taken, Submission):
             return taken
-        secrets = secrets_in(request.body)
-        # The cloud may have said them again, and the error is kept with the exception.
-        taken = replace(
-            taken, message=hide(taken.message, secrets), details=tuple(hide(text, secrets) for text in taken.details)
-        )
         said = str(taken)
         name = request.operation.name
         if taken.kind is ErrorKind.UNCERTAIN:

@@ -7,7 +7,6 @@ when the last one leaves.
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 import math
 import ssl
@@ -28,6 +27,7 @@ from airflow_provider_ecsjobs.core.exchange import (
     MAX_BODY_BYTES,
     Answer,
     Ask,
+    Mask,
     Parsed,
     Report,
     Request,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.budget import Permit
     from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
     from airflow_provider_ecsjobs.transport.settings import Proxy, Settings
-    from airflow_provider_ecsjobs.transport.trouble import ReportLog
+    from airflow_provider_ecsjobs.transport.trouble import MaskSecrets, ReportLog
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -70,6 +70,7 @@ class AsyncClient:
     :param settings: endpoint, project, login and limits.
     :param ssl_context: made off the loop, see :func:`make_ssl_context`.
     :param reload: reads the connection again; ``None`` if that fails.
+    :param mask: has secrets masked in the logs; it may block.
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class AsyncClient:
         settings: Settings,
         ssl_context: ssl.SSLContext,
         reload: Callable[[], Awaitable[Settings | None]],
+        mask: MaskSecrets,
     ) -> None:
+        self._mask = mask
         self.settings = settings
-        self.access = Access(settings.login)
+        self.access = Access(settings.login, settings.secrets)
         self._reload = reload
         self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
         self._sleeps = Sleeps()
@@ -134,9 +137,20 @@ class AsyncClient:
                 log_report(logger, step)
             elif isinstance(step, Shared):
                 answer = await self._carry_out(step, logger)
+            elif isinstance(step, Mask):
+                await self._have_masked(step.secrets)
             else:
                 settings = await self._reload()
                 answer = None if settings is None else settings.login
+
+    async def _have_masked(self, secrets: tuple[str, ...]) -> None:
+        """Have secrets masked in the logs, in a thread: Airflow tells its supervisor of them, over a socket."""
+        try:
+            async with asyncio.timeout(LOAD_SECONDS) as limit:
+                await asyncio.to_thread(self._mask, secrets)
+        except TimeoutError:
+            if not limit.expired():
+                raise
 
     async def _carry_out(self, step: Shared, logger: ReportLog) -> Any:
         result = self._share(step, logger) if step.outlives else self._join(step, logger)
@@ -213,7 +227,7 @@ class AsyncClient:
                 log.info(
                     "Connection '%s': the API throttles (%s); asking %.3g times a second at most",
                     self.settings.login.conn_id,
-                    slowdown,
+                    self.access.redactor.text(str(slowdown)),
                     budget.rate,
                 )
         budget.hold(now + (slowdown.retry_after or 0.0))
@@ -251,9 +265,9 @@ class AsyncClient:
             if body is not None and "content-encoding" in headers:
                 body = await asyncio.to_thread(unpacked, body, headers["content-encoding"])
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-            return trouble(request, error, settings)
+            return trouble(request, error, self.access.redactor)
         if body is None:
-            return trouble(request, "the answer was too large", settings)
+            return trouble(request, "the answer was too large", self.access.redactor)
         return Answer(response.status, headers, body)
 
 
@@ -267,8 +281,7 @@ async def _with_parsed(answer: Answer) -> Answer:
 def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
     if proxy is None or not proxy.user:
         return {}
-    credentials = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
-    return {"Proxy-Authorization": f"Basic {credentials}"}
+    return {"Proxy-Authorization": f"Basic {proxy.basic_credentials}"}
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
@@ -329,7 +342,7 @@ class Lease:
 _leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Lease]] = WeakKeyDictionary()
 
 
-async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) -> Lease:
+async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> Lease:
     """Use the client that all users of ``key`` in this event loop share. Who has it must :meth:`~Lease.leave` it.
 
     It is no context manager, for that would be several objects more to walk through, for each of thousands of waits.
@@ -337,10 +350,11 @@ async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) -
     :param key: what makes two users the same: the connection and what was set beside it.
     :param load: reads the settings. Called by the first user, and again if another one comes more than
         :data:`SETTINGS_AGE` later: if they have changed by then, it is given a client of its own time.
+    :param mask: has secrets masked in the logs; it may block.
     :raises Exception: whatever ``load`` raises, for all who waited for it; the next user tries again.
     """
     leases = _leases.setdefault(asyncio.get_running_loop(), {})
-    lease = await _lease_for(leases, key, load)
+    lease = await _lease_for(leases, key, load, mask)
     lease.users += 1
     try:
         # Shielded: one user that is cancelled must not take the opening away from the others.
@@ -351,7 +365,9 @@ async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]]) -
     return lease
 
 
-async def _lease_for(leases: dict[Hashable, Lease], key: Hashable, load: Callable[[], Awaitable[Settings]]) -> Lease:
+async def _lease_for(
+    leases: dict[Hashable, Lease], key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets
+) -> Lease:
     now = asyncio.get_running_loop().time()
     lease = leases.get(key)
     if lease is not None and lease.opening.done() and not _has_failed(lease) and now - lease.checked > SETTINGS_AGE:
@@ -363,7 +379,7 @@ async def _lease_for(leases: dict[Hashable, Lease], key: Hashable, load: Callabl
             del leases[key]  # its users keep it until they leave
         lease = leases.get(key)
     if lease is None or _has_failed(lease):
-        lease = leases[key] = Lease(key, asyncio.ensure_future(_open(load)), checked=now)
+        lease = leases[key] = Lease(key, asyncio.ensure_future(_open(load, mask)), checked=now)
     return lease
 
 
@@ -372,10 +388,10 @@ def _has_failed(lease: Lease) -> bool:
     return opening.done() and (opening.cancelled() or opening.exception() is not None)
 
 
-async def _open(load: Callable[[], Awaitable[Settings]]) -> AsyncClient:
+async def _open(load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> AsyncClient:
     settings = await load()
     context = await asyncio.to_thread(_checked_ssl_context, settings)
-    return AsyncClient(settings, context, partial(_try_to_load, load))
+    return AsyncClient(settings, context, partial(_try_to_load, load), mask)
 
 
 def _checked_ssl_context(settings: Settings) -> ssl.SSLContext:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,16 @@ class Proxy:
         return cls(f"{parts.scheme}://{host}", unquote(parts.username or ""), unquote(parts.password or ""))
 
     @property
+    def basic_credentials(self) -> str:
+        """User and password as the ``Proxy-Authorization`` header has them; empty if there are none."""
+        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode() if self.user else ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show up anywhere."""
+        return (self.password, self.basic_credentials) if self.password else ()
+
+    @property
     def url_with_credentials(self) -> str:
         """The address as ``requests`` wants it: a secret, if there is a password."""
         if not self.user:
@@ -136,8 +147,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never show up anywhere."""
-        proxy = (self.proxy.password, quote(self.proxy.password, safe="")) if self.proxy else ()
-        return (*self.login.secrets, *(secret for secret in proxy if secret))
+        return (*self.login.secrets, *(self.proxy.secrets if self.proxy else ()))
 
     @property
     def ca_file(self) -> str | None:

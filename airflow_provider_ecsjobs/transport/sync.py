@@ -14,7 +14,7 @@ import urllib3.exceptions
 
 from airflow_provider_ecsjobs.core.access import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Answer, Ask, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Answer, Ask, Mask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.core.identity import authorization_headers
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.ambience import of_this_machine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
     from airflow_provider_ecsjobs.transport.settings import Settings
-    from airflow_provider_ecsjobs.transport.trouble import ReportLog
+    from airflow_provider_ecsjobs.transport.trouble import MaskSecrets, ReportLog
 
 _T = TypeVar("_T")
 _CHUNK = 64 * 1024
@@ -96,11 +96,15 @@ class SyncClient:
     :param settings: endpoint, project, login and limits.
     :param logger: where the flows' reports go.
     :param reload: reads the connection again; ``None`` if that fails.
+    :param mask: has secrets masked in the logs.
     """
 
-    def __init__(self, settings: Settings, *, logger: ReportLog, reload: Callable[[], Settings | None]) -> None:
+    def __init__(
+        self, settings: Settings, *, logger: ReportLog, reload: Callable[[], Settings | None], mask: MaskSecrets
+    ) -> None:
+        self._mask = mask
         self.settings = settings
-        self.access = Access(settings.login)
+        self.access = Access(settings.login, settings.secrets)
         self.ambient = of_this_machine()
         self._logger = logger
         self._reload = reload
@@ -161,6 +165,8 @@ class SyncClient:
                 log_report(self._logger, step)
             elif isinstance(step, Shared):
                 answer = self.run(step.make())
+            elif isinstance(step, Mask):
+                self._mask(step.secrets)
             else:
                 settings = self._reload()
                 answer = None if settings is None else settings.login
@@ -184,7 +190,7 @@ class SyncClient:
         try:
             return outcome.result(settings.connect_timeout + settings.read_timeout)
         except TimeoutError:
-            return trouble(request, "it took too long", settings)
+            return trouble(request, "it took too long", self.access.redactor)
 
     def _exchange(self, request: Request) -> Answer | Trouble:
         settings = self.settings
@@ -210,9 +216,9 @@ class SyncClient:
             if body is not None:
                 body = unpacked(body, headers.get("content-encoding", ""))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return trouble(request, error, settings)
+            return trouble(request, error, self.access.redactor)
         if body is None:
-            return trouble(request, "the answer was too large", settings)
+            return trouble(request, "the answer was too large", self.access.redactor)
         return Answer(response.status_code, headers, body)
 
     def _read(self, response: requests.Response) -> bytes | None:

@@ -13,10 +13,10 @@ from airflow_provider_ecsjobs.core.exchange import Trouble
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.exchange import Report, Request
-    from airflow_provider_ecsjobs.transport.settings import Settings
+    from airflow_provider_ecsjobs.core.redaction import Redactor
 
 
 _NO_CONNECTION = (
@@ -26,6 +26,13 @@ _NO_CONNECTION = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+
+
+class MaskSecrets(Protocol):
+    """Has secrets masked in the logs."""
+
+    def __call__(self, secrets: Iterable[str], /) -> None:
+        """Mask each of these."""
 
 
 class ReportLog(Protocol):
@@ -40,11 +47,10 @@ def log_report(logger: ReportLog, report: Report) -> None:
     logger.log(report.level, "%s", report.message)
 
 
-def trouble(request: Request, what: BaseException | str, settings: Settings) -> Trouble:
+def trouble(request: Request, what: BaseException | str, redactor: Redactor) -> Trouble:
     """Say in one line what became of a request without an answer: host and cause, but no secret and no query."""
-    cause = what if isinstance(what, str) else _words(what)
-    for secret in settings.secrets:
-        cause = cause.replace(secret, "***")
+    # Before it is cut: a part of a secret is not found any more.
+    cause = redactor.text(what if isinstance(what, str) else _words(what))
     reason = f"no answer from {urlsplit(request.url).netloc}: {clean(cause, 300)}"
     return Trouble(reason, may_have_arrived=isinstance(what, str) or not _failed_to_connect(what))
 

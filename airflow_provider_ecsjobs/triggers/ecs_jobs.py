@@ -183,7 +183,7 @@ class EcsJobTrigger(BaseTrigger):
 
     async def _share_client(self, wait: CountedWait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""
-        from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError
+        from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError, mask_secrets
 
         ambient = of_this_machine()
         aio = await _transport()
@@ -191,7 +191,7 @@ class EcsJobTrigger(BaseTrigger):
         while True:
             try:
                 async with asyncio.timeout(LOOKUP_SECONDS) as limit:
-                    return await aio.share_client(key, self._settings)  # type: ignore[no-any-return]
+                    return await aio.share_client(key, self._settings, mask_secrets)  # type: ignore[no-any-return]
             except ConnectionLookupError as failure:
                 what = str(failure)
             except TimeoutError:

@@ -17,6 +17,7 @@ from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,3 +137,42 @@ def test_no_secret_of_any_login_is_to_be_seen(
     )
     for secret in secrets - {""}:
         assert secret not in text
+
+
+@pytest.mark.parametrize("auth", ["password", "agency"])
+@pytest.mark.parametrize("way", ["hook", "trigger"])
+def test_what_is_handed_out_is_masked_in_airflows_logs(
+    auth: str, way: str, connected: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: dict[str, bool] = {}
+
+    def mask(secret: str) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            masked[secret] = True
+        else:
+            masked[secret] = False  # it may block, so not in an event loop
+
+    monkeypatch.setattr("airflow_provider_ecsjobs.hooks.connection.mask_secret", mask)
+    monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(connected.connection(auth)))
+    job = connected.plant_job({"status": "SUCCESS"})
+    sent: set[str] = set()
+    request = connected._cloud.journal.answered
+
+    def note(**seen: Any) -> None:
+        sent.update(value for name, value in seen["headers"].items() if name in ("X-Auth-Token", "X-Security-Token"))
+        request(**seen)
+
+    monkeypatch.setattr(connected._cloud.journal, "answered", note)
+    if way == "hook":
+        EcsJobsHook().get_job(job)
+    else:
+
+        async def wait() -> None:
+            assert [event async for event in EcsJobTrigger(job, poll_interval=0.02, max_poll_interval=0.02).run()]
+
+        asyncio.run(wait())
+
+    assert sent
+    assert {secret: masked.get(secret) for secret in sent} == dict.fromkeys(sent, True)

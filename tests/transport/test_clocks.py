@@ -83,7 +83,7 @@ class InTriggerer(Client):
 
 class InWorker(SyncClient):
     def __init__(self, cloud: Cloud) -> None:
-        super().__init__(Settings(LOGIN), logger=logging.getLogger("virtual"), reload=lambda: None)
+        super().__init__(Settings(LOGIN), logger=logging.getLogger("virtual"), reload=lambda: None, mask=list)
         self.cloud, self.ambient = cloud, cloud.machine.ambient
 
     def _send(self, request: Request) -> Answer | Trouble:

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
 from airflow_provider_ecsjobs.core.identity import Login
+from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.signing import Credentials
 from airflow_provider_ecsjobs.transport.aio import AsyncClient, make_ssl_context
 from airflow_provider_ecsjobs.transport.settings import Proxy, Settings
@@ -50,7 +51,7 @@ def one(request: Request) -> Generator[Request, Any, Answer | Trouble]:
 
 
 def ask_sync(request: Request, given: Settings) -> Answer | Trouble:
-    with SyncClient(given, logger=_Mute(), reload=lambda: None) as client:
+    with SyncClient(given, logger=_Mute(), reload=lambda: None, mask=list) as client:
         return client.run(one(request))
 
 
@@ -59,7 +60,7 @@ def ask_async(request: Request, given: Settings) -> Answer | Trouble:
         async def reload() -> None:
             return None
 
-        client = AsyncClient(given, context, reload)
+        client = AsyncClient(given, context, reload, list)
         try:
             return await client.run(one(request), _Mute())
         finally:
@@ -283,19 +284,19 @@ class TestErrors:
         ids=lambda value: type(value).__name__,
     )  # fmt: skip
     def test_tell_whether_there_was_a_connection(self, error: BaseException, arrived: bool) -> None:
-        assert trouble(REQUEST, error, settings()).may_have_arrived is arrived
+        assert trouble(REQUEST, error, Redactor(settings().secrets)).may_have_arrived is arrived
 
     def test_a_mere_word_proves_nothing(self) -> None:
-        found = trouble(REQUEST, "the answer was too large", settings())
+        found = trouble(REQUEST, "the answer was too large", Redactor(settings().secrets))
         assert found == Trouble("no answer from ecs.example.com:81: the answer was too large", may_have_arrived=True)
 
     def test_a_circle_of_causes_ends(self) -> None:
         first, second = RuntimeError("first"), RuntimeError("second")
         first.__cause__, second.__cause__ = second, first
-        assert trouble(REQUEST, first, settings()).may_have_arrived
+        assert trouble(REQUEST, first, Redactor(settings().secrets)).may_have_arrived
 
     @pytest.mark.parametrize("what", [f"said {SECRET}", RuntimeError(f"said {SECRET}\n")])
     def test_no_secret_and_no_query_is_shown(self, what: Any) -> None:
-        reason = trouble(REQUEST, what, settings()).reason
+        reason = trouble(REQUEST, what, Redactor(settings().secrets)).reason
         assert "canary" not in reason
         assert reason.endswith("said ***")

@@ -74,7 +74,7 @@ class Client(AsyncClient):
     """A client with no sockets."""
 
     def __init__(self, gateway: Gateway, *, rate: float = 20.0, latency: float = 0.05, seed: int = 1) -> None:
-        super().__init__(Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change)
+        super().__init__(Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change, list)
         self.clock_ahead = 0.0
         """How far the machine's clock was set ahead."""
         time = asyncio.get_running_loop().time
