@@ -37,7 +37,7 @@ def test_credentials_are_sent_to_the_connections_endpoints_only(connected: Emula
     session = EcsJobsHook().get_conn().session
     port = connected.url.rpartition(":")[2]
     with pytest.raises(EcsConfigError, match=f"not sent to http://localhost:{port}, only to {connected.url}"):
-        session.get(f"http://localhost:{port}/", timeout=5)
+        session.get(f"http://localhost:{port}/", timeout=60)
     assert connected.counters["requests"] == 0
 
 
@@ -45,7 +45,7 @@ def test_a_redirect_is_not_followed(set_connection: Callable[..., None], ecs_emu
     elsewhere = f"{ecs_emulator.url.replace('127.0.0.1', 'localhost')}/stolen"
     with one_answer(f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n") as url:
         set_connection(**ecs_emulator.connection("token", iam_endpoint=url) | {"host": url})
-        answer = EcsJobsHook().get_conn().session.get(f"{url}/v1/x", timeout=5)
+        answer = EcsJobsHook().get_conn().session.get(f"{url}/v1/x", timeout=60)
     assert answer.status_code == 302
     assert ecs_emulator.counters["requests"] == 0
 
@@ -53,7 +53,7 @@ def test_a_redirect_is_not_followed(set_connection: Callable[..., None], ecs_emu
 def test_a_body_that_can_not_be_signed_is_refused(connected: Emulator) -> None:
     session = EcsJobsHook().get_conn().session
     with pytest.raises(TypeError, match="needs its whole body"):
-        session.post(f"{connected.url}/v1/x", data=iter([b"a"]), timeout=5)
+        session.post(f"{connected.url}/v1/x", data=iter([b"a"]), timeout=60)
     assert connected.counters["requests"] == 0
 
 

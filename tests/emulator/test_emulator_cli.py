@@ -39,7 +39,7 @@ def test_it_serves_until_it_is_stopped(process: subprocess.Popen[str], stop: sig
 
         process.send_signal(stop)
 
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     assert process.stdout.read() == ""
     assert process.stderr.read() == ""
 
@@ -94,7 +94,7 @@ def test_it_serves_tls_and_names_the_file_to_trust() -> None:
 
             process.send_signal(signal.SIGTERM)
 
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0
             assert not Path(ca_file).exists()
             assert process.stderr.read() == ""
         finally:

@@ -66,7 +66,7 @@ def client(ecs_emulator: Emulator) -> EcsClient:
 
 
 def finished(client: EcsClient, job_id: str) -> ShowJobResponse:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         job = client.show_job(ShowJobRequest(job_id=job_id))
         if job.status in ("SUCCESS", "FAIL"):

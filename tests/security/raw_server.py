@@ -63,7 +63,7 @@ class RawServer:
             except OSError:
                 return
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(60)
                 try:
                     self._answer(connection)
                 except OSError:  # the client has had enough

@@ -100,7 +100,7 @@ def serving(respond: Respond) -> Iterator[str]:
             except OSError:
                 return
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(60)
                 respond(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -50,7 +50,7 @@ def leases() -> dict[Any, Any]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in another thread
             await asyncio.sleep(0.005)
 
@@ -61,7 +61,7 @@ async def events_of(trigger: EcsJobTrigger) -> list[dict[str, Any]]:
 
 async def assert_cancelled(task: asyncio.Task[Any]) -> None:
     task.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asyncio.wait([task])
     assert task.cancelled()
     assert leases() == {}
