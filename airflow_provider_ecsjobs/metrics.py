@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import Stats
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Report
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitEnd
+from airflow_provider_ecsjobs.core.steps import Report
+from airflow_provider_ecsjobs.core.submit.submission import Submission
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_ecsjobs.core.exchange import Flow
-    from airflow_provider_ecsjobs.core.waiting import WaitPolicy
+    from airflow_provider_ecsjobs.core.steps import Flow
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 
 log = logging.getLogger(__name__)
 

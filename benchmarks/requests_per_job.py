@@ -8,11 +8,11 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.access import Access
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Ask, Parsed, Shared, Sleep
-from airflow_provider_ecsjobs.core.identity import Login
-from airflow_provider_ecsjobs.core.signing import Credentials
-from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Ask, Parsed, Shared, Sleep
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from airflow.sdk.api.datamodels._generated import ConnectionResponse
 from airflow.sdk.execution_time.comms import GetConnection
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_ecsjobs.transport import aio  # noqa: F401 - in memory before it is counted
+from airflow_provider_ecsjobs.transport import async_client, client_pool  # noqa: F401 - in memory before it is counted
 from airflow_provider_ecsjobs.triggers import ecs_jobs  # noqa: F401
 from benchmarks.processes import hand_back, task_of_child
 

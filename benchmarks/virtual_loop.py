@@ -79,7 +79,7 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
 def virtual_time() -> Iterator[VirtualLoop]:
     """Give a loop, by whose clock ``time.time()`` and our steady clock go too."""
     loop = VirtualLoop()
-    steady = mock.patch("airflow_provider_ecsjobs.transport.ambience.steady_time", loop.time)
+    steady = mock.patch("airflow_provider_ecsjobs.transport.clock.steady_time", loop.time)
     with mock.patch("time.time", loop.time_of_day), steady:
         try:
             yield loop

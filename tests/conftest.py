@@ -76,11 +76,12 @@ def vanish() -> Iterator[Callable[[Emulator], None]]:
 @pytest.fixture
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pauses after trouble take hundredths of a second."""
-    from airflow_provider_ecsjobs.core import answers, waiting
+    from airflow_provider_ecsjobs.core import responses
+    from airflow_provider_ecsjobs.core.waiting import schedule
 
-    monkeypatch.setattr(waiting, "FIRST_BACKOFF", 0.02)
-    monkeypatch.setattr(waiting, "SHORTEST_PAUSE", 0.01)
-    monkeypatch.setattr(answers, "PAUSE_OF_CODE", dict.fromkeys(answers.PAUSE_OF_CODE, 0.05))
+    monkeypatch.setattr(schedule, "FIRST_BACKOFF", 0.02)
+    monkeypatch.setattr(schedule, "SHORTEST_PAUSE", 0.01)
+    monkeypatch.setattr(responses, "PAUSE_OF_CODE", dict.fromkeys(responses.PAUSE_OF_CODE, 0.05))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The conversations with the cloud, each as a generator that a driver of either kind carries out.
 
-A flow yields the ``Request``, ``Sleep`` and ``Report`` of :mod:`airflow_provider_ecsjobs.core.exchange` and is sent the
+A flow yields the ``Request``, ``Sleep`` and ``Report`` of :mod:`airflow_provider_ecsjobs.core.steps` and is sent the
 answer to each request. It holds all the logic; a driver only moves bytes, sleeps and logs.
 """
 
@@ -12,25 +12,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.access import establish, send
-from airflow_provider_ecsjobs.core.answers import read_job
+from airflow_provider_ecsjobs.core.auth.credentials import Call
+from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Report, Shared, Sleep
-from airflow_provider_ecsjobs.core.identity import Call
-from airflow_provider_ecsjobs.core.submitting import (
+from airflow_provider_ecsjobs.core.responses import read_job
+from airflow_provider_ecsjobs.core.steps import Report, Shared, Sleep
+from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
     with_advice,
     without_missing,
 )
-from airflow_provider_ecsjobs.core.waiting import SHORTEST_PAUSE, backoff, last_look_patience
+from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_PAUSE, backoff, last_look_patience
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.access import Access
-    from airflow_provider_ecsjobs.core.exchange import Ambient, Flow
+    from airflow_provider_ecsjobs.core.auth.session import Access
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.submitting import SubmitRequest
-    from airflow_provider_ecsjobs.core.waiting import Wait, WaitEnd
+    from airflow_provider_ecsjobs.core.steps import Ambient, Flow
+    from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
 
 ATTEMPTS = 3
 """How often a single question is asked before its error is the caller's."""

@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.answers import object_in
-from airflow_provider_ecsjobs.core.exchange import Answer, Parsed, Trouble
+from airflow_provider_ecsjobs.core.responses import object_in
+from airflow_provider_ecsjobs.core.steps import Answer, Parsed, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,17 +12,17 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_ecsjobs.compat import determine_kwargs
-from airflow_provider_ecsjobs.core.submitting import submission_in
-from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
-from airflow_provider_ecsjobs.submits import Terms
+from airflow_provider_ecsjobs.core.submit.submission import submission_in
+from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
+from airflow_provider_ecsjobs.operators.submit_once import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import TaskDecorator
 
-    from airflow_provider_ecsjobs.core.submitting import Submission
-    from airflow_provider_ecsjobs.submits import SubmitOnce
+    from airflow_provider_ecsjobs.core.submit.submission import Submission
+    from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
 
 _TOKEN = "client_token"  # noqa: S105 - the name of a parameter
 
@@ -76,7 +76,7 @@ def ecs_job_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
 
     :param python_callable: the function.
     :param kwargs: ``huawei_ecs_conn_id`` and how to wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.submitting.EcsSubmittingOperator`.
+        :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsSubmittingOperator`.
     """
     return task_decorator_factory(
         python_callable=python_callable, decorated_operator_class=_EcsJobDecoratedOperator, **kwargs

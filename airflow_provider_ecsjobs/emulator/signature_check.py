@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.core.signing import ALGORITHM, DATE_FORMAT, DATE_HEADER, signature_of
+from airflow_provider_ecsjobs.core.auth.signing import ALGORITHM, DATE_FORMAT, DATE_HEADER, signature_of
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 
 if TYPE_CHECKING:

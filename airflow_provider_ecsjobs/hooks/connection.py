@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_ecsjobs.transport.settings import Settings
+    from airflow_provider_ecsjobs.transport.config import Settings
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def settings_of(
 
     :raises EcsConfigError: a field of it is missing or wrong.
     """
-    from airflow_provider_ecsjobs.transport.settings import ConnectionFields, Settings
+    from airflow_provider_ecsjobs.transport.config import ConnectionFields, Settings
 
     settings = Settings.from_connection(
         ConnectionFields(

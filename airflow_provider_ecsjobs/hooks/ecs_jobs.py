@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.checking import check_request, find_operation
 from airflow_provider_ecsjobs.core.errors import (
     ApiError,
     EcsApiError,
@@ -22,19 +21,16 @@ from airflow_provider_ecsjobs.core.errors import (
     ErrorKind,
 )
 from airflow_provider_ecsjobs.core.job import check_job_id
-from airflow_provider_ecsjobs.core.submitting import (
+from airflow_provider_ecsjobs.core.submit.submission import (
     DEFAULT_SUBMIT_TIMEOUT,
     Submission,
     SubmitRequest,
     check_client_token,
 )
+from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
 from airflow_provider_ecsjobs.core.text import duration
-from airflow_provider_ecsjobs.core.waiting import (
-    DEFAULT_MAX_POLL_INTERVAL,
-    DEFAULT_POLL_INTERVAL,
-    DEFAULT_UNREACHABLE_TIMEOUT,
-    WaitPolicy,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
 from airflow_provider_ecsjobs.hooks.connection import mask_secrets, read_settings
 from airflow_provider_ecsjobs.metrics import CountedWait, counted_submit
@@ -44,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.waiting import Wait, WaitEnd
-    from airflow_provider_ecsjobs.transport.settings import Settings
-    from airflow_provider_ecsjobs.transport.sync import SyncClient
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
+    from airflow_provider_ecsjobs.transport.config import Settings
+    from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
 
 class EcsJobsHook(BaseHook):
@@ -96,7 +92,7 @@ class EcsJobsHook(BaseHook):
     @cached_property
     def _client(self) -> SyncClient:
         # Imported here, so that a DAG file which imports an operator does not pay for `requests`.
-        from airflow_provider_ecsjobs.transport.sync import SyncClient
+        from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
         return SyncClient(self.settings, logger=self.log, reload=self._reload, mask=mask_secrets)
 
@@ -246,7 +242,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         :raises ValueError: a length of time is none; nothing is asked.
         """
-        from airflow_provider_ecsjobs.waits import seconds_of, succeeded_or_raise
+        from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
 
         started = time.time()
         policy = WaitPolicy(
@@ -267,7 +263,7 @@ class EcsJobsHook(BaseHook):
 
         :return: whether it works, and what it reaches or the one thing to fix.
         """
-        from airflow_provider_ecsjobs.core.diagnosis import describe_access, diagnose
+        from airflow_provider_ecsjobs.core.auth.diagnosis import describe_access, diagnose
 
         try:
             with self.get_conn() as client:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.operators.request import is_template
+from airflow_provider_ecsjobs.operators.base_request import is_template
 from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_ecsjobs.operators.request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsOpen
 
 
 class EcsCreateServersOperator(EcsTypedOperator):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.operators.request import EcsRequestOperator, is_template
-from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
-from airflow_provider_ecsjobs.waits import checked_job_id, read_event
+from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
+from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator, is_template
+from airflow_provider_ecsjobs.operators.wait_mixin import checked_job_id
+from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +26,7 @@ class EcsJobOperator(EcsWaitingOperator):
     :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param kwargs: how to wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.waiting.EcsWaitingOperator`.
+        :class:`~airflow_provider_ecsjobs.operators.base.EcsWaitingOperator`.
     """
 
     template_fields: Sequence[str] = ("job_id", "service", *EcsWaitingOperator.template_fields)
@@ -70,8 +71,8 @@ class EcsSubmitJobOperator(EcsRequestOperator):
     :param delete_flag: ``"1"`` to detach a volume by force, for ``detach_server_volume`` (templated).
     :param dry_run: whether to only have the request checked, where the API can do that: no job is made.
     :param kwargs: how to submit and wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.submitting.EcsSubmittingOperator` and
-        :class:`~airflow_provider_ecsjobs.operators.waiting.EcsWaitingOperator`.
+        :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsSubmittingOperator` and
+        :class:`~airflow_provider_ecsjobs.operators.base.EcsWaitingOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 

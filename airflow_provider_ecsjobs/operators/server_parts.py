@@ -5,13 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_ecsjobs.operators.request import is_template
+from airflow_provider_ecsjobs.operators.base_request import is_template
 from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_ecsjobs.operators.request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsOpen
 
 
 class _ServerOperator(EcsTypedOperator):

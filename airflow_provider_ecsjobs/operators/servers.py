@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_provider_ecsjobs.core.checking import read_ids
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.submit.validation import read_ids
 from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.operators.base_request import is_template
 from airflow_provider_ecsjobs.operators.create_servers import EcsCreateServersOperator
-from airflow_provider_ecsjobs.operators.request import is_template
 from airflow_provider_ecsjobs.operators.server_parts import (
     EcsAddNicsOperator,
     EcsAttachVolumeOperator,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_ecsjobs.operators.request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsOpen
 
 __all__ = [
     "EcsAddNicsOperator",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_ecsjobs.core.checking import read_ids
-from airflow_provider_ecsjobs.operators.request import EcsRequestOperator
+from airflow_provider_ecsjobs.core.submit.validation import read_ids
+from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.operators.request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsOpen
 
 
 class EcsTypedOperator(EcsRequestOperator):

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.waiting import (
-    DEFAULT_MAX_POLL_INTERVAL,
-    DEFAULT_POLL_INTERVAL,
-    DEFAULT_UNREACHABLE_TIMEOUT,
-    gap,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, gap
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
     EcsJobTimeout,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import CountedWait
-from airflow_provider_ecsjobs.waits import EcsJobWaitMixin, checked_job_id, read_event, seconds_of
+from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin, checked_job_id
+from airflow_provider_ecsjobs.outcomes import read_event, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_ecsjobs.core.waiting import WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 
 
 class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):

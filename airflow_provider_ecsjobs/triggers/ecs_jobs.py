@@ -14,28 +14,22 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.text import clean, duration
-from airflow_provider_ecsjobs.core.waiting import (
-    DEFAULT_MAX_POLL_INTERVAL,
-    DEFAULT_POLL_INTERVAL,
-    DEFAULT_UNREACHABLE_TIMEOUT,
-    Outcome,
-    WaitEnd,
-    WaitPolicy,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
-from airflow_provider_ecsjobs.transport.ambience import of_this_machine, steady_time
+from airflow_provider_ecsjobs.transport.clock import of_this_machine, steady_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
-    from airflow_provider_ecsjobs.transport.aio import Lease
-    from airflow_provider_ecsjobs.transport.settings import Settings
+    from airflow_provider_ecsjobs.transport.client_pool import Lease
+    from airflow_provider_ecsjobs.transport.config import Settings
 
 _Default = TypeVar("_Default", float, None)
 LOOKUP_SECONDS = 60.0
 """How long one try to read the connection and open its client may take, in seconds."""
-_TRANSPORT = "airflow_provider_ecsjobs.transport.aio"
+_TRANSPORT = "airflow_provider_ecsjobs.transport.client_pool"
 # Not looked up in sys.modules, which has the module while another thread is still importing it.
 _loaded: list[ModuleType] = []
 

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.access import Access
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
-from airflow_provider_ecsjobs.core.identity import Login
-from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

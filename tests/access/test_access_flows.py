@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted import GOOD, JOB, PROJECT, REFUSED, START, Scripted, access_of, answer, login
 
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
 from airflow_provider_ecsjobs.core.flows import check_access, look
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.steps import Answer, Request, Trouble
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.access import Access
+    from airflow_provider_ecsjobs.core.auth.session import Access
 
 
 def iso(seconds: float) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def wait_and_cancel_some(cloud: Emulator, chance: random.Random) -> None:
     gc.collect()
     await asyncio.sleep(0)
     assert complaints == []
-    assert not aio._leases[asyncio.get_running_loop()]
+    assert not client_pool._leases[asyncio.get_running_loop()]
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -71,7 +71,7 @@ async def wait_and_cancel_some(cloud: Emulator, chance: random.Random) -> None:
 @pytest.mark.parametrize("auth", ["aksk", "password"])
 def test_cancelled_at_random(cloud: Emulator, monkeypatch: pytest.MonkeyPatch, auth: str, seed: int) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(cloud.connection(auth, requests_per_second=100)))
-    monkeypatch.setattr(aio, "SETTINGS_AGE", 0.0)
+    monkeypatch.setattr(client_pool, "SETTINGS_AGE", 0.0)
     chance = random.Random(seed)
     for _ in range(10):
         cloud.fault(Fault(path=chance.choice(["/jobs/", "/v3/", "."]), times=3, delay=chance.random() * 0.2))

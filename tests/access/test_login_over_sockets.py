@@ -14,8 +14,8 @@ from forward_proxy import ForwardProxy
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsUnauthorizedError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.transport import aio
-from airflow_provider_ecsjobs.transport.aio import MAX_CONNECTIONS
+from airflow_provider_ecsjobs.transport import client_pool
+from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.live.job_clock import JobClock
 
@@ -257,7 +257,7 @@ def test_a_key_removed_while_waits_queue_is_sent_by_those_under_way_at_most(
 def test_the_deadline_holds_while_the_endpoint_hangs(
     slow_cloud: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_ecsjobs.core.waiting.LAST_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("airflow_provider_ecsjobs.core.waiting.schedule.LAST_LOOK_SECONDS", 0.1)
     connect(slow_cloud)
     slow_cloud.fault(Fault(times=10_000, delay=3600))
 
@@ -273,7 +273,7 @@ def test_the_deadline_holds_while_the_endpoint_hangs(
 def test_a_connection_mended_meanwhile_serves_the_next_wait(
     slow_cloud: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_ecsjobs.transport.aio.SETTINGS_AGE", 0.0)
+    monkeypatch.setattr("airflow_provider_ecsjobs.transport.client_pool.SETTINGS_AGE", 0.0)
 
     async def wait() -> dict[str, Any]:
         connect(slow_cloud, host="http://127.0.0.1:9")
@@ -291,7 +291,7 @@ def test_a_connection_mended_meanwhile_serves_the_next_wait(
 
 
 def leases() -> list[Any]:
-    return list(aio._leases.get(asyncio.get_running_loop(), {}).values())
+    return list(client_pool._leases.get(asyncio.get_running_loop(), {}).values())
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from forward_proxy import ForwardProxy
 
-from airflow_provider_ecsjobs.core.access import Access
+from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
@@ -22,7 +22,7 @@ from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_ecsjobs.core.identity import Identity
+    from airflow_provider_ecsjobs.core.auth.credentials import Identity
 
     Vanish = Callable[[Emulator], None]
 

@@ -14,10 +14,10 @@ from hypothesis import example as at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.answers import MAX_RETRY_AFTER, parse_object, parse_retry_after, read_job
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.responses import MAX_RETRY_AFTER, parse_object, parse_retry_after, read_job
+from airflow_provider_ecsjobs.core.steps import Answer, Trouble
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 TRANSIENT, THROTTLED, UNAUTHORIZED = ErrorKind.TRANSIENT, ErrorKind.THROTTLED, ErrorKind.UNAUTHORIZED

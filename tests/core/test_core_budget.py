@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.budget import (
+from airflow_provider_ecsjobs.transport.rate_limit import (
     LIMIT_KEPT,
     LONGEST_GAP,
     LONGEST_HOLD,

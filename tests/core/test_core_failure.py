@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from core_samples import JOB_ID, SERVER_ID, job, part
 
-from airflow_provider_ecsjobs.core.failure import HINTS, explain_failure, hints_for, reason_of, surviving_servers
+from airflow_provider_ecsjobs.core.failure_message import (
+    HINTS,
+    explain_failure,
+    hints_for,
+    reason_of,
+    surviving_servers,
+)
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.text import MAX_TEXT, clean, duration, join_limited
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from core_samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 
-from airflow_provider_ecsjobs.core.access import Access
+from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
-from airflow_provider_ecsjobs.core.identity import Login
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.signing import Credentials, signature_of
-from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 
 START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
 SECRET = "canary-secret-key"

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.once import RECORD_VERSION, Attempt, Record, Verdict, judge, next_token
-from airflow_provider_ecsjobs.core.submitting import Submission
+from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Attempt, Record, Verdict, judge, next_token
+from airflow_provider_ecsjobs.core.submit.submission import Submission
 
 NOW = 1_800_000_000.0
 GRACE = 60.0

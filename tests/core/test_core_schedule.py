@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.job import check_job_id
-from airflow_provider_ecsjobs.core.waiting import (
-    FIRST_BACKOFF,
-    backoff,
-    first_gap,
-    gap,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, backoff, first_gap, gap
 
 
 class TestGap:

@@ -14,7 +14,7 @@ from hypothesis import example as at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.signing import Credentials, sign, signature_of
+from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign, signature_of
 
 KEY = Credentials("AK", "the secret key", "the session token")
 WHEN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

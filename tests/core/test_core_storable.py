@@ -10,7 +10,7 @@ from hypothesis import example as at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.answers import MAX_NESTING, parse_object
+from airflow_provider_ecsjobs.core.responses import MAX_NESTING, parse_object
 
 REFUSED = ["\0", "a\0b", "\ud800", "x\udfff", "é\ud800"]
 LOOKALIKES = ["\\u0000", "\\", "u0000", "é", "\N{GRINNING FACE}", "9" * 30, "1e999", "NaN", "[[[[", "{{"]

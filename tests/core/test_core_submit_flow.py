@@ -10,13 +10,13 @@ import pytest
 from access.scripted import GOOD, REFUSED, START, Scripted, access_of, answer
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.flows import submit
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.submitting import Submission, SubmitRequest
+from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.submit.submission import Submission, SubmitRequest
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.exchange import Request
+    from airflow_provider_ecsjobs.core.steps import Request
 
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
 TAKEN = answer(200, {"job_id": "job", "serverIds": ["a"]})

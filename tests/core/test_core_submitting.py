@@ -16,12 +16,11 @@ from huaweicloudsdkecs.v2 import CreateServersResponse, DeleteServersResponse, R
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.checking import check_request
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.submitting import (
+from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     SubmitRequest,
     check_client_token,
@@ -32,6 +31,7 @@ from airflow_provider_ecsjobs.core.submitting import (
     with_advice,
     without_missing,
 )
+from airflow_provider_ecsjobs.core.submit.validation import check_request
 
 NOW = 1_800_000_000.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"

@@ -10,12 +10,8 @@ from core_samples import JOB_ID, part
 from virtual_wait import BUSY, GONE, PARTS, REFUSED, SLOW_DOWN, START, Waiting, seen
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.waiting import (
-    FIRST_BACKOFF,
-    SHORTEST_PAUSE,
-    Outcome,
-    WaitEnd,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, SHORTEST_PAUSE
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 
 
 class TestFinish:

@@ -11,10 +11,8 @@ from virtual_wait import Waiting, seen
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.waiting import (
-    SHORTEST_PAUSE,
-    Outcome,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_PAUSE
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 
 
 def errors(*kinds: ErrorKind) -> st.SearchStrategy[ApiError]:

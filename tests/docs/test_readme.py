@@ -26,20 +26,20 @@ from provoked import provoked_messages
 from readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet, snippets, table
 
 from airflow_provider_ecsjobs import exceptions
-from airflow_provider_ecsjobs.core.diagnosis import describe_access
-from airflow_provider_ecsjobs.core.identity import DEFAULT_METADATA_ENDPOINT
+from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
+from airflow_provider_ecsjobs.core.auth.diagnosis import describe_access
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators import servers
+from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
+from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator
+from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
-from airflow_provider_ecsjobs.operators.request import EcsRequestOperator
-from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
 from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator
-from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.transport.settings import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
+from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.live.demo import EXPECTED_STATES
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from airflow_provider_ecsjobs.core.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from emulator_client import SignedClient
 
-from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
 from airflow_provider_ecsjobs.emulator.account import Account, Key
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.signature_check import verify

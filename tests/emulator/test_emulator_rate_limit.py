@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core.budget import Limit, stated_limit
 from airflow_provider_ecsjobs.emulator.errors import ApiError
 from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
+from airflow_provider_ecsjobs.transport.rate_limit import Limit, stated_limit
 
 if TYPE_CHECKING:
     from emulator_client import SignedClient

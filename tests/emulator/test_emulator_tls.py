@@ -12,7 +12,7 @@ import pytest
 import requests
 from emulator_client import SignedClient
 
-from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.emulator import Emulator
 
 PROJECT = "0123456789abcdef0123456789abcdef"

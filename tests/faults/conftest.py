@@ -20,13 +20,13 @@ sys.path.append(str(Path(__file__).parents[1] / "submits"))
 @pytest.fixture(autouse=True)
 def _quick(quick_backoff: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything that lasts minutes take fractions of a second, and a body of 64 KiB be too large."""
-    from airflow_provider_ecsjobs.core import answers, budget, flows
-    from airflow_provider_ecsjobs.transport import aio, sync
+    from airflow_provider_ecsjobs.core import flows, responses
+    from airflow_provider_ecsjobs.transport import async_client, rate_limit, sync_client
 
-    monkeypatch.setattr(answers, "MAX_RETRY_AFTER", 0.1)
-    monkeypatch.setattr(budget, "LONGEST_GAP", 0.02)
+    monkeypatch.setattr(responses, "MAX_RETRY_AFTER", 0.1)
+    monkeypatch.setattr(rate_limit, "LONGEST_GAP", 0.02)
     monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
-    for driver in (aio, sync):
+    for driver in (async_client, sync_client):
         monkeypatch.setattr(driver, "MAX_BODY_BYTES", 64 * 1024)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "*")

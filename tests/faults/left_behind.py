@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.transport import client_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,5 +122,5 @@ async def events_of(trigger: Any, complaints: Complaints) -> list[Any]:
     for _ in range(3):  # callbacks of what has just ended
         await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert not aio._leases.get(loop)
+    assert not client_pool._leases.get(loop)
     return events

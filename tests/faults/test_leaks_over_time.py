@@ -24,7 +24,7 @@ from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         extra = {"requests_per_second": 1000, "read_timeout": 5}
         monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(emulator.connection(**extra)))
         # A context for TLS takes longer to make than all the rest of a wait, and is none of ours.
-        context = aio.make_ssl_context(EcsJobsHook().settings)
+        context = client_pool.make_ssl_context(EcsJobsHook().settings)
         if WAITS < 1000:
-            monkeypatch.setattr(aio, "make_ssl_context", lambda settings: context)
+            monkeypatch.setattr(client_pool, "make_ssl_context", lambda settings: context)
         logging.disable(logging.CRITICAL)
         yield Cloud(emulator)
         logging.disable(logging.NOTSET)

@@ -12,8 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from wait_paths import POLL, events_of
 
-from airflow_provider_ecsjobs.core import signing
-from airflow_provider_ecsjobs.core.exchange import Request
+from airflow_provider_ecsjobs.core.auth import signing
+from airflow_provider_ecsjobs.core.steps import Request
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator

@@ -29,7 +29,7 @@ import time
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_ecsjobs import submits
+from airflow_provider_ecsjobs.operators import submit_once
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 
 NOTES = Path({notes!r})
@@ -51,7 +51,7 @@ class Killed(EcsCreateServersOperator):
         return super().execute(context)
 
     def _submit(self, context, policy):
-        send_once = submits.SubmitOnce._send_once
+        send_once = submit_once.SubmitOnce._send_once
 
         def stopped(once, *arguments, **options):
             send = once.send
@@ -68,7 +68,7 @@ class Killed(EcsCreateServersOperator):
                 stand("before_deferral")
             return submission
 
-        submits.SubmitOnce._send_once = stopped
+        submit_once.SubmitOnce._send_once = stopped
         return super()._submit(context, policy)
 
     def execute_complete(self, context, event=None):

@@ -126,8 +126,8 @@ def witness(monkeypatch: pytest.MonkeyPatch) -> Witness:
     tracing = SimpleNamespace(get_current_span=lambda: span)
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.trace", tracing)
     monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.01)
-    monkeypatch.setattr("airflow_provider_ecsjobs.core.answers.MAX_RETRY_AFTER", 0.01)
-    monkeypatch.setattr("airflow_provider_ecsjobs.core.submitting.DEFAULT_SUBMIT_TIMEOUT", 0.05)
+    monkeypatch.setattr("airflow_provider_ecsjobs.core.responses.MAX_RETRY_AFTER", 0.01)
+    monkeypatch.setattr("airflow_provider_ecsjobs.core.submit.submission.DEFAULT_SUBMIT_TIMEOUT", 0.05)
     return witness
 
 

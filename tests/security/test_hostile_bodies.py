@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from raw_server import TOKEN, WAYS, RawServer, answer
 
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES
-from airflow_provider_ecsjobs.transport.bodies import unpacked
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES
+from airflow_provider_ecsjobs.transport.decoding import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,16 +10,16 @@ from unittest import mock
 
 import pytest
 
-from airflow_provider_ecsjobs import submits
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsRejectedError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, Terms, attempt_of
+from airflow_provider_ecsjobs.core.submit.submission import Submission
+from airflow_provider_ecsjobs.operators import submit_once
+from airflow_provider_ecsjobs.operators.submit_once import Ledger, SubmitOnce, Terms, attempt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_ecsjobs.core.once import Attempt, Record
+    from airflow_provider_ecsjobs.core.submit.idempotency import Attempt, Record
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RETRIES = 5
@@ -144,7 +144,7 @@ class World:
             grace=60.0,
             log=self,
         )
-        with mock.patch.object(submits, "time", SimpleNamespace(time=lambda: self.now)):
+        with mock.patch.object(submit_once, "time", SimpleNamespace(time=lambda: self.now)):
             return once.run()
 
     def job(self) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from submit_world import STARTED, World
 
-from airflow_provider_ecsjobs.core.once import Attempt, Record
-from airflow_provider_ecsjobs.submits import STORE_KEY, Ledger, attempt_of
+from airflow_provider_ecsjobs.core.submit.idempotency import Attempt, Record
+from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY, Ledger, attempt_of
 
 
 class TestLedger:

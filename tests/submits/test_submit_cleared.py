@@ -9,8 +9,8 @@ from submit_world import UNANSWERED, WRONG, World, error
 
 from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submitting import Submission
-from airflow_provider_ecsjobs.submits import Ledger
+from airflow_provider_ecsjobs.core.submit.submission import Submission
+from airflow_provider_ecsjobs.operators.submit_once import Ledger
 
 
 class TestClearing:

@@ -12,8 +12,8 @@ from submit_world import BUSY, CRASHES, RETRIES, SENT, UNANSWERED, WRONG, Crash,
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsInvalidRequestError, EcsOutcomeUnknownError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.once import Record, next_token
-from airflow_provider_ecsjobs.core.submitting import Submission
+from airflow_provider_ecsjobs.core.submit.idempotency import Record, next_token
+from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
 UNKNOWN = EcsOutcomeUnknownError("lost", error("uncertain"))

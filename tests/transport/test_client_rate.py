@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from virtual_cloud import BUSY, LIMITED, Client, Gateway
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.core.exchange import Answer
-from airflow_provider_ecsjobs.core.waiting import Outcome
-from airflow_provider_ecsjobs.transport.aio import MAX_CONNECTIONS
+from airflow_provider_ecsjobs.core.steps import Answer
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,11 @@ from virtual_cloud import LOGIN, START, Client, Gateway
 from virtual_loop import run
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Request, Trouble
-from airflow_provider_ecsjobs.core.waiting import Outcome, Wait, WaitEnd, WaitPolicy
-from airflow_provider_ecsjobs.transport.ambience import of_this_machine, steady_time
-from airflow_provider_ecsjobs.transport.settings import Settings
-from airflow_provider_ecsjobs.transport.sync import SyncClient
+from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.transport.clock import of_this_machine, steady_time
+from airflow_provider_ecsjobs.transport.config import Settings
+from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable

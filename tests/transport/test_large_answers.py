@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core import answers
-from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.core import responses
+from airflow_provider_ecsjobs.transport import async_client
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ QUICK = {"poll_interval": 0.05, "max_poll_interval": 0.05}
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[threading.Thread, int]]:
     """Give a list that fills with the bodies that are parsed: in which thread, and how many bytes."""
     seen: list[tuple[threading.Thread, int]] = []
-    parse = answers.parse_object
+    parse = responses.parse_object
 
     def noting(body: bytes) -> Any:
         seen.append((threading.current_thread(), len(body)))
         return parse(body)
 
-    for module in (answers, aio):
+    for module in (responses, async_client):
         monkeypatch.setattr(module, "parse_object", noting)
     return seen
 
@@ -44,7 +44,7 @@ async def test_a_job_of_1000_sub_jobs_is_parsed_in_another_thread(
 
     assert event["outcome"] == "finished"
     assert len(event["job"]["entities"]["sub_jobs"]) == 1000
-    assert {size > aio.MAX_BODY_IN_LOOP for _, size in parsed} == {True}
+    assert {size > async_client.MAX_BODY_IN_LOOP for _, size in parsed} == {True}
     assert threading.current_thread() not in {thread for thread, _ in parsed}
     assert len(parsed) == connected.counters["requests"]
 

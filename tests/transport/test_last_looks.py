@@ -10,11 +10,12 @@ import pytest
 from virtual_cloud import Client, Gateway
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.core.waiting import LAST_LOOK_SECONDS, LONGEST_LAST_LOOK, Outcome
-from airflow_provider_ecsjobs.transport.aio import MAX_CONNECTIONS
+from airflow_provider_ecsjobs.core.waiting.schedule import LAST_LOOK_SECONDS, LONGEST_LAST_LOOK
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.waiting import WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
 
 NEVER = 1e9
 RATE = 6.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.transport import async_client, client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def test_waits_beyond_the_limit_all_finish_and_few_requests_are_throttled(
     assert {event["job"]["status"] for event in events} == {"SUCCESS"}
     counters = cloud.counters
     # Those under way when the limit was met first; then it is known, and kept to as well as a busy machine can.
-    assert 1 <= counters["throttled"] <= 3 * aio.MAX_CONNECTIONS
-    assert counters["connections"] <= aio.MAX_CONNECTIONS
+    assert 1 <= counters["throttled"] <= 3 * async_client.MAX_CONNECTIONS
+    assert counters["connections"] <= async_client.MAX_CONNECTIONS
     assert counters["tokens"] == (1 if auth == "password" else 0)
 
 
@@ -80,7 +80,7 @@ def test_the_time_that_one_was_told_holds_for_all(cloud: Emulator, connect: Call
         assert leases() == []
 
     asyncio.run(wait())
-    assert cloud.counters["requests"] <= aio.MAX_CONNECTIONS
+    assert cloud.counters["requests"] <= async_client.MAX_CONNECTIONS
 
 
 def test_a_login_does_not_queue_behind_the_polls_that_wait_for_it(
@@ -104,11 +104,11 @@ def test_a_login_does_not_queue_behind_the_polls_that_wait_for_it(
     refused = next(number for number, (_, status) in enumerate(asked) if status == 401)
     renewed = next(number for number, (path, _) in enumerate(asked) if number > refused and "/v3/" in path)
     # Those under way, and none of the hundreds that queue.
-    assert renewed - refused <= aio.MAX_CONNECTIONS
+    assert renewed - refused <= async_client.MAX_CONNECTIONS
 
 
 def leases() -> list[Any]:
-    return list(aio._leases.get(asyncio.get_running_loop(), {}).values())
+    return list(client_pool._leases.get(asyncio.get_running_loop(), {}).values())
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ import random
 
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.transport.sleeps import MOST_AT_ONCE, Sleeps
+from airflow_provider_ecsjobs.transport.timers import MOST_AT_ONCE, Sleeps
 
 
 def timers() -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_ecsjobs.exceptions import EcsConfigError
-from airflow_provider_ecsjobs.transport.settings import ConnectionFields, Proxy, Settings
+from airflow_provider_ecsjobs.transport.config import ConnectionFields, Proxy, Settings
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 CANARY = "canary-5ecret"

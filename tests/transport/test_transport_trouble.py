@@ -20,14 +20,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
-from airflow_provider_ecsjobs.core.identity import Login
+from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.redaction import Redactor
-from airflow_provider_ecsjobs.core.signing import Credentials
-from airflow_provider_ecsjobs.transport.aio import AsyncClient, make_ssl_context
-from airflow_provider_ecsjobs.transport.settings import Proxy, Settings
-from airflow_provider_ecsjobs.transport.sync import SyncClient
-from airflow_provider_ecsjobs.transport.trouble import trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Request, Trouble
+from airflow_provider_ecsjobs.transport.async_client import AsyncClient
+from airflow_provider_ecsjobs.transport.client_pool import make_ssl_context
+from airflow_provider_ecsjobs.transport.config import Proxy, Settings
+from airflow_provider_ecsjobs.transport.errors import trouble
+from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

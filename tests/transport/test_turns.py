@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.core.budget import SLACK, Budget
-from airflow_provider_ecsjobs.transport.turns import Lane, Turns
+from airflow_provider_ecsjobs.transport.rate_limit import SLACK, Budget
+from airflow_provider_ecsjobs.transport.request_queue import Lane, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.exchange import Ambient, Answer, Request, Trouble
-from airflow_provider_ecsjobs.core.identity import Login
-from airflow_provider_ecsjobs.core.signing import Credentials
-from airflow_provider_ecsjobs.core.waiting import Wait, WaitEnd, WaitPolicy
-from airflow_provider_ecsjobs.transport.aio import AsyncClient
-from airflow_provider_ecsjobs.transport.settings import Settings
+from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.transport.async_client import AsyncClient
+from airflow_provider_ecsjobs.transport.config import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_ecsjobs.core import waiting
+from airflow_provider_ecsjobs.core.waiting import schedule
+from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import CountedWait
-from airflow_provider_ecsjobs.transport import aio, ambience
+from airflow_provider_ecsjobs.transport import ambience, async_client
 from airflow_provider_ecsjobs.triggers import ecs_jobs
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
@@ -71,7 +72,7 @@ async def test_a_wait_in_a_long_queue_is_told_the_end_at_its_deadline(
 async def test_where_no_look_is_possible_the_event_says_so(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "LAST_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(schedule, "LAST_LOOK_SECONDS", 0.2)
     connected.fault(Fault(times=10_000, delay=60))
 
     event = await event_of(EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK, deadline=time.time() + 1))
@@ -93,7 +94,7 @@ async def test_a_look_up_that_hangs_ends_a_wait_without_a_deadline(
 
     monkeypatch.setattr(BaseHook, "get_connection", hanging)
     monkeypatch.setattr(ecs_jobs, "LOOKUP_SECONDS", 0.1)
-    monkeypatch.setattr(waiting, "FIRST_BACKOFF", 0.02)
+    monkeypatch.setattr(schedule, "FIRST_BACKOFF", 0.02)
     try:
         async with asyncio.timeout(60):
             event = await event_of(
@@ -109,13 +110,13 @@ async def test_a_look_up_that_hangs_ends_a_wait_without_a_deadline(
 async def test_connections_that_can_not_be_closed_change_no_end(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    close = aio.AsyncClient.close
+    close = async_client.AsyncClient.close
 
-    async def failing(client: aio.AsyncClient) -> None:
+    async def failing(client: async_client.AsyncClient) -> None:
         await close(client)
         raise OSError("already gone")
 
-    monkeypatch.setattr(aio.AsyncClient, "close", failing)
+    monkeypatch.setattr(async_client.AsyncClient, "close", failing)
 
     event = await event_of(EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK))
 
@@ -163,7 +164,7 @@ def test_nor_that_of_a_wait_in_a_worker(connected: Emulator, monkeypatch: pytest
             return super().saw(*args, **kwargs)
 
     hook = EcsJobsHook()
-    end = hook.carry_out(Watched(job, waiting.WaitPolicy(started=began, deadline=began + HOUR / 2, **QUICK)))
+    end = hook.carry_out(Watched(job, WaitPolicy(started=began, deadline=began + HOUR / 2, **QUICK)))
     hook.close()
 
     assert polls >= 6

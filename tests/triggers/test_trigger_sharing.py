@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from airflow_provider_ecsjobs.transport import aio
+from airflow_provider_ecsjobs.transport import async_client, client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _complaints() -> Iterator[list[str]]:
 
 def leases() -> dict[Any, Any]:
     """Give the clients that are open in this event loop."""
-    return dict(aio._leases.get(asyncio.get_running_loop(), {}))
+    return dict(client_pool._leases.get(asyncio.get_running_loop(), {}))
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -79,7 +79,7 @@ async def test_fifty_triggers_share_one_client(connected: Emulator, lookups: lis
     assert [[event["job"]["job_id"] for event in sent] for sent in events] == [[job] for job in jobs]
     assert {event["job"]["status"] for sent in events for event in sent} == {"SUCCESS"}
     assert lookups == ["huawei_ecs_default"]
-    assert connected.counters["connections"] <= aio.MAX_CONNECTIONS
+    assert connected.counters["connections"] <= async_client.MAX_CONNECTIONS
     assert leases() == {}
 
 
@@ -190,7 +190,7 @@ async def test_what_blocks_happens_in_other_threads(connected: Emulator, monkeyp
         return noted
 
     monkeypatch.setattr(BaseHook, "get_connection", noting("look-up", BaseHook.get_connection))
-    monkeypatch.setattr(aio, "make_ssl_context", noting("TLS", aio.make_ssl_context))
+    monkeypatch.setattr(client_pool, "make_ssl_context", noting("TLS", client_pool.make_ssl_context))
 
     (event,) = await events_of(EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK))
 
@@ -212,4 +212,4 @@ def test_a_loop_that_stops_with_triggers_in_it(connected: Emulator) -> None:
     (event,) = asyncio.run(events_of(EcsJobTrigger(job, **QUICK)))
 
     assert event["outcome"] == "finished"
-    assert all(not of_loop for of_loop in aio._leases.values())
+    assert all(not of_loop for of_loop in client_pool._leases.values())

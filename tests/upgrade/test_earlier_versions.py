@@ -15,7 +15,7 @@ import pytest
 from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_provider_ecsjobs.core.once import Record
+from airflow_provider_ecsjobs.core.submit.idempotency import Record
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
     EcsJobFailed,
@@ -27,8 +27,8 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
+from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.submits import STORE_KEY
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.upgrade.writing import JOB_ID, SERVER_ID, TRIGGERS, task
 
@@ -58,9 +58,9 @@ def kept(version: Path, name: str) -> dict[str, Any]:
 class TestTriggers:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from airflow_provider_ecsjobs.core import waiting
+        from airflow_provider_ecsjobs.core.waiting import schedule
 
-        monkeypatch.setattr(waiting, "_plain_gap", lambda *args: 0.03)
+        monkeypatch.setattr(schedule, "_plain_gap", lambda *args: 0.03)
         monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
 
     @pytest.fixture(params=["2.11", "3.3"])

@@ -101,9 +101,9 @@ def record_of(name: str, answer: dict[str, Any] | None) -> dict[str, Any]:
     """Give the record that a task leaves: of an answer, or of a worker that died before it."""
     from task_runs import Store, TaskRun
 
-    from airflow_provider_ecsjobs.core.submitting import Submission
+    from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-    from airflow_provider_ecsjobs.submits import STORE_KEY
+    from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY
 
     store = Store()
     if answer is None:

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.budget import Budget, Permit
+    from airflow_provider_ecsjobs.transport.rate_limit import Budget, Permit
 
 
 class Lane(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 
-from airflow_provider_ecsjobs.core.exchange import Ambient
+from airflow_provider_ecsjobs.core.steps import Ambient
 
 # Linux's other clocks stand still while the machine is suspended; macOS's does not.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_ecsjobs.core.waiting import (
-    DEFAULT_MAX_POLL_INTERVAL,
-    DEFAULT_POLL_INTERVAL,
-    DEFAULT_UNREACHABLE_TIMEOUT,
-)
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.waits import EcsJobWaitMixin, seconds_of
+from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin
+from airflow_provider_ecsjobs.outcomes import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from airflow_provider_ecsjobs.core.waiting import WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 
 DEFAULT_TIMEOUT = 24 * 3600.0
 

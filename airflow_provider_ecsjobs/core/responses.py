@@ -15,8 +15,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.steps import Answer, Trouble
 from airflow_provider_ecsjobs.core.text import clean
 
 MAX_RETRY_AFTER = 900.0

@@ -7,18 +7,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.answers import object_in, read_error
+from airflow_provider_ecsjobs.core.auth.credentials import Call, Identity, authorized_request
+from airflow_provider_ecsjobs.core.auth.diagnosis import advice_on_refusal
+from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_project, new_identity
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Ask, Mask, Reload, Shared, Trouble
-from airflow_provider_ecsjobs.core.identity import Call, Identity, advice_on_refusal, authorized_request
-from airflow_provider_ecsjobs.core.login import clock_skew, find_project, new_identity
 from airflow_provider_ecsjobs.core.redaction import Redactor
+from airflow_provider_ecsjobs.core.responses import object_in, read_error
+from airflow_provider_ecsjobs.core.steps import Answer, Ask, Mask, Reload, Shared, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_provider_ecsjobs.core.exchange import Ambient, Flow, Request
-    from airflow_provider_ecsjobs.core.identity import Login
+    from airflow_provider_ecsjobs.core.auth.credentials import Login
+    from airflow_provider_ecsjobs.core.steps import Ambient, Flow, Request
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""

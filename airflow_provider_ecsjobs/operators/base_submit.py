@@ -12,14 +12,14 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsRejectedError,
     EcsUnauthorizedError,
 )
-from airflow_provider_ecsjobs.core.failure import (
+from airflow_provider_ecsjobs.core.failure_message import (
     doubtful_servers,
     existing_servers,
     explain_failure,
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.waiting import Outcome
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequest,
     EcsJobFailed,
@@ -29,9 +29,9 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.metrics import CountedWait
-from airflow_provider_ecsjobs.operators.waiting import EcsWaitingOperator
-from airflow_provider_ecsjobs.submits import Ledger, SubmitOnce, attempt_of
-from airflow_provider_ecsjobs.waits import read_event
+from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
+from airflow_provider_ecsjobs.operators.submit_once import Ledger, SubmitOnce, attempt_of
+from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.submitting import Submission
-    from airflow_provider_ecsjobs.core.waiting import WaitEnd, WaitPolicy
-    from airflow_provider_ecsjobs.submits import Send, Terms
+    from airflow_provider_ecsjobs.core.submit.submission import Submission
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
+    from airflow_provider_ecsjobs.operators.submit_once import Send, Terms
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 ON_PARTIAL_FAILURE = ("fail", "keep")

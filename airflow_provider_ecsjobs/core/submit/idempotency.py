@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.submitting import Submission
+from airflow_provider_ecsjobs.core.submit.submission import Submission
 
 _NAMESPACE = uuid.UUID("5b8a1f52-6d0e-5c3b-9a77-3f2d9c1e4b60")
 RECORD_VERSION = 1

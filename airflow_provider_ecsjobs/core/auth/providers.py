@@ -14,18 +14,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
-from airflow_provider_ecsjobs.core.answers import object_in, parse_http_date, read_error
+from airflow_provider_ecsjobs.core.auth.credentials import Call, Identity, authorized_request
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Request, Trouble
-from airflow_provider_ecsjobs.core.identity import Call, Identity, authorized_request
 from airflow_provider_ecsjobs.core.job import parse_time
-from airflow_provider_ecsjobs.core.signing import Credentials
+from airflow_provider_ecsjobs.core.responses import object_in, parse_http_date, read_error
+from airflow_provider_ecsjobs.core.steps import Answer, Request, Trouble
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.exchange import Ambient, Flow
-    from airflow_provider_ecsjobs.core.identity import Login
+    from airflow_provider_ecsjobs.core.auth.credentials import Login
     from airflow_provider_ecsjobs.core.redaction import Redactor
+    from airflow_provider_ecsjobs.core.steps import Ambient, Flow
 
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECRET = re.compile(r"[!-~]+")

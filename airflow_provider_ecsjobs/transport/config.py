@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from airflow_provider_ecsjobs.core.identity import AUTHS, DEFAULT_METADATA_ENDPOINT, Login
-from airflow_provider_ecsjobs.core.signing import Credentials
-from airflow_provider_ecsjobs.transport.fields import FieldChecker
+from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, Login
+from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,22 +12,22 @@ import requests
 import requests.auth
 import urllib3.exceptions
 
-from airflow_provider_ecsjobs.core.access import Access, establish
+from airflow_provider_ecsjobs.core.auth.credentials import authorization_headers
+from airflow_provider_ecsjobs.core.auth.session import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES, Answer, Ask, Mask, Report, Request, Shared, Sleep
-from airflow_provider_ecsjobs.core.identity import authorization_headers
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, Ask, Mask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.transport.ambience import of_this_machine
-from airflow_provider_ecsjobs.transport.bodies import ACCEPTED_ENCODINGS, unpacked
-from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
+from airflow_provider_ecsjobs.transport.clock import of_this_machine
+from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
+from airflow_provider_ecsjobs.transport.errors import log_report, trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
-    from airflow_provider_ecsjobs.transport.settings import Settings
-    from airflow_provider_ecsjobs.transport.trouble import MaskSecrets, ReportLog
+    from airflow_provider_ecsjobs.core.steps import Flow, Trouble
+    from airflow_provider_ecsjobs.transport.config import Settings
+    from airflow_provider_ecsjobs.transport.errors import MaskSecrets, ReportLog
 
 _T = TypeVar("_T")
 _CHUNK = 64 * 1024

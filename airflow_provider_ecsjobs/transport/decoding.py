@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from airflow_provider_ecsjobs.core.exchange import MAX_BODY_BYTES
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
 """What is asked for: all that is understood here, whatever else the HTTP client could unpack."""

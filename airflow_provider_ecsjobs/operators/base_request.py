@@ -9,20 +9,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
-from airflow_provider_ecsjobs.core.checking import check_request, find_operation
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.submitting import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
+from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
+from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
-from airflow_provider_ecsjobs.operators.submitting import EcsSubmittingOperator
-from airflow_provider_ecsjobs.submits import Terms
+from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
+from airflow_provider_ecsjobs.operators.submit_once import Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_ecsjobs.core.submitting import Submission
-    from airflow_provider_ecsjobs.submits import SubmitOnce
+    from airflow_provider_ecsjobs.core.submit.submission import Submission
+    from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
 
     IsOpen = Callable[[Any], bool]
 

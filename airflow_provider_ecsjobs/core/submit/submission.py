@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.answers import object_in, read_error
+from airflow_provider_ecsjobs.core.auth.credentials import Call
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import Answer, Trouble
-from airflow_provider_ecsjobs.core.identity import Call
 from airflow_provider_ecsjobs.core.job import check_job_id
+from airflow_provider_ecsjobs.core.responses import object_in, read_error
+from airflow_provider_ecsjobs.core.steps import Answer, Trouble
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.once import Attempt, Record, Verdict, judge, next_token
+from airflow_provider_ecsjobs.core.submit.idempotency import Attempt, Record, Verdict, judge, next_token
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_ecsjobs.core.errors import ApiError
-    from airflow_provider_ecsjobs.core.submitting import Submission
-    from airflow_provider_ecsjobs.transport.trouble import ReportLog
+    from airflow_provider_ecsjobs.core.submit.submission import Submission
+    from airflow_provider_ecsjobs.transport.errors import ReportLog
 
     Send = Callable[[str | None, bool, bool], Submission]
 

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 import urllib3.exceptions
 
-from airflow_provider_ecsjobs.core.exchange import Trouble
+from airflow_provider_ecsjobs.core.steps import Trouble
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_provider_ecsjobs.core.exchange import Report, Request
     from airflow_provider_ecsjobs.core.redaction import Redactor
+    from airflow_provider_ecsjobs.core.steps import Report, Request
 
 
 _NO_CONNECTION = (

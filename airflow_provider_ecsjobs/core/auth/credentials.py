@@ -6,26 +6,20 @@ API pages: *API Request Signing Guide*; IAM *Obtaining a User Token Through Pass
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-from airflow_provider_ecsjobs.core.exchange import Request
-from airflow_provider_ecsjobs.core.signing import Credentials, sign
-from airflow_provider_ecsjobs.core.text import duration
+from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.steps import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_ecsjobs.core.errors import ApiError
 
 AUTHS = ("aksk", "password", "token", "agency", "env")
 DEFAULT_METADATA_ENDPOINT = "http://169.254.169.254"
-_LOCKED = re.compile(r"\block(ed)?\b|reach(ed)? the limit|frozen", re.IGNORECASE)
-MAX_CLOCK_SKEW = 15 * 60.0
-"""How far the machine's clock may be off, in seconds, before the gateway refuses a signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,31 +166,3 @@ def authorization_headers(
         body=body,
         when=datetime.fromtimestamp(now, UTC),
     )
-
-
-def advice_on_refusal(login: Login, error: ApiError) -> str:
-    """Say whose credentials were refused, and what to check.
-
-    :param login: the login that was refused.
-    :param error: the answer that refused it.
-    """
-    if abs(error.skew) > MAX_CLOCK_SKEW * 0.9:
-        way = "ahead of" if error.skew > 0 else "behind"
-        off = f"this machine's clock is {duration(abs(error.skew))} {way} the server's"
-        return f"{login.identity}: {off}; 15 min are allowed. Set the clock."
-    if _LOCKED.search(error.message):
-        return (
-            f"{login.identity}: the key is locked for 5 min, after more than five wrong signatures in a row. If its"
-            " secret is right here, look for the client that has a wrong one; then try again."
-        )
-    if login.auth == "password":
-        check = "check user, password and 'domain_name' (the account's name, not its id)"
-    elif login.auth == "token":
-        check = "the token has expired or is for another project: get a new one, or let auth 'password' do so"
-    elif login.auth == "agency":
-        check = "check the agency's trust and permissions"
-    else:
-        check = "check that the key exists and is active, that the secret belongs to it, and that it is of this cloud"
-        if login.credentials and login.credentials.security_token:
-            check += "; temporary keys expire"
-    return f"{login.identity}: {check}."

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.identity import advice_on_refusal
-from airflow_provider_ecsjobs.core.text import join_limited
+from airflow_provider_ecsjobs.core.text import duration, join_limited
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.identity import Login
+    from airflow_provider_ecsjobs.core.auth.credentials import Login
 
 _WRONG_PROJECT = frozenset({"Common.0018", "Ecs.0023"})
 _NO_SUCH_API = frozenset({"APIGW.0101", "APIG.0101"})
@@ -58,3 +58,38 @@ def diagnose(login: Login, error: ApiError, *, project_known: bool) -> str:
             asked.append(login.metadata_endpoint)
         return f"Not reachable: {said} (tried {join_limited(asked, 3)}). Check 'host', 'region', 'proxy' and 'verify'."
     return f"{login.endpoint} gave no usable answer: {said}"
+
+
+_LOCKED = re.compile(r"\block(ed)?\b|reach(ed)? the limit|frozen", re.IGNORECASE)
+
+
+MAX_CLOCK_SKEW = 15 * 60.0
+"""How far the machine's clock may be off, in seconds, before the gateway refuses a signature."""
+
+
+def advice_on_refusal(login: Login, error: ApiError) -> str:
+    """Say whose credentials were refused, and what to check.
+
+    :param login: the login that was refused.
+    :param error: the answer that refused it.
+    """
+    if abs(error.skew) > MAX_CLOCK_SKEW * 0.9:
+        way = "ahead of" if error.skew > 0 else "behind"
+        off = f"this machine's clock is {duration(abs(error.skew))} {way} the server's"
+        return f"{login.identity}: {off}; 15 min are allowed. Set the clock."
+    if _LOCKED.search(error.message):
+        return (
+            f"{login.identity}: the key is locked for 5 min, after more than five wrong signatures in a row. If its"
+            " secret is right here, look for the client that has a wrong one; then try again."
+        )
+    if login.auth == "password":
+        check = "check user, password and 'domain_name' (the account's name, not its id)"
+    elif login.auth == "token":
+        check = "the token has expired or is for another project: get a new one, or let auth 'password' do so"
+    elif login.auth == "agency":
+        check = "check the agency's trust and permissions"
+    else:
+        check = "check that the key exists and is active, that the secret belongs to it, and that it is of this cloud"
+        if login.credentials and login.credentials.security_token:
+            check += "; temporary keys expire"
+    return f"{login.identity}: {check}."

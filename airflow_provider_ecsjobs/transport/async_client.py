@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import ssl
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import aiohttp
-import certifi
 from yarl import URL
 
-from airflow_provider_ecsjobs.core.access import Access
-from airflow_provider_ecsjobs.core.answers import parse_object, slowdown_in
-from airflow_provider_ecsjobs.core.budget import Budget, stated_limit
-from airflow_provider_ecsjobs.core.errors import EcsConfigError, ErrorKind
-from airflow_provider_ecsjobs.core.exchange import (
+from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.errors import ErrorKind
+from airflow_provider_ecsjobs.core.responses import parse_object, slowdown_in
+from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
     Answer,
     Ask,
@@ -34,19 +30,22 @@ from airflow_provider_ecsjobs.core.exchange import (
     Shared,
     Sleep,
 )
-from airflow_provider_ecsjobs.transport.ambience import of_this_machine
-from airflow_provider_ecsjobs.transport.bodies import ACCEPTED_ENCODINGS, unpacked
-from airflow_provider_ecsjobs.transport.sleeps import Sleeps
-from airflow_provider_ecsjobs.transport.trouble import log_report, trouble
-from airflow_provider_ecsjobs.transport.turns import Lane, Turns
+from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
+from airflow_provider_ecsjobs.transport.clock import of_this_machine
+from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
+from airflow_provider_ecsjobs.transport.errors import log_report, trouble
+from airflow_provider_ecsjobs.transport.rate_limit import Budget, stated_limit
+from airflow_provider_ecsjobs.transport.request_queue import Lane, Turns
+from airflow_provider_ecsjobs.transport.timers import Sleeps
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable, Hashable
 
-    from airflow_provider_ecsjobs.core.budget import Permit
-    from airflow_provider_ecsjobs.core.exchange import Flow, Trouble
-    from airflow_provider_ecsjobs.transport.settings import Proxy, Settings
-    from airflow_provider_ecsjobs.transport.trouble import MaskSecrets, ReportLog
+    from airflow_provider_ecsjobs.core.steps import Flow, Trouble
+    from airflow_provider_ecsjobs.transport.config import Proxy, Settings
+    from airflow_provider_ecsjobs.transport.errors import MaskSecrets, ReportLog
+    from airflow_provider_ecsjobs.transport.rate_limit import Permit
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -55,11 +54,6 @@ MAX_CONNECTIONS = 8
 """How many connections a client holds at most: at 0.1 s an answer they carry 80 polls a second."""
 KEEPALIVE_SECONDS = 90.0
 """How long an idle connection is kept: longer than the longest gap between polls, so that TLS is set up once."""
-SETTINGS_AGE = 300.0
-"""How old settings may be for a new user, in seconds: so a connection that was mended is picked up. A triggerer takes
-200 s to start 10,000 triggers: they look it up once between them."""
-LOAD_SECONDS = 60.0
-"""How long it may take to read the connection again, in seconds, before the one we have is used on."""
 MAX_BODY_IN_LOOP = 64 * 1024
 """The largest body in bytes that is parsed in the event loop: it takes a millisecond, and a thread's start a tenth."""
 
@@ -294,134 +288,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
         if size > MAX_BODY_BYTES:
             return None
     return b"".join(chunks)
-
-
-def make_ssl_context(settings: Settings) -> ssl.SSLContext:
-    """Make the TLS context; it reads files and takes tens of milliseconds, so never call it in an event loop."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    if settings.ca_file is None:
-        # The same roots that `requests` trusts, so that sensor and trigger agree; and the machine's own.
-        context.load_verify_locations(certifi.where())
-    if settings.verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-@dataclass
-class Lease:
-    """A client that is shared, and by how many.
-
-    :param key: what its users have in common.
-    :param opening: reads the connection and opens the client.
-    :param checked: when the connection was read, by the loop's clock.
-    :param checking: reads it again, for a user that came long after.
-    """
-
-    key: Hashable
-    opening: asyncio.Task[AsyncClient]
-    checked: float
-    users: int = 0
-    checking: asyncio.Task[Settings | None] | None = None
-
-    @property
-    def client(self) -> AsyncClient:
-        """The client; it is open."""
-        return self.opening.result()
-
-    async def leave(self) -> None:
-        """Use the client no longer; the last one to leave closes it."""
-        self.users -= 1
-        if self.users == 0:
-            leases = _leases[asyncio.get_running_loop()]
-            if leases.get(self.key) is self:
-                del leases[self.key]
-            await _close(self)
-
-
-_leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Lease]] = WeakKeyDictionary()
-
-
-async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> Lease:
-    """Use the client that all users of ``key`` in this event loop share. Who has it must :meth:`~Lease.leave` it.
-
-    It is no context manager, for that would be several objects more to walk through, for each of thousands of waits.
-
-    :param key: what makes two users the same: the connection and what was set beside it.
-    :param load: reads the settings. Called by the first user, and again if another one comes more than
-        :data:`SETTINGS_AGE` later: if they have changed by then, it is given a client of its own time.
-    :param mask: has secrets masked in the logs; it may block.
-    :raises Exception: whatever ``load`` raises, for all who waited for it; the next user tries again.
-    """
-    leases = _leases.setdefault(asyncio.get_running_loop(), {})
-    lease = await _lease_for(leases, key, load, mask)
-    lease.users += 1
-    try:
-        # Shielded: one user that is cancelled must not take the opening away from the others.
-        await asyncio.shield(lease.opening)
-    except BaseException:
-        await lease.leave()
-        raise
-    return lease
-
-
-async def _lease_for(
-    leases: dict[Hashable, Lease], key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets
-) -> Lease:
-    now = asyncio.get_running_loop().time()
-    lease = leases.get(key)
-    if lease is not None and lease.opening.done() and not _has_failed(lease) and now - lease.checked > SETTINGS_AGE:
-        if lease.checking is None or lease.checking.done():
-            lease.checking = asyncio.ensure_future(_try_to_load(load))
-        settings = await asyncio.shield(lease.checking)
-        lease.checked = asyncio.get_running_loop().time()
-        if leases.get(key) is lease and settings not in (None, lease.opening.result().settings):
-            del leases[key]  # its users keep it until they leave
-        lease = leases.get(key)
-    if lease is None or _has_failed(lease):
-        lease = leases[key] = Lease(key, asyncio.ensure_future(_open(load, mask)), checked=now)
-    return lease
-
-
-def _has_failed(lease: Lease) -> bool:
-    opening = lease.opening
-    return opening.done() and (opening.cancelled() or opening.exception() is not None)
-
-
-async def _open(load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> AsyncClient:
-    settings = await load()
-    context = await asyncio.to_thread(_checked_ssl_context, settings)
-    return AsyncClient(settings, context, partial(_try_to_load, load), mask)
-
-
-def _checked_ssl_context(settings: Settings) -> ssl.SSLContext:
-    try:
-        return make_ssl_context(settings)
-    except (OSError, ssl.SSLError) as error:
-        raise EcsConfigError(
-            f"Connection '{settings.login.conn_id}': the CA bundle {settings.ca_file} (extra 'verify' or"
-            f" REQUESTS_CA_BUNDLE) can't be used: {error}"
-        ) from None
-
-
-async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | None:
-    try:
-        async with asyncio.timeout(LOAD_SECONDS):
-            return await load()
-    except Exception:
-        # The connection we have goes on being used; why it could not be read again matters less than that 401.
-        log.warning("The Airflow connection could not be read again", exc_info=True)
-        return None
-
-
-async def _close(lease: Lease) -> None:
-    opening = lease.opening
-    if not opening.done():
-        opening.cancel()
-        await asyncio.wait([opening])
-    if not opening.cancelled() and opening.exception() is None:
-        try:
-            await opening.result().close()
-        except Exception:
-            # Whoever leaves has the end of its wait, which this must not replace.
-            log.warning("Connections could not be closed", exc_info=True)

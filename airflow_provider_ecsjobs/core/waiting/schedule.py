@@ -1,0 +1,86 @@
+"""When to poll next: pure arithmetic over the time waited."""
+
+from __future__ import annotations
+
+SHARE_OF_WAIT = 0.1
+"""The gap between polls as a share of the time waited: so an end is seen at most this much late."""
+
+
+JITTER = 0.1
+"""How far a gap is spread to either side, as a share of it."""
+
+
+LEAST_FIRST_SHARE = 0.1
+"""The least pause of waits that are to come apart, as a share of the gap: they are spread over all the rest of it."""
+
+
+LEAST_FIRST_PAUSE = 1.0
+"""The same in seconds, where the gap allows it: just after a deferral the scheduler may not be done with it yet."""
+
+
+FIRST_BACKOFF = 2.0
+"""The pause after the first failed poll, in seconds; it doubles with each further one."""
+
+
+DEFAULT_POLL_INTERVAL = 10.0
+
+
+DEFAULT_MAX_POLL_INTERVAL = 60.0
+
+
+SHORTEST_PAUSE = 0.05
+"""The least pause in seconds, so that a deadline missed by a rounding error makes no busy loop."""
+
+
+LAST_LOOK_SECONDS = 60.0
+"""How long the look at the deadline may take, in seconds, once its turn has come. It goes before ordinary polls."""
+
+
+LONGEST_LAST_LOOK = 600.0
+"""How long it may take with the wait for its turn: thousands may come due at once, or the API may have asked for a
+pause. An end that is told late but right is worth more than one in time that may be wrong; but it has to come before
+Airflow's own limit on the deferral, 15 minutes after the deadline, which tells nothing."""
+
+
+def gap(waited: float, shortest: float, longest: float, spread: float) -> float:
+    """Compute the pause before the next poll.
+
+    :param waited: how long the wait has lasted, in seconds.
+    :param shortest: the least pause in seconds.
+    :param longest: the greatest pause in seconds; below ``shortest`` it counts as ``shortest``.
+    :param spread: a random number in [0, 1) that places the pause within its jitter.
+    """
+    jittered = _plain_gap(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * spread)
+    return min(jittered, max(longest, shortest))  # the longest gap is the latest that an end is seen
+
+
+def first_gap(waited: float, shortest: float, longest: float, spread: float) -> float:
+    """Compute the pause of waits that would else poll together: anywhere in the gap, but never beyond it.
+
+    They have begun at the same time, as after a restart of the triggerer, or come out of the same outage.
+    The parameters are those of :func:`gap`.
+    """
+    plain = _plain_gap(waited, shortest, longest)
+    least = min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_PAUSE), (1 - JITTER) * plain)
+    return least + (plain - least) * spread
+
+
+def _plain_gap(waited: float, shortest: float, longest: float) -> float:
+    return min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
+
+
+def last_look_patience(delay: float) -> float:
+    """Say how long a look at the deadline may take, in seconds.
+
+    :param delay: how long it is to its turn.
+    """
+    return min(LAST_LOOK_SECONDS + delay, LONGEST_LAST_LOOK)
+
+
+def backoff(failures: int, longest: float, spread: float) -> float:
+    """Compute the pause after ``failures`` failed polls in a row (1 or more): doubling, up to ``longest`` seconds.
+
+    It is spread over its upper half, so that waits which failed together do not come back together.
+    """
+    plain = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 30), max(longest, FIRST_BACKOFF))
+    return plain * (0.5 + 0.5 * spread)

@@ -1,0 +1,108 @@
+"""What the end of a wait means to a task: its result, what it raises, and the event that carries it."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsUnauthorizedError
+from airflow_provider_ecsjobs.core.failure_message import (
+    explain_failure,
+)
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
+from airflow_provider_ecsjobs.exceptions import (
+    EcsJobFailed,
+    EcsJobNotFound,
+    EcsJobPaymentTimeout,
+    EcsJobTimeout,
+    EcsUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow.providers.common.compat.sdk import BaseOperator
+
+    _Task = BaseOperator
+else:
+    _Task = object
+
+
+def seconds_of(name: str, value: Any, *, zero_allowed: bool = False) -> float:
+    """Read a length of time that a DAG author gave.
+
+    :param name: the parameter, for the message.
+    :param value: seconds or a ``timedelta``.
+    :param zero_allowed: whether 0 is.
+    :return: the seconds.
+    :raises ValueError: it is no such length.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    accepted = "0 or more seconds" if zero_allowed else "more than 0 seconds"
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
+        raise ValueError(f"{name} is {clean(repr(value), 100)}; expected {accepted}, as a number or a timedelta.")
+    if seconds < 0 or (seconds == 0 and not zero_allowed):
+        raise ValueError(f"{name} is {seconds:g} s; expected {accepted}.")
+    return float(seconds)
+
+
+def succeeded_or_raise(
+    end: WaitEnd,
+    *,
+    failed: type[EcsJobFailed] = EcsJobFailed,
+    missing: type[EcsJobNotFound] = EcsJobNotFound,
+    refused: type[EcsUnauthorizedError] = EcsUnauthorizedError,
+) -> Job:
+    """Give the job of a wait that ended well; raise what the other ends mean.
+
+    :param end: the end of a wait.
+    :param failed: what to raise for a job that failed; it decides whether Airflow retries the task.
+    :param missing: what to raise for a job that the API does not know.
+    :param refused: what to raise for credentials that were not accepted.
+    """
+    job = end.job
+    if end.outcome is Outcome.FINISHED and job is not None:
+        if job.status is JobStatus.SUCCESS:
+            return job
+        raise failed(explain_failure(job), job)
+    if end.outcome is Outcome.TIMEOUT:
+        raise EcsJobTimeout(end.message, job)
+    if end.outcome is Outcome.PAYMENT_TIMEOUT:
+        raise EcsJobPaymentTimeout(end.message, job)
+    if end.outcome is Outcome.NOT_FOUND:
+        raise missing(end.message, job)
+    if end.outcome is Outcome.UNAUTHORIZED:
+        raise refused(end.message, end.error)
+    if end.outcome is Outcome.UNREACHABLE:
+        raise EcsUnreachableError(end.message, end.error)
+    raise EcsApiError(end.message, end.error)
+
+
+def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
+    """Read the event a task was resumed with.
+
+    :param event: what the trigger sent.
+    :param job_id: the job that was waited for, for the message.
+    :raises EcsApiError: it is none of :class:`EcsJobTrigger`'s events.
+    """
+    what = f"ECS job {clean(job_id, 200)}: the task was resumed with"
+    if not isinstance(event, dict):
+        raise EcsApiError(
+            f"{what} no event ({type(event).__name__}). Was it resumed by something other than its trigger?"
+        )
+    try:
+        outcome = Outcome(event.get("outcome", ""))
+    except ValueError:
+        known = ", ".join(Outcome)
+        raise EcsApiError(
+            f"{what} the unknown outcome {clean(repr(event.get('outcome')), 100)}; known are {known}. Do worker and"
+            " triggerer run the same version of airflow-provider-ecsjobs?"
+        ) from None
+    job = event.get("job")
+    seen = Job.from_dict(job) if isinstance(job, dict) else None
+    if outcome is Outcome.FINISHED and (seen is None or not seen.status.is_finished):
+        raise EcsApiError(f"{what} the outcome 'finished', but without a finished job.")
+    return WaitEnd(outcome, clean(event.get("message")) or f"{what} no message.", seen)
