@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Ask, Parsed, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, Parsed, Shared, Sleep
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
 
@@ -72,7 +72,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
     :return: how many requests it took, and how long after the end it was seen.
     """
     now, requests = _START, 1  # the task has looked once before it defers
-    ambient = Ambient(lambda: now, chance.random, lambda: now)
+    clock = Clock(lambda: now, chance.random, lambda: now)
     credentials = Credentials("EMULATORACCESSKEY", "emulator-secret-key", "")
     endpoint = "https://ecs.emu-region-1.example.com"
     login = Login(
@@ -102,6 +102,6 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
                 job = {"status": status, "job_id": job_id, "job_type": "createServer", "entities": {}}
                 answer = Answer(200, {}, b"", Parsed(job))
 
-    end = carry_out(flows.wait_for_job(access, wait, ambient, look_first=False))
+    end = carry_out(flows.wait_for_job(access, wait, clock, look_first=False))
     assert end.outcome is Outcome.FINISHED, end
     return requests, now - _START - length

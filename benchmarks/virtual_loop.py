@@ -77,9 +77,9 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
 
 @contextmanager
 def virtual_time() -> Iterator[VirtualLoop]:
-    """Give a loop, by whose clock ``time.time()`` and our steady clock go too."""
+    """Give a loop, by whose clock ``time.time()`` and our monotonic clock go too."""
     loop = VirtualLoop()
-    steady = mock.patch("airflow_provider_ecsjobs.transport.clock.steady_time", loop.time)
+    steady = mock.patch("airflow_provider_ecsjobs.transport.clock.monotonic_time", loop.time)
     with mock.patch("time.time", loop.time_of_day), steady:
         try:
             yield loop

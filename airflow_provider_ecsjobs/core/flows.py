@@ -28,7 +28,7 @@ from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_PAUSE, backo
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import Access
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.steps import Ambient, Flow
+    from airflow_provider_ecsjobs.core.steps import Clock, Flow
     from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest
     from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
 
@@ -37,55 +37,55 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def look(access: Access, job_id: str, ambient: Ambient, *, is_last: bool = False) -> Flow[Job | ApiError]:
+def look(access: Access, job_id: str, clock: Clock, *, is_last: bool = False) -> Flow[Job | ApiError]:
     """Ask for a job once. API page: *Querying the Execution Status of a Job*.
 
     :param is_last: whether it is a wait's last look.
     :return: the job, or the classified error.
     """
     call = Call("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(access, call, ambient, is_last=is_last)
+    answer = yield from send(access, call, clock, is_last=is_last)
     if isinstance(answer, ApiError):
         return answer
-    return read_job(answer, job_id=job_id, now=ambient.clock())
+    return read_job(answer, job_id=job_id, now=clock.now())
 
 
-def get_job(access: Access, job_id: str, ambient: Ambient) -> Flow[Job | ApiError]:
+def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
     """Ask for a job, up to three times where the trouble may pass.
 
     :return: the job, or the last error.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        answer = yield from look(access, job_id, ambient)
+        answer = yield from look(access, job_id, clock)
         if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
             break
         yield Report(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
-        pause = backoff(attempt, LONGEST_BACKOFF, ambient.spread())
+        pause = backoff(attempt, LONGEST_BACKOFF, clock.random())
         yield Sleep(min(max(pause, answer.retry_after or 0.0), LONGEST_BACKOFF))
     return answer
 
 
-def wait_for_job(access: Access, wait: Wait, ambient: Ambient, *, look_first: bool = True) -> Flow[WaitEnd]:
+def wait_for_job(access: Access, wait: Wait, clock: Clock, *, look_first: bool = True) -> Flow[WaitEnd]:
     """Wait for a job to end, as its policy says.
 
     :param access: in whose name to ask.
     :param wait: the wait; it may have been shown answers before.
-    :param ambient: clock and chance.
+    :param clock: clock and chance.
     :param look_first: whether to ask at once, or to begin with a pause.
     :return: how the wait ended. Every wait ends in one way or another; nothing is raised.
     """
     if not look_first:
-        yield Sleep(wait.pause(wait.now(ambient), ambient.spread()))
+        yield Sleep(wait.pause(wait.now(clock), clock.random()))
     while True:
         # In a flow of its own, which holds the answer: that may be large, and the next pause long.
-        end = yield from _poll(access, wait, ambient)
+        end = yield from _poll(access, wait, clock)
         yield from wait.take_reports()
         if end is not None:
             return end
-        yield Sleep(wait.pause(wait.now(ambient), ambient.spread()))
+        yield Sleep(wait.pause(wait.now(clock), clock.random()))
 
 
-def _poll(access: Access, wait: Wait, ambient: Ambient) -> Flow[WaitEnd | None]:
+def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     """Ask once for all who wait for the same job just now; each of them goes on by its own schedule.
 
     A poll that has had no answer by the deadline makes room for the last look.
@@ -93,43 +93,43 @@ def _poll(access: Access, wait: Wait, ambient: Ambient) -> Flow[WaitEnd | None]:
     :return: the end of the wait, if that is it.
     """
     answer: Job | ApiError | None = None
-    left = wait.seconds_left(ambient)
+    left = wait.seconds_left(clock)
     if left > SHORTEST_PAUSE:
         answer = yield Shared(
-            ("job", wait.job_id), partial(look, access, wait.job_id, ambient), outlives=False, within=left
+            ("job", wait.job_id), partial(look, access, wait.job_id, clock), outlives=False, within=left
         )
-        if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(ambient) <= 0:
+        if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
     if answer is None:
-        answer = yield from _last_look(access, wait, ambient)
-    now = wait.now(ambient)
+        answer = yield from _last_look(access, wait, clock)
+    now = wait.now(clock)
     return wait.give_up(now) if answer is None else wait.saw(answer, now)
 
 
-def _last_look(access: Access, wait: Wait, ambient: Ambient) -> Flow[Job | ApiError | None]:
+def _last_look(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
     """Ask for the job at its deadline; a second time, if trouble that may pass comes just then.
 
     :return: the answer; ``None`` if there was no turn for it in time, or none came.
     """
-    until = ambient.steady() + last_look_patience(ambient.last_look_delay())
+    until = clock.monotonic() + last_look_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
-    together = Shared(key, partial(look, access, wait.job_id, ambient, is_last=True), outlives=False)
-    answer: Job | ApiError | None = yield replace(together, within=until - ambient.steady())
+    together = Shared(key, partial(look, access, wait.job_id, clock, is_last=True), outlives=False)
+    answer: Job | ApiError | None = yield replace(together, within=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer
-    pause = max(backoff(1, LONGEST_BACKOFF, ambient.spread()), answer.retry_after or 0.0)
-    if ambient.steady() + pause >= until:
+    pause = max(backoff(1, LONGEST_BACKOFF, clock.random()), answer.retry_after or 0.0)
+    if clock.monotonic() + pause >= until:
         return answer
     yield Sleep(pause)
-    second: Job | ApiError | None = yield replace(together, within=until - ambient.steady())
+    second: Job | ApiError | None = yield replace(together, within=until - clock.monotonic())
     return answer if second is None else second
 
 
 def submit(
     access: Access,
     request: SubmitRequest,
-    ambient: Ambient,
+    clock: Clock,
     *,
     give_up_at: float,
     may_repeat: bool = False,
@@ -140,7 +140,7 @@ def submit(
 
     :param access: in whose name.
     :param request: the request. It is sent again with the same client token.
-    :param ambient: clock and chance.
+    :param clock: clock and chance.
     :param give_up_at: until when to try, in seconds since the epoch.
     :param may_repeat: whether to send it again even if doing it twice may do harm.
     :param missing_ok: whether what is to be deleted or detached may be gone already.
@@ -148,10 +148,10 @@ def submit(
     :return: what the API took; or the error, of the kind ``UNCERTAIN`` if the request may have been carried out.
     """
     failures, call = 0, request.call()
-    anchor = ambient.anchor()
+    anchor = clock.anchor()
     while True:
-        answer = yield from send(access, call, ambient)
-        result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=ambient.clock())
+        answer = yield from send(access, call, clock)
+        result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=clock.now())
         if isinstance(result, Submission):
             return result
         if result.code in request.operation.done_codes and (missing_ok or is_doubtful):
@@ -173,23 +173,23 @@ def submit(
         elif not result.is_passing:
             return with_advice(result, request, is_doubtful=is_doubtful)
         failures += 1
-        pause = max(backoff(failures, LONGEST_BACKOFF, ambient.spread()), result.retry_after or 0.0)
-        if anchor + ambient.steady() + pause >= give_up_at:
+        pause = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
+        if anchor + clock.monotonic() + pause >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
         report = f"{request.operation.name}: {result}; sending it again in {pause:.0f} s"
         yield Report(logging.WARNING, report, kind=result.kind)
         yield Sleep(pause)
 
 
-def check_access(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
+def check_access(access: Access, clock: Clock) -> Flow[ApiError | None]:
     """Find out whether the connection works: log in, find the project, and ask for a job that does not exist.
 
     :return: what is wrong, ``None`` if all is well.
     """
-    failure = yield from establish(access, ambient)
+    failure = yield from establish(access, clock)
     if failure is not None:
         return failure
-    answer = yield from look(access, "0" * 32, ambient)
+    answer = yield from look(access, "0" * 32, clock)
     if not isinstance(answer, ApiError) or (answer.kind is ErrorKind.NOT_FOUND and answer.code):
         return None
     return answer

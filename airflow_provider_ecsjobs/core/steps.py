@@ -137,25 +137,25 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True)
-class Ambient:
-    """What a flow may not reach for by itself.
+class Clock:
+    """Time and chance, which a flow may not reach for by itself.
 
-    :param clock: gives the time of day by the machine's clock, in seconds since the epoch. It is for what the cloud
-        compares with its own clock: the date of a signature, the end of a token, a ``Retry-After``. It may be set.
-    :param spread: gives a random number in [0, 1).
-    :param steady: gives the seconds that have passed since whenever. It is for how long something takes: nobody sets
-        it, and it goes on while the machine is suspended.
-    :param last_look_delay: tells how many seconds pass until the turn of a last look that comes now.
+    :param now: return the time of day, in seconds since the epoch. It is for what the cloud compares with its own
+        clock: the date of a signature, the end of a token, a ``Retry-After``. It may be set meanwhile.
+    :param random: return a random number in [0, 1).
+    :param monotonic: return a monotonic time in seconds. It is for how long something takes: it is not affected by
+        changes of the system clock, and goes on while the machine is suspended.
+    :param final_poll_delay: tells how many seconds pass until the turn of a last look that comes now.
     """
 
-    clock: Callable[[], float]
-    spread: Callable[[], float]
-    steady: Callable[[], float]
-    last_look_delay: Callable[[], float] = lambda: 0.0
+    now: Callable[[], float]
+    random: Callable[[], float]
+    monotonic: Callable[[], float]
+    final_poll_delay: Callable[[], float] = lambda: 0.0
 
     def anchor(self) -> float:
-        """Give what makes a time of day of the steady clock, when it is added to it: from now on, however it is set."""
-        return self.clock() - self.steady()
+        """Return what to add to the monotonic time to get the time of day, as it is now."""
+        return self.now() - self.monotonic()
 
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        return client.run(flows.look(client.access, check_job_id(job_id), client.ambient))
+        return client.run(flows.look(client.access, check_job_id(job_id), client.clock))
 
     def get_job(self, job_id: str) -> Job:
         """Ask for a job; up to three times if the trouble may pass.
@@ -134,7 +134,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        answer = client.run(flows.get_job(client.access, check_job_id(job_id), client.ambient))
+        answer = client.run(flows.get_job(client.access, check_job_id(job_id), client.clock))
         if not isinstance(answer, ApiError):
             return answer
         message = f"ECS job {job_id} can't be queried: {answer}"
@@ -196,7 +196,7 @@ class EcsJobsHook(BaseHook):
         flow = flows.submit(
             client.access,
             request,
-            client.ambient,
+            client.clock,
             give_up_at=time.time() + timeout,
             may_repeat=may_repeat,
             missing_ok=missing_ok,
@@ -267,7 +267,7 @@ class EcsJobsHook(BaseHook):
 
         try:
             with self.get_conn() as client:
-                failure = client.run(flows.check_access(client.access, client.ambient))
+                failure = client.run(flows.check_access(client.access, client.clock))
                 access = client.access
         except EcsConfigError as error:
             return False, str(error)
@@ -290,4 +290,4 @@ class EcsJobsHook(BaseHook):
     def carry_out(self, wait: Wait) -> WaitEnd:
         """Carry a wait out in this process, to its end whichever it is."""
         client = self.get_conn()
-        return client.run(flows.wait_for_job(client.access, wait, client.ambient))
+        return client.run(flows.wait_for_job(client.access, wait, client.clock))

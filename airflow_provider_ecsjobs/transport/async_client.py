@@ -31,7 +31,7 @@ from airflow_provider_ecsjobs.core.steps import (
     Sleep,
 )
 from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
-from airflow_provider_ecsjobs.transport.clock import of_this_machine
+from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.errors import log_report, trouble
 from airflow_provider_ecsjobs.transport.rate_limit import Budget, stated_limit
@@ -80,7 +80,7 @@ class AsyncClient:
         self._reload = reload
         self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
         self._sleeps = Sleeps()
-        self.ambient = replace(of_this_machine(), last_look_delay=self._turns.last_look_delay)
+        self.clock = replace(system_clock(), final_poll_delay=self._turns.final_poll_delay)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
         self._proxies: dict[str, Proxy | None] = {}
@@ -210,7 +210,7 @@ class AsyncClient:
     def _adapt(self, answer: Answer, permit: Permit, *, is_poll: bool) -> None:
         """Ask more slowly, or not for a while, if an answer says so; else a little faster again."""
         budget, now = self._turns.budget, asyncio.get_running_loop().time()
-        slowdown = slowdown_in(answer, now=self.ambient.clock())
+        slowdown = slowdown_in(answer, now=self.clock.now())
         if slowdown is None:
             budget.answered(permit, now)
             return

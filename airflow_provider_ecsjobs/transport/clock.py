@@ -1,21 +1,21 @@
-"""The clocks and the chance of this machine, as the flows are given them by either driver."""
+"""The clocks of this machine, as both drivers pass them to the flows."""
 
 from __future__ import annotations
 
 import random
 import time
 
-from airflow_provider_ecsjobs.core.steps import Ambient
+from airflow_provider_ecsjobs.core.steps import Clock
 
 # Linux's other clocks stand still while the machine is suspended; macOS's does not.
-_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
-def steady_time() -> float:
-    """Give the seconds since whenever: nobody sets this clock, and it goes on while the machine is suspended."""
-    return time.clock_gettime(_STEADY)
+def monotonic_time() -> float:
+    """Return a monotonic time in seconds. It is not affected by changes of the system clock, nor by a suspended machine."""
+    return time.clock_gettime(_MONOTONIC)
 
 
-def of_this_machine() -> Ambient:
-    """Give the flows what they need of this machine; nothing queues, as far as it knows."""
-    return Ambient(time.time, random.random, steady_time)
+def system_clock() -> Clock:
+    """Return the clocks of this machine, and its chance."""
+    return Clock(time.time, random.random, monotonic_time)

@@ -41,7 +41,7 @@ class Turns:
     def __len__(self) -> int:
         return sum(map(len, self._lanes))
 
-    def last_look_delay(self) -> float:
+    def final_poll_delay(self) -> float:
         """Tell how many seconds pass until the turn of a last look that comes now, if the rate stays as it is."""
         held = max(self.budget.opens_at() - self._loop.time(), 0.0)
         return held + len(self._lanes[Lane.LAST_LOOK]) / self.budget.rate

@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.core.auth.session import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
 from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, Ask, Mask, Report, Request, Shared, Sleep
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.transport.clock import of_this_machine
+from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.errors import log_report, trouble
 
@@ -105,7 +105,7 @@ class SyncClient:
         self._mask = mask
         self.settings = settings
         self.access = Access(settings.login, settings.secrets)
-        self.ambient = of_this_machine()
+        self.clock = system_clock()
         self._logger = logger
         self._reload = reload
         self.session = _Session()
@@ -135,7 +135,7 @@ class SyncClient:
 
         :raises EcsApiError: it could not be done.
         """
-        failure = self.run(establish(self.access, self.ambient))
+        failure = self.run(establish(self.access, self.clock))
         if failure is not None:
             kind = EcsUnauthorizedError if failure.is_refusal else EcsApiError
             raise kind(f"Connection '{self.settings.login.conn_id}': can't log in: {failure}", failure)

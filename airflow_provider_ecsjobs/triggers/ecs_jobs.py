@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
-from airflow_provider_ecsjobs.transport.clock import of_this_machine, steady_time
+from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -145,7 +145,7 @@ class EcsJobTrigger(BaseTrigger):
 
         What is awaited in here stays in memory for the whole wait, thousands of times: so it is little.
         """
-        began = steady_time()
+        began = monotonic_time()
         try:
             wait = self._wait()
             lease = await self._share_client(wait)
@@ -155,7 +155,7 @@ class EcsJobTrigger(BaseTrigger):
                 client = lease.client
                 # Who had trouble with the connection has paused already.
                 look_first = wait.failures > 0
-                flow = flows.wait_for_job(client.access, wait, client.ambient, look_first=look_first)
+                flow = flows.wait_for_job(client.access, wait, client.clock, look_first=look_first)
                 return await client.run(flow, self.log)
             finally:
                 await lease.leave()
@@ -166,7 +166,7 @@ class EcsJobTrigger(BaseTrigger):
             self.log.exception("ECS job %s: the wait broke off", clean(self.job_id, 200))
             what = f"{type(error).__name__}: {clean(error, 500)}"
             end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: the wait broke off with {what}")
-        count_wait(end, steady_time() - began)
+        count_wait(end, monotonic_time() - began)
         return end
 
     def _wait(self) -> CountedWait:
@@ -179,7 +179,7 @@ class EcsJobTrigger(BaseTrigger):
         """Share the connection's client; where that can't be had in time, give the end of the wait."""
         from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError, mask_secrets
 
-        ambient = of_this_machine()
+        clock = system_clock()
         aio = await _transport()
         key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
         while True:
@@ -194,12 +194,12 @@ class EcsJobTrigger(BaseTrigger):
                 conn_id = clean(self.huawei_ecs_conn_id, 200)
                 what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
             # The metadata database or secrets backend is away: trouble that passes, like the API's own.
-            end = wait.saw(ApiError(ErrorKind.TRANSIENT, what), wait.now(ambient), is_poll=False)
+            end = wait.saw(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock), is_poll=False)
             for report in wait.take_reports():
                 self.log.log(report.level, "%s", report.message)
             if end is not None:
                 return end
-            await asyncio.sleep(wait.pause(wait.now(ambient), ambient.spread()))
+            await asyncio.sleep(wait.pause(wait.now(clock), clock.random()))
 
     async def _settings(self) -> Settings:
         from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, Reload, Report, Request, Shared, Sleep, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -66,9 +66,9 @@ class Scripted:
     reloads: int = 0
 
     @property
-    def ambient(self) -> Ambient:
+    def clock(self) -> Clock:
         """The driver's clocks, and no chance."""
-        return Ambient(lambda: self.now + self.ahead, lambda: 0.5, lambda: self.now - START)
+        return Clock(lambda: self.now + self.ahead, lambda: 0.5, lambda: self.now - START)
 
     def run(self, flow: Generator[Any, Any, Any]) -> Any:
         """Carry a flow out."""

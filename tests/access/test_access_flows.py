@@ -61,7 +61,7 @@ class Cloud:
         return answer(201, body, x_subject_token=self.tokens[-1])
 
     def look(self, access: Access) -> Any:
-        return self.driver.run(look(access, JOB["job_id"], self.driver.ambient))
+        return self.driver.run(look(access, JOB["job_id"], self.driver.clock))
 
 
 def test_a_key_signs_at_once_with_no_question_to_iam() -> None:
@@ -188,7 +188,7 @@ def test_a_wrong_password_is_tried_once() -> None:
         return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
 
     driver, access = Scripted(iam), access_of("password")
-    errors = [driver.run(look(access, "j", driver.ambient)) for _ in range(5)]
+    errors = [driver.run(look(access, "j", driver.clock)) for _ in range(5)]
     assert len(driver.requests) == 1
     assert "IAM user user of domain" in str(errors[-1])
     assert "'domain_name'" in str(errors[-1])
@@ -209,7 +209,7 @@ def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> 
     date = format_datetime(datetime.fromtimestamp(START + minutes * 60, UTC), usegmt=True)
     refused = Answer(401, {"date": date}, REFUSED.body)
     driver, access = Scripted(lambda _: refused), access_of()
-    error = driver.run(look(access, "j", driver.ambient))
+    error = driver.run(look(access, "j", driver.clock))
     assert f"this machine's clock is {way} the server's" in str(error)
 
 
@@ -250,14 +250,14 @@ def test_the_project_is_looked_up_once() -> None:
 )
 def test_a_server_without_an_agency_is_told_so(reply: Answer, text: str) -> None:
     driver = Scripted(lambda _: reply)
-    error = driver.run(look(access_of("agency"), "j", driver.ambient))
+    error = driver.run(look(access_of("agency"), "j", driver.clock))
     assert text in str(error)
     assert error.kind is not ErrorKind.UNAUTHORIZED
 
 
 def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
     driver, access = Scripted(lambda _: Trouble("no answer")), access_of()
-    error = driver.run(look(access, "j", driver.ambient))
+    error = driver.run(look(access, "j", driver.clock))
     assert error.kind is ErrorKind.TRANSIENT
     assert not access.proven
 
@@ -272,7 +272,7 @@ def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
 )
 def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Answer, fine: bool) -> None:
     driver = Scripted(lambda _: reply)
-    failure = driver.run(check_access(access_of(), driver.ambient))
+    failure = driver.run(check_access(access_of(), driver.clock))
     assert (failure is None) is fine
 
 
@@ -280,7 +280,7 @@ def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Answer, 
 def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(auth: str) -> None:
     not_found = answer(404, {"error": {"code": "404", "message": "no such page"}})
     driver = Scripted(lambda _: not_found)
-    error = driver.run(look(access_of(auth), "j", driver.ambient))
+    error = driver.run(look(access_of(auth), "j", driver.clock))
     assert error.kind is ErrorKind.REJECTED
     assert "asking " in str(error)
 
@@ -288,7 +288,7 @@ def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(auth: str) -> N
 def test_a_locked_key_is_said_to_be_locked() -> None:
     locked = answer(401, {"error_code": "APIGW.0301", "error_msg": "AK access failed to reach the limit,forbidden"})
     driver = Scripted(lambda _: locked)
-    error = driver.run(look(access_of(), "j", driver.ambient))
+    error = driver.run(look(access_of(), "j", driver.clock))
     assert "the key is locked for 5 min" in str(error)
 
 

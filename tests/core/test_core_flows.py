@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Ask, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, Reload, Report, Request, Shared, Sleep, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 
 START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
@@ -51,7 +51,7 @@ class Drive:
         self.sleeps: list[float] = []
         self.reports: list[Report] = []
         self.reloads = 0
-        self.ambient = Ambient(clock=lambda: self.now, spread=lambda: 0.5, steady=lambda: self.now - START)
+        self.clock = Clock(now=lambda: self.now, random=lambda: 0.5, monotonic=lambda: self.now - START)
 
     def run(self, flow: Any) -> Any:
         reply: Any = None
@@ -87,14 +87,14 @@ class Drive:
         return None
 
     def look(self, job_id: str = JOB_ID) -> Any:
-        return self.run(look(self.access, job_id, self.ambient))
+        return self.run(look(self.access, job_id, self.clock))
 
     def get_job(self) -> Any:
-        return self.run(get_job(self.access, JOB_ID, self.ambient))
+        return self.run(get_job(self.access, JOB_ID, self.clock))
 
     def wait(self, *, look_first: bool = True, **policy: Any) -> Any:
         wait = Wait(JOB_ID, WaitPolicy(started=START, **policy))
-        return self.run(wait_for_job(self.access, wait, self.ambient, look_first=look_first))
+        return self.run(wait_for_job(self.access, wait, self.clock, look_first=look_first))
 
 
 class TestLook:
@@ -299,6 +299,6 @@ class TestWait:
 @pytest.mark.parametrize(("answer", "fine"), [(GONE, True), (ok("RUNNING"), True), (REFUSED, False), (RESET, False)])
 def test_access_is_checked_with_a_job_that_does_not_exist(answer: Any, fine: bool) -> None:
     drive = Drive(answer)
-    wrong = drive.run(check_access(drive.access, drive.ambient))
+    wrong = drive.run(check_access(drive.access, drive.clock))
     assert (wrong is None) is fine
     assert drive.requests[0].url.endswith("/jobs/" + "0" * 32)

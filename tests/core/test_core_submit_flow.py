@@ -51,7 +51,7 @@ class Submit:
         self.answers = list(answers)
         self.driver = Scripted(self._serve)
         options = {"give_up_at": START + 900, **options}
-        self.result = self.driver.run(submit(access_of(auth), request, self.driver.ambient, **options))
+        self.result = self.driver.run(submit(access_of(auth), request, self.driver.clock, **options))
 
     def _serve(self, request: Request) -> Answer | Trouble:
         assert len(self.driver.requests) < 200

@@ -91,7 +91,7 @@ def test_flow_control_is_known_by_its_code_at_any_status(status: int, body: dict
         gateway = Gateway(1, 1e9, refusal(status, body))
         gateway.jobs = {"job": 1e9}
         client = Client(gateway)
-        end = await client.wait("job", deadline=client.ambient.clock() + 60)
+        end = await client.wait("job", deadline=client.clock.now() + 60)
         assert end.outcome is Outcome.TIMEOUT
         assert client._turns.budget.rate < 20
         await client.close()

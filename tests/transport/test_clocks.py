@@ -12,9 +12,9 @@ from virtual_cloud import LOGIN, START, Client, Gateway
 from virtual_loop import run
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, Request, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
-from airflow_provider_ecsjobs.transport.clock import of_this_machine, steady_time
+from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 from airflow_provider_ecsjobs.transport.config import Settings
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
@@ -38,7 +38,7 @@ class Machine:
 
     def __init__(self, running: Callable[[], float], jump: float = 0.0, suspended: float = 0.0) -> None:
         self.running, self.jump, self.suspended = running, jump, suspended
-        self.ambient = Ambient(self.clock, lambda: 0.5, self.passed)
+        self.clock = Clock(self.clock, lambda: 0.5, self.passed)
 
     def passed(self) -> float:
         """How long it has been in truth."""
@@ -75,7 +75,7 @@ class Cloud:
 class InTriggerer(Client):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(Gateway())
-        self.cloud, self.ambient = cloud, cloud.machine.ambient
+        self.cloud, self.clock = cloud, cloud.machine.clock
 
     async def _send(self, request: Request) -> Answer | Trouble:
         return self.cloud.answer(request)
@@ -84,7 +84,7 @@ class InTriggerer(Client):
 class InWorker(SyncClient):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(Settings(LOGIN), logger=logging.getLogger("virtual"), reload=lambda: None, mask=list)
-        self.cloud, self.ambient = cloud, cloud.machine.ambient
+        self.cloud, self.clock = cloud, cloud.machine.clock
 
     def _send(self, request: Request) -> Answer | Trouble:
         return self.cloud.answer(request)
@@ -110,12 +110,12 @@ def carried_out(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setattr(time, "sleep", lambda seconds: ran.__setitem__(0, ran[0] + seconds))
             cloud = Cloud(Machine(lambda: ran[0], **happens), ends, away)
             client = InWorker(cloud)
-            return Told(client.run(flows.wait_for_job(client.access, wait, client.ambient)), cloud)
+            return Told(client.run(flows.wait_for_job(client.access, wait, client.clock)), cloud)
 
         async def main() -> Told:
             cloud = Cloud(Machine(asyncio.get_running_loop().time, **happens), ends, away)
             client = InTriggerer(cloud)
-            flow = flows.wait_for_job(client.access, wait, client.ambient)
+            flow = flows.wait_for_job(client.access, wait, client.clock)
             told = Told(await client.run(flow, logging.getLogger("virtual")), cloud)
             await client.close()
             return told
@@ -178,9 +178,9 @@ def test_one_failure_after_a_suspension_is_no_outage(carried_out: Callable[..., 
 
 
 def test_what_passes_on_this_machine_is_not_what_its_clock_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = steady_time()
+    before = monotonic_time()
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now - HOUR)
-    ambient = of_this_machine()
-    assert ambient.clock() == now - HOUR
-    assert 0 <= ambient.steady() - before < HOUR
+    clock = system_clock()
+    assert clock.now() == now - HOUR
+    assert 0 <= clock.monotonic() - before < HOUR

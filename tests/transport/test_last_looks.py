@@ -42,7 +42,7 @@ class Crowd:
         """Wait for a job; all points in time are the loop's."""
         self.gateway.jobs[name] = ends
         now = asyncio.get_running_loop().time()
-        end = await self.client.wait(name, deadline=self.client.ambient.clock() + deadline - now)
+        end = await self.client.wait(name, deadline=self.client.clock.now() + deadline - now)
         self.ended.append(asyncio.get_running_loop().time())
         return end
 

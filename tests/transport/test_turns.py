@@ -95,10 +95,10 @@ def test_last_looks_go_before_polls_and_behind_logins_each_first_come_first_serv
         lanes = {"poll": Lane.POLL, "last": Lane.LAST_LOOK, "token": Lane.LOGIN}
         waiting = [asyncio.ensure_future(requests.send(name, lanes[name.split()[0]])) for name in names]
         await asyncio.sleep(5)
-        assert requests.turns.last_look_delay() == 5.0 + 3.0
+        assert requests.turns.final_poll_delay() == 5.0 + 3.0
         await asyncio.gather(*waiting)
         assert requests.order == ["token 1", "token 2", "last 1", "last 2", "last 3", "poll 1", "poll 2"]
-        assert requests.turns.last_look_delay() <= 1.0
+        assert requests.turns.final_poll_delay() <= 1.0
         requests.assert_idle()
 
     run(main())

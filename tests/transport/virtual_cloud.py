@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Ambient, Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, Request, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.config import Settings
@@ -78,8 +78,8 @@ class Client(AsyncClient):
         self.clock_ahead = 0.0
         """How far the machine's clock was set ahead."""
         time = asyncio.get_running_loop().time
-        self.ambient = Ambient(
-            lambda: START + time() + self.clock_ahead, random.Random(seed).random, time, self.ambient.last_look_delay
+        self.clock = Clock(
+            lambda: START + time() + self.clock_ahead, random.Random(seed).random, time, self.clock.final_poll_delay
         )
         self.gateway, self.latency = gateway, latency
 
@@ -93,6 +93,6 @@ class Client(AsyncClient):
         return answer
 
     async def wait(self, job_id: str, **policy: Any) -> WaitEnd:
-        wait = Wait(job_id, WaitPolicy(**{"started": self.ambient.clock(), **policy}))
-        flow = flows.wait_for_job(self.access, wait, self.ambient, look_first=False)
+        wait = Wait(job_id, WaitPolicy(**{"started": self.clock.now(), **policy}))
+        flow = flows.wait_for_job(self.access, wait, self.clock, look_first=False)
         return await self.run(flow, logging.getLogger("virtual"))

@@ -33,7 +33,7 @@ class MachineClocks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.set_ahead = self.passed = 0.0
-        real_time, real_steady = time.time, ambience.steady_time
+        real_time, real_steady = time.time, ambience.monotonic_time
         monkeypatch.setattr(time, "time", lambda: real_time() + self.passed + self.set_ahead)
         monkeypatch.setattr(ambience, "steady_time", lambda: real_steady() + self.passed)
 

@@ -25,7 +25,7 @@ from airflow_provider_ecsjobs.core.text import clean, join_limited
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.credentials import Login
     from airflow_provider_ecsjobs.core.redaction import Redactor
-    from airflow_provider_ecsjobs.core.steps import Ambient, Flow
+    from airflow_provider_ecsjobs.core.steps import Clock, Flow
 
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECRET = re.compile(r"[!-~]+")
@@ -33,16 +33,16 @@ REFRESH_MARGIN = 600.0
 """How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
 
 
-def new_identity(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Identity | ApiError]:
+def new_identity(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
     """Get what requests are authorized with: from the connection itself, from IAM, or from the metadata service."""
     if login.auth == "password":
-        return (yield from _new_token(login, ambient, redactor))
+        return (yield from _new_token(login, clock, redactor))
     if login.auth == "agency":
-        return (yield from _new_temporary_key(login, ambient, redactor))
+        return (yield from _new_temporary_key(login, clock, redactor))
     return Identity(credentials=login.credentials, token=login.token)
 
 
-def _new_token(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Identity | ApiError]:
+def _new_token(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
     user = {"name": login.user_name, "password": login.password, "domain": {"name": login.domain_name}}
     project = {"id": login.project_id} if login.project_id else {"name": login.region}
     body = {
@@ -54,7 +54,7 @@ def _new_token(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Ident
     url = f"{login.iam_endpoint}/v3/auth/tokens"
     answer = yield Request("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
     what = f"asking IAM at {_host(url)} for a token"
-    parsed = _read(answer, what, redactor, now=ambient.clock())
+    parsed = _read(answer, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
     token = answer.headers.get("x-subject-token", "")
@@ -63,14 +63,14 @@ def _new_token(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Ident
     described = _mapping(parsed.get("token"))
     project_id = _mapping(described.get("project")).get("id")
     identity = Identity(token=token, project_id=project_id if _is_project_id(project_id) else "")
-    return _expiring(identity, described.get("expires_at"), ambient.clock())
+    return _expiring(identity, described.get("expires_at"), clock.now())
 
 
-def _new_temporary_key(login: Login, ambient: Ambient, redactor: Redactor) -> Flow[Identity | ApiError]:
+def _new_temporary_key(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
     url = f"{login.metadata_endpoint}/openstack/latest/securitykey"
     answer = yield Request("GET", url, is_direct=True)
     what = f"asking the metadata service at {_host(url)} for the agency's key"
-    parsed = _read(answer, what, redactor, now=ambient.clock())
+    parsed = _read(answer, what, redactor, now=clock.now())
     hint = "is this an ECS server, with an agency assigned to it?"
     if isinstance(parsed, ApiError):
         return replace(parsed, message=f"{parsed.message}; {hint}", kind=_not_refused(parsed.kind))
@@ -80,7 +80,7 @@ def _new_temporary_key(login: Login, ambient: Ambient, redactor: Redactor) -> Fl
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
         return ApiError(ErrorKind.REJECTED, f"{what}: there is no key in the answer; {hint}", status=answer.status)
-    return _expiring(Identity(Credentials(*texts)), key.get("expires_at"), ambient.clock())
+    return _expiring(Identity(Credentials(*texts)), key.get("expires_at"), clock.now())
 
 
 def _not_refused(kind: ErrorKind) -> ErrorKind:
@@ -101,12 +101,12 @@ def _expiring(identity: Identity, expires_at: Any, now: float) -> Identity:
     )
 
 
-def find_project(login: Login, identity: Identity, ambient: Ambient, redactor: Redactor) -> Flow[str | ApiError]:
+def find_project(login: Login, identity: Identity, clock: Clock, redactor: Redactor) -> Flow[str | ApiError]:
     """Look the project up by the region's name.
 
     :return: the project's id, or an error that says which projects there are.
     """
-    named = yield from _projects(login, identity, [("name", login.region)], ambient, redactor)
+    named = yield from _projects(login, identity, [("name", login.region)], clock, redactor)
     if isinstance(named, ApiError):
         return named
     if len(named) == 1:
@@ -115,19 +115,19 @@ def find_project(login: Login, identity: Identity, ambient: Ambient, redactor: R
     if named:
         message = f"{what} several projects named '{login.region}': {_listed(named)}. Set extra 'project_id'"
         return ApiError(ErrorKind.REJECTED, message)
-    seen = yield from _projects(login, identity, [], ambient, redactor)
+    seen = yield from _projects(login, identity, [], clock, redactor)
     found = "" if isinstance(seen, ApiError) else _listed(seen)
     message = f"{what} no project named '{login.region}', only: {found or 'none at all'}."
     return ApiError(ErrorKind.REJECTED, f"{message} Check extra 'region', or set 'project_id'")
 
 
 def _projects(
-    login: Login, identity: Identity, query: list[tuple[str, str]], ambient: Ambient, redactor: Redactor
+    login: Login, identity: Identity, query: list[tuple[str, str]], clock: Clock, redactor: Redactor
 ) -> Flow[list[tuple[str, str]] | ApiError]:
     call = Call("GET", "/v3/projects", query)
-    answer = yield authorized_request(login.iam_endpoint, identity, call, now=ambient.clock())
+    answer = yield authorized_request(login.iam_endpoint, identity, call, now=clock.now())
     what = f"looking up the project at {_host(login.iam_endpoint)}"
-    parsed = _read(redactor.answer(answer), what, redactor, now=ambient.clock())
+    parsed = _read(redactor.answer(answer), what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
     listed = parsed.get("projects")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_ecsjobs.core.auth.credentials import Login
-    from airflow_provider_ecsjobs.core.steps import Ambient, Flow, Request
+    from airflow_provider_ecsjobs.core.steps import Clock, Flow, Request
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
@@ -75,7 +75,7 @@ class Access:
     def refuse(self, error: ApiError, now: float) -> ApiError:
         """Note that the cloud did not take it, and keep everybody from trying it again for a while.
 
-        :param now: the time by the steady clock.
+        :param now: the time by the monotonic clock.
         """
         self.proven, self.doubt = False, None
         advice = f"Connection '{self.login.conn_id}', {advice_on_refusal(self.login, error)}"
@@ -90,10 +90,10 @@ class Access:
         self.renewals, self.reloaded = 0, False
 
     def is_refused(self, now: float) -> bool:
-        """Whether the credentials were refused just now, by the steady clock; after that they may be tried again."""
+        """Whether the credentials were refused just now, by the monotonic clock; after that they may be tried again."""
         return self.refusal is not None and now < self._refused_until
 
-    def authorize_if_current(self, call: Call, used: Identity | None, ambient: Ambient) -> Request | None:
+    def authorize_if_current(self, call: Call, used: Identity | None, clock: Clock) -> Request | None:
         """Build the request to the service, in the project's name.
 
         :param used: the identity that was meant; ``None`` is returned if it has been replaced, doubted or refused.
@@ -102,10 +102,10 @@ class Access:
             return None
         path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
         call = replace(call, path=path)
-        return authorized_request(self.login.endpoint, used, call, now=ambient.clock(), project_id=self.project_id)
+        return authorized_request(self.login.endpoint, used, call, now=clock.now(), project_id=self.project_id)
 
 
-def send(access: Access, call: Call, ambient: Ambient, *, is_last: bool = False) -> Flow[Answer | Trouble | ApiError]:
+def send(access: Access, call: Call, clock: Clock, *, is_last: bool = False) -> Flow[Answer | Trouble | ApiError]:
     """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
 
     On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
@@ -115,49 +115,49 @@ def send(access: Access, call: Call, ambient: Ambient, *, is_last: bool = False)
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
     for _ in range(_MAX_ROUNDS):
-        failure = yield from establish(access, ambient)
+        failure = yield from establish(access, clock)
         if failure is not None:
             return failure
         used, error = access.identity, access.doubt
         if error is None:
-            answer = yield from _ask(access, call, used, ambient, is_last)
+            answer = yield from _ask(access, call, used, clock, is_last)
             if answer is None:
                 continue  # the identity was proven, or given up, before this request's turn came
-            error = answer if isinstance(answer, ApiError) else _refusal_in(answer, ambient.clock())
+            error = answer if isinstance(answer, ApiError) else _refusal_in(answer, clock.now())
             if error is None or not error.is_refusal:
                 return answer
             if access.identity is used:
                 access.doubt = error
-        lost: ApiError | None = yield Shared("recovery", partial(_recover, access, used, error, ambient))
+        lost: ApiError | None = yield Shared("recovery", partial(_recover, access, used, error, clock))
         if lost is not None:
             return lost
     return ApiError(ErrorKind.TRANSIENT, "the credentials were replaced again and again while the request was made")
 
 
-def establish(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
+def establish(access: Access, clock: Clock) -> Flow[ApiError | None]:
     """Log in and find the project, if that has not been done yet.
 
     :return: what kept it from being done, ``None`` if it is.
     """
-    if access.is_ready(ambient.clock()):
+    if access.is_ready(clock.now()):
         return None
-    failure: ApiError | None = yield Shared("login", partial(_log_in, access, ambient))
+    failure: ApiError | None = yield Shared("login", partial(_log_in, access, clock))
     return failure
 
 
 def _ask(
-    access: Access, call: Call, used: Identity | None, ambient: Ambient, is_last: bool
+    access: Access, call: Call, used: Identity | None, clock: Clock, is_last: bool
 ) -> Flow[Answer | Trouble | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
 
     :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
         ``None`` if nothing did.
     """
-    ask = Ask(partial(access.authorize_if_current, call, used, ambient), is_last)
+    ask = Ask(partial(access.authorize_if_current, call, used, clock), is_last)
     if access.proven:
         return (yield from _redacted(access, call, ask))
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
-    trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, ask, used, ambient))
+    trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, ask, used, clock))
     return trial.answer if trial.call is call else trial.trouble
 
 
@@ -176,11 +176,11 @@ class _Trial:
     trouble: ApiError | None = None
 
 
-def _try_out(access: Access, call: Call, ask: Ask, used: Identity | None, ambient: Ambient) -> Flow[_Trial]:
+def _try_out(access: Access, call: Call, ask: Ask, used: Identity | None, clock: Clock) -> Flow[_Trial]:
     answer = yield from _redacted(access, call, ask)
     if answer is None:
         return _Trial(call, None)
-    trouble = _what_it_leaves_open(answer, ambient.clock())
+    trouble = _what_it_leaves_open(answer, clock.now())
     if trouble is None and access.identity is used:
         access.prove()
     return _Trial(call, answer, trouble)
@@ -205,7 +205,7 @@ def _refusal_in(answer: Answer | Trouble, now: float) -> ApiError | None:
     return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
 
 
-def _recover(access: Access, used: Identity | None, error: ApiError, ambient: Ambient) -> Flow[ApiError | None]:
+def _recover(access: Access, used: Identity | None, error: ApiError, clock: Clock) -> Flow[ApiError | None]:
     """Respond to a 401: a new token; else the connection read again, once; else it is final."""
     if access.refusal is not None:
         return access.refusal
@@ -216,8 +216,8 @@ def _recover(access: Access, used: Identity | None, error: ApiError, ambient: Am
         access.renewals += 1
         access.identity = None
     elif not (yield from _reload(access)):
-        return access.refuse(error, ambient.steady())
-    return (yield from establish(access, ambient))
+        return access.refuse(error, clock.monotonic())
+    return (yield from establish(access, clock))
 
 
 def _reload(access: Access) -> Flow[bool]:
@@ -232,24 +232,24 @@ def _reload(access: Access) -> Flow[bool]:
     return True
 
 
-def _log_in(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
+def _log_in(access: Access, clock: Clock) -> Flow[ApiError | None]:
     if access.refusal is not None:
-        if access.is_refused(ambient.steady()):
+        if access.is_refused(clock.monotonic()):
             return access.refusal
         access.retry()
         yield from _reload(access)
     while True:
-        failure = yield from _renew_and_find(access, ambient)
+        failure = yield from _renew_and_find(access, clock)
         if failure is None or failure.kind is not ErrorKind.UNAUTHORIZED:
             return failure
         if not (yield from _reload(access)):
-            return access.refuse(failure, ambient.steady())
+            return access.refuse(failure, clock.monotonic())
 
 
-def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
-    now, held = ambient.clock(), access.identity
+def _renew_and_find(access: Access, clock: Clock) -> Flow[ApiError | None]:
+    now, held = clock.now(), access.identity
     if held is None or now >= held.refresh_at:
-        fresh = yield from new_identity(access.login, ambient, access.redactor)
+        fresh = yield from new_identity(access.login, clock, access.redactor)
         if isinstance(fresh, Identity):
             access.hold(fresh)
             if access.login.auth in ("password", "agency"):
@@ -262,7 +262,7 @@ def _renew_and_find(access: Access, ambient: Ambient) -> Flow[ApiError | None]:
     if access.project_id:
         return None
     assert access.identity is not None
-    found = yield from find_project(access.login, access.identity, ambient, access.redactor)
+    found = yield from find_project(access.login, access.identity, clock, access.redactor)
     if isinstance(found, ApiError):
         return found
     access.project_id = found

@@ -25,7 +25,7 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.steps import Ambient
+    from airflow_provider_ecsjobs.core.steps import Clock
 
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
 FAILURES_BEFORE_UNREACHABLE = 3
@@ -118,19 +118,19 @@ class Wait:
         self.pending_since = self.policy.pending_since
         self.seen = self.policy.seen
 
-    def now(self, ambient: Ambient) -> float:
+    def now(self, clock: Clock) -> float:
         """Tell the time, in seconds since the epoch.
 
-        It begins as the machine's clock has it, and goes on by the steady one: a clock that is set meanwhile makes no
+        It begins as the machine's clock has it, and goes on by the monotonic one: a clock that is set meanwhile makes no
         wait longer or shorter.
         """
         if self._anchor is None:
-            self._anchor = ambient.anchor()
-        return self._anchor + ambient.steady()
+            self._anchor = clock.anchor()
+        return self._anchor + clock.monotonic()
 
-    def seconds_left(self, ambient: Ambient) -> float:
+    def seconds_left(self, clock: Clock) -> float:
         """Tell how long it is to the deadline."""
-        return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(ambient)
+        return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(clock)
 
     def saw(self, answer: Job | ApiError, now: float) -> WaitEnd | None:
         """Take in the answer to one poll.
