@@ -80,8 +80,8 @@ def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_ecsjobs.core.waiting import schedule
 
     monkeypatch.setattr(schedule, "FIRST_BACKOFF", 0.02)
-    monkeypatch.setattr(schedule, "SHORTEST_PAUSE", 0.01)
-    monkeypatch.setattr(responses, "PAUSE_OF_CODE", dict.fromkeys(responses.PAUSE_OF_CODE, 0.05))
+    monkeypatch.setattr(schedule, "SHORTEST_DELAY", 0.01)
+    monkeypatch.setattr(responses, "DELAY_OF_CODE", dict.fromkeys(responses.DELAY_OF_CODE, 0.05))
 
 
 @pytest.fixture

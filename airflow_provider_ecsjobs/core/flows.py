@@ -23,7 +23,7 @@ from airflow_provider_ecsjobs.core.submit.submission import (
     with_advice,
     without_missing,
 )
-from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_PAUSE, backoff, last_look_patience
+from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, last_look_patience
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import Access
@@ -60,8 +60,8 @@ def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
         if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
             break
         yield Report(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
-        pause = backoff(attempt, LONGEST_BACKOFF, clock.random())
-        yield Sleep(min(max(pause, answer.retry_after or 0.0), LONGEST_BACKOFF))
+        delay = backoff(attempt, LONGEST_BACKOFF, clock.random())
+        yield Sleep(min(max(delay, answer.retry_after or 0.0), LONGEST_BACKOFF))
     return answer
 
 
@@ -75,14 +75,14 @@ def wait_for_job(access: Access, wait: Wait, clock: Clock, *, look_first: bool =
     :return: how the wait ended. Every wait ends in one way or another; nothing is raised.
     """
     if not look_first:
-        yield Sleep(wait.pause(wait.now(clock), clock.random()))
+        yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
     while True:
         # In a flow of its own, which holds the answer: that may be large, and the next pause long.
         end = yield from _poll(access, wait, clock)
         yield from wait.take_reports()
         if end is not None:
             return end
-        yield Sleep(wait.pause(wait.now(clock), clock.random()))
+        yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
 
 
 def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
@@ -94,7 +94,7 @@ def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     """
     answer: Job | ApiError | None = None
     left = wait.seconds_left(clock)
-    if left > SHORTEST_PAUSE:
+    if left > SHORTEST_DELAY:
         answer = yield Shared(
             ("job", wait.job_id), partial(look, access, wait.job_id, clock), outlives=False, within=left
         )
@@ -118,10 +118,10 @@ def _last_look(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError 
     answer: Job | ApiError | None = yield replace(together, within=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer
-    pause = max(backoff(1, LONGEST_BACKOFF, clock.random()), answer.retry_after or 0.0)
-    if clock.monotonic() + pause >= until:
+    delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), answer.retry_after or 0.0)
+    if clock.monotonic() + delay >= until:
         return answer
-    yield Sleep(pause)
+    yield Sleep(delay)
     second: Job | ApiError | None = yield replace(together, within=until - clock.monotonic())
     return answer if second is None else second
 
@@ -173,12 +173,12 @@ def submit(
         elif not result.is_passing:
             return with_advice(result, request, is_doubtful=is_doubtful)
         failures += 1
-        pause = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
-        if anchor + clock.monotonic() + pause >= give_up_at:
+        delay = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
+        if anchor + clock.monotonic() + delay >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
-        report = f"{request.operation.name}: {result}; sending it again in {pause:.0f} s"
+        report = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"
         yield Report(logging.WARNING, report, kind=result.kind)
-        yield Sleep(pause)
+        yield Sleep(delay)
 
 
 def check_access(access: Access, clock: Clock) -> Flow[ApiError | None]:

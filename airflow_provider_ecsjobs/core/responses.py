@@ -55,7 +55,7 @@ KIND_OF_CODE: Mapping[str, ErrorKind] = {
 }
 """The codes whose meaning their HTTP status does not give, or not reliably."""
 
-PAUSE_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
+DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 """The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -88,8 +88,8 @@ def slowdown_in(answer: Answer, *, now: float) -> ApiError | None:
         return None
     error = read_error(answer, body, now=now)
     # Only the header speaks for the whole service; the pause that a code asks for is about one request.
-    asks_for_pause = error.is_passing and answer.status >= 300 and "retry-after" in answer.headers
-    return error if error.kind is ErrorKind.THROTTLED or asks_for_pause else None
+    asks_for_delay = error.is_passing and answer.status >= 300 and "retry-after" in answer.headers
+    return error if error.kind is ErrorKind.THROTTLED or asks_for_delay else None
 
 
 def object_in(answer: Answer) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def read_error(answer: Answer, body: Mapping[str, Any] | None, *, now: float) ->
         status=answer.status,
         request_id=request_id or clean(body.get("request_id"), 200),
         details=tuple(f"{detail_code} {text}".strip() for detail_code, text in details),
-        retry_after=retry_after if retry_after is not None else _pause_of(codes),
+        retry_after=retry_after if retry_after is not None else _delay_of(codes),
     )
 
 
@@ -202,8 +202,8 @@ def _kind(status: int, codes: list[str]) -> ErrorKind:
     return ErrorKind.REJECTED
 
 
-def _pause_of(codes: list[str]) -> float | None:
-    return next((PAUSE_OF_CODE[code] for code in codes if code in PAUSE_OF_CODE), None)
+def _delay_of(codes: list[str]) -> float | None:
+    return next((DELAY_OF_CODE[code] for code in codes if code in DELAY_OF_CODE), None)
 
 
 def _kind_without_json(status: int) -> ErrorKind:

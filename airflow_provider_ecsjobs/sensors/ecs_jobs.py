@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, gap
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, poll_delay
 from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
@@ -57,7 +57,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
-    _asked_pause = 0.0
+    _requested_delay = 0.0
     ui_color = "#f3e2e0"
 
     def __init__(
@@ -120,7 +120,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
             end = self._saw(wait, answer)
-            self._asked_pause = wait.asked_pause
+            self._requested_delay = wait.requested_delay
             return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
 
     def on_kill(self) -> None:
@@ -159,8 +159,10 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         waited, policy = run_duration(), self._policy(0.0)
-        pause = self._asked_pause or gap(waited, policy.poll_interval, policy.max_poll_interval, random.random())  # noqa: S311 - no secret
-        return max(min(pause, self.timeout - waited), 0.0)
+        delay = self._requested_delay or poll_delay(
+            waited, policy.poll_interval, policy.max_poll_interval, random.random()
+        )  # noqa: S311 - no secret
+        return max(min(delay, self.timeout - waited), 0.0)
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 RECOVERY_SECONDS = 600.0
 """How long it takes from a standstill back to the full rate."""
-LONGEST_GAP = 60.0
+LONGEST_INTERVAL = 60.0
 """The longest gap between two requests, in seconds, however often the cloud throttled: else nobody would notice that
 it does no more."""
 SLACK = 0.1
@@ -58,11 +58,11 @@ class Permit:
     """The permission to send one request.
 
     :param sent: when it was given.
-    :param gap: how long it keeps the next request waiting, in seconds.
+    :param interval: how long it keeps the next request waiting, in seconds.
     """
 
     sent: float
-    gap: float
+    interval: float
 
 
 class Budget:
@@ -92,7 +92,7 @@ class Budget:
     def take(self, now: float) -> Permit:
         """Note that a request is sent now; :meth:`opens_at` must have come."""
         permit = Permit(now, 1 / self.rate)
-        self._next = max(self._next, now - SLACK) + permit.gap
+        self._next = max(self._next, now - SLACK) + permit.interval
         self._log.append(now)
         return permit
 
@@ -101,7 +101,7 @@ class Budget:
         if self._log:
             self._log.pop()
         if permit.sent > self._lowered:  # else the next request waits for what was throttled since
-            self._next -= permit.gap
+            self._next -= permit.interval
 
     def answered(self, permit: Permit, now: float) -> None:
         """Take in an answer that was not throttled: the rate grows by what the time since the last one is worth.
@@ -110,7 +110,7 @@ class Budget:
         """
         if permit.sent <= self._lowered:
             return
-        passed = min(max(now - self._raised, 0.0), LONGEST_GAP / 12)
+        passed = min(max(now - self._raised, 0.0), LONGEST_INTERVAL / 12)
         self._raised = now
         self.rate = max(self.rate, min(self.rate + self._start / RECOVERY_SECONDS * passed, self._most(now)))
 
@@ -131,7 +131,7 @@ class Budget:
             self._hold_for(limit, now)
             # One that asked faster than it may need not halve: the limit says how fast it may.
             halved = limit.rate if limit.rate < self.rate else halved
-        self.rate = max(halved, min(1 / LONGEST_GAP, self._most(now)))
+        self.rate = max(halved, min(1 / LONGEST_INTERVAL, self._most(now)))
         self._next = max(self._next, now + 1 / self.rate)
         return True
 

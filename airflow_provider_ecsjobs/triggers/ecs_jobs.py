@@ -199,7 +199,7 @@ class EcsJobTrigger(BaseTrigger):
                 self.log.log(report.level, "%s", report.message)
             if end is not None:
                 return end
-            await asyncio.sleep(wait.pause(wait.now(clock), clock.random()))
+            await asyncio.sleep(wait.next_delay(wait.now(clock), clock.random()))
 
     async def _settings(self) -> Settings:
         from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.transport.rate_limit import (
     LIMIT_KEPT,
-    LONGEST_GAP,
     LONGEST_HOLD,
+    LONGEST_INTERVAL,
     RECOVERY_SECONDS,
     SLACK,
     Budget,
@@ -125,8 +125,8 @@ class TestThrottled:
         client = Client(rate)
         for _ in range(100):
             client.throttled()
-        assert client.budget.rate >= min(1 / LONGEST_GAP, rate)
-        assert client.budget.opens_at() - client.now <= max(LONGEST_GAP, 1 / rate)
+        assert client.budget.rate >= min(1 / LONGEST_INTERVAL, rate)
+        assert client.budget.opens_at() - client.now <= max(LONGEST_INTERVAL, 1 / rate)
 
     def test_it_recovers_slowly_and_by_the_same_amount_a_second(self) -> None:
         client = Client(20)
@@ -193,20 +193,20 @@ class TestThrottled:
             before = client.budget.rate
             if step == "good":
                 client.good()
-                assert before <= client.budget.rate <= before + rate / RECOVERY_SECONDS * LONGEST_GAP
+                assert before <= client.budget.rate <= before + rate / RECOVERY_SECONDS * LONGEST_INTERVAL
             elif step in ("throttled", "limit"):
                 limit = Limit(*values) if values else None
                 least = min(least, limit.rate) if limit else least
                 lowered = client.throttled(limit=limit)
                 assert lowered
-                assert client.budget.rate <= max(before, min(1 / LONGEST_GAP, rate))
+                assert client.budget.rate <= max(before, min(1 / LONGEST_INTERVAL, rate))
             elif step == "hold":
                 client.budget.hold(client.now + values[0])
             elif step == "idle":
                 client.now += values[0]
             else:
                 client.budget.give_back(client.send())
-            assert min(least, 1 / LONGEST_GAP) <= client.budget.rate <= rate
+            assert min(least, 1 / LONGEST_INTERVAL) <= client.budget.rate <= rate
             assert client.budget.opens_at() - client.now <= max(LONGEST_HOLD, 1 / client.budget.rate, 1 / rate) + 1
 
 
@@ -283,7 +283,7 @@ class TestStatedLimit:
         for _ in range(12):
             client.throttled(limit=Limit(200, 300))
             pauses.append(client.budget.opens_at() - client.now)
-        assert all(29.9 < pause < LONGEST_GAP + 0.1 for pause in pauses)
+        assert all(29.9 < pause < LONGEST_INTERVAL + 0.1 for pause in pauses)
 
     def test_one_that_others_use_too_makes_it_halve_further(self) -> None:
         client = Client(20)

@@ -134,7 +134,7 @@ def test_its_body_has_the_keys_of_the_sdk(operation: Operation, sent: Sent) -> N
 
 
 def test_what_it_requires_is_in_the_models_of_the_sdk(operation: Operation, sent: Sent) -> None:
-    assert [gap for path in operation.required for gap in follow(sent.body, path)] == []
+    assert [poll_delay for path in operation.required for poll_delay in follow(sent.body, path)] == []
 
 
 def test_it_requires_what_the_sdk_requires_at_the_top(operation: Operation, sent: Sent) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.job import check_job_id
-from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, backoff, first_gap, gap
+from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, backoff, first_poll_delay, poll_delay
 
 
 class TestGap:
@@ -20,15 +20,15 @@ class TestGap:
         [(-50, 10), (0, 10), (99, 10), (100, 10), (200, 20), (300, 30), (600, 60), (601, 60), (86_400, 60)],
     )
     def test_a_tenth_of_the_wait_between_two_bounds(self, waited: float, pause: float) -> None:
-        assert gap(waited, 10, 60, 0.5) == pytest.approx(pause)
+        assert poll_delay(waited, 10, 60, 0.5) == pytest.approx(pause)
 
     @pytest.mark.parametrize(("spread", "factor"), [(0, 0.9), (0.5, 1), (0.999999, 1.1)])
     def test_jitter_is_a_tenth_to_either_side(self, spread: float, factor: float) -> None:
-        assert gap(0, 10, 60, spread) == pytest.approx(10 * factor, rel=1e-5)
+        assert poll_delay(0, 10, 60, spread) == pytest.approx(10 * factor, rel=1e-5)
 
     @pytest.mark.parametrize("longest", [30, 5, 0, -1])
     def test_equal_or_crossed_bounds_make_it_fixed(self, longest: float) -> None:
-        assert {gap(waited, 30, longest, 0.5) for waited in (0, 500, 50_000)} == {30}
+        assert {poll_delay(waited, 30, longest, 0.5) for waited in (0, 500, 50_000)} == {30}
 
     @given(
         waited=st.floats(0, 1e6), shortest=st.floats(0.1, 600), more=st.floats(0, 600), spread=st.floats(0, 0.999999)
@@ -37,13 +37,13 @@ class TestGap:
         self, waited: float, shortest: float, more: float, spread: float
     ) -> None:
         longest = shortest + more
-        pause = gap(waited, shortest, longest, spread)
+        pause = poll_delay(waited, shortest, longest, spread)
         assert shortest * 0.899 <= pause <= longest * 1.101
         assert pause <= max(0.1 * waited, shortest) * 1.101
 
     @given(st.floats(0, 0.999999), st.floats(0, 1e5), st.floats(0, 1e5))
     def test_it_never_shrinks_as_the_wait_goes_on(self, spread: float, one: float, other: float) -> None:
-        assert gap(min(one, other), 10, 60, spread) <= gap(max(one, other), 10, 60, spread)
+        assert poll_delay(min(one, other), 10, 60, spread) <= poll_delay(max(one, other), 10, 60, spread)
 
 
 class TestFirstGap:
@@ -53,13 +53,13 @@ class TestFirstGap:
     def test_it_lies_anywhere_in_the_gap_but_for_its_very_beginning(
         self, waited: float, least: float, most: float
     ) -> None:
-        assert first_gap(waited, 10, 60, 0) == pytest.approx(least)
-        assert first_gap(waited, 10, 60, 0.5) == pytest.approx((least + most) / 2)
-        assert first_gap(waited, 10, 60, 0.999999) == pytest.approx(most, rel=1e-5)
+        assert first_poll_delay(waited, 10, 60, 0) == pytest.approx(least)
+        assert first_poll_delay(waited, 10, 60, 0.5) == pytest.approx((least + most) / 2)
+        assert first_poll_delay(waited, 10, 60, 0.999999) == pytest.approx(most, rel=1e-5)
 
     @pytest.mark.parametrize(("shortest", "least"), [(5, 1), (1.5, 1), (1, 0.9), (0.05, 0.045)])
     def test_a_short_gap_leaves_less_room(self, shortest: float, least: float) -> None:
-        assert first_gap(0, shortest, 60, 0) == pytest.approx(least)
+        assert first_poll_delay(0, shortest, 60, 0) == pytest.approx(least)
 
     @given(
         waited=st.floats(-100, 1e6), shortest=st.floats(0.1, 600), more=st.floats(0, 600), spread=st.floats(0, 0.999999)
@@ -67,15 +67,15 @@ class TestFirstGap:
     def test_an_end_is_seen_no_later_than_with_the_plain_gap(
         self, waited: float, shortest: float, more: float, spread: float
     ) -> None:
-        pause = first_gap(waited, shortest, shortest + more, spread)
-        assert 0 < pause <= gap(waited, shortest, shortest + more, 0.5) * 1.000001
+        pause = first_poll_delay(waited, shortest, shortest + more, spread)
+        assert 0 < pause <= poll_delay(waited, shortest, shortest + more, 0.5) * 1.000001
 
 
 def polls(duration: float, shortest: float, longest: float, spread: float = 0.5) -> tuple[int, float]:
     """Count the polls until an end after ``duration`` is seen, and how late it is seen."""
     now, count = 0.0, 1
     while now < duration:
-        now += gap(now, shortest, longest, spread)
+        now += poll_delay(now, shortest, longest, spread)
         count += 1
     return count, now - duration
 

@@ -10,7 +10,7 @@ from core_samples import JOB_ID, part
 from virtual_wait import BUSY, GONE, PARTS, REFUSED, SLOW_DOWN, START, Waiting, seen
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, SHORTEST_PAUSE
+from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, SHORTEST_DELAY
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 
 
@@ -32,7 +32,7 @@ class TestDeadline:
     def test_the_last_look_is_at_the_deadline(self) -> None:
         waiting = Waiting(deadline=1000)
         assert waiting.at(995, seen()) is None
-        assert waiting.pause(995) == pytest.approx(5)
+        assert waiting.next_delay(995) == pytest.approx(5)
         assert waiting.ends_at(1000, seen("SUCCESS")).outcome is Outcome.FINISHED
 
     def test_a_job_still_running_at_the_deadline_times_out(self) -> None:
@@ -74,7 +74,7 @@ class TestDeadline:
 
     @pytest.mark.parametrize("deadline", [0, -500])
     def test_a_deadline_already_past_leaves_one_look(self, deadline: float) -> None:
-        assert 0 < Waiting(deadline=deadline).pause(0) <= SHORTEST_PAUSE
+        assert 0 < Waiting(deadline=deadline).next_delay(0) <= SHORTEST_DELAY
         assert Waiting(deadline=deadline).ends_at(0, seen()).outcome is Outcome.TIMEOUT
         assert Waiting(deadline=deadline).ends_at(0, seen("FAIL")).outcome is Outcome.FINISHED
 
@@ -117,16 +117,16 @@ class TestUnpaid:
     def test_the_next_look_is_no_later_than_the_limit(self) -> None:
         waiting = Waiting(payment_timeout=600)
         waiting.at(100, seen("PENDING_PAYMENT"))
-        assert waiting.pause(695) == pytest.approx(5)
+        assert waiting.next_delay(695) == pytest.approx(5)
 
     @pytest.mark.parametrize("time", [699.99, 700, 5000])
     def test_trouble_past_the_limit_is_no_reason_to_ask_in_a_hurry(self, time: float) -> None:
         waiting = Waiting(payment_timeout=600)
         waiting.at(100, seen("PENDING_PAYMENT"))
         waiting.at(time, replace(SLOW_DOWN, retry_after=30))
-        assert waiting.pause(time, 0) >= 30
+        assert waiting.next_delay(time, 0) >= 30
         waiting.at(time + 31, BUSY)
-        assert waiting.pause(time + 31, 0) >= 1
+        assert waiting.next_delay(time + 31, 0) >= 1
 
     def test_pending_since_is_carried_over_and_not_reported_again(self) -> None:
         waiting = Waiting(payment_timeout=600, pending_since=-500)
@@ -151,7 +151,7 @@ class TestUnpaid:
         assert waiting.at(500, seen("RUNNING")) is None
         assert waiting.wait.pending_since is None
         assert waiting.at(9999, seen("RUNNING")) is None
-        assert waiting.pause(9999) == pytest.approx(60)
+        assert waiting.next_delay(9999) == pytest.approx(60)
 
 
 class TestNotFound:
@@ -167,7 +167,7 @@ class TestNotFound:
     def test_our_own_submit_has_its_grace(self) -> None:
         waiting = Waiting(not_found_grace=60)
         assert waiting.at(0, GONE) is None
-        assert waiting.pause(0) <= FIRST_BACKOFF
+        assert waiting.next_delay(0) <= FIRST_BACKOFF
         assert waiting.at(59.9, GONE) is None
         assert waiting.ends_at(60, GONE).outcome is Outcome.NOT_FOUND
 
@@ -175,7 +175,7 @@ class TestNotFound:
         waiting = Waiting(not_found_grace=60)
         waiting.at(0, GONE)
         assert waiting.at(2, seen()) is None
-        assert waiting.pause(2) == pytest.approx(10)
+        assert waiting.next_delay(2) == pytest.approx(10)
 
     def test_a_job_that_was_seen_and_is_gone_was_purged(self) -> None:
         waiting = Waiting()
@@ -264,41 +264,41 @@ class TestPauseAfterTrouble:
         pauses = []
         for _ in range(6):
             waiting.at(0, BUSY)
-            pauses.append(waiting.pause(0, 0))
+            pauses.append(waiting.next_delay(0, 0))
         assert pauses == [1, 2, 4, 8, 15, 15]
 
     @pytest.mark.parametrize(("spread", "pause"), [(0, 120), (0.5, 126), (0.99, 131.88)])
     def test_retry_after_is_honoured_and_spread_behind(self, spread: float, pause: float) -> None:
         waiting = Waiting()
         waiting.at(0, replace(SLOW_DOWN, retry_after=120))
-        assert waiting.pause(0, spread) == pytest.approx(pause)
+        assert waiting.next_delay(0, spread) == pytest.approx(pause)
 
     def test_a_short_retry_after_does_not_shorten_the_backoff(self) -> None:
         waiting = Waiting()
         for _ in range(4):
             waiting.at(0, replace(SLOW_DOWN, retry_after=0))
-        assert waiting.pause(0, 0) == 8
+        assert waiting.next_delay(0, 0) == 8
 
     def test_retry_after_ends_at_the_deadline(self) -> None:
         waiting = Waiting(deadline=100)
         waiting.at(70, replace(SLOW_DOWN, retry_after=900))
-        assert waiting.pause(70) == pytest.approx(30)
+        assert waiting.next_delay(70) == pytest.approx(30)
 
     def test_retry_after_holds_once(self) -> None:
         waiting = Waiting()
         waiting.at(0, replace(SLOW_DOWN, retry_after=500))
         waiting.at(500, BUSY)
-        assert waiting.pause(500, 0) == 2
+        assert waiting.next_delay(500, 0) == 2
         waiting.at(502, seen())
         waiting.at(502, seen())
-        assert waiting.pause(502) == pytest.approx(50.2)
+        assert waiting.next_delay(502) == pytest.approx(50.2)
 
     @pytest.mark.parametrize(("asked", "least", "most"), [(1, 2, 11), (20, 20, 30), (500, 500, 550)])
     def test_retry_after_is_spread_over_a_poll_interval_at_least(self, asked: float, least: float, most: float) -> None:
         waiting = Waiting()
         waiting.at(0, replace(SLOW_DOWN, retry_after=asked))
-        assert waiting.pause(0, 0) == pytest.approx(max(least / 2, asked))
-        assert waiting.pause(0, 0.999999) == pytest.approx(most, rel=1e-5)
+        assert waiting.next_delay(0, 0) == pytest.approx(max(least / 2, asked))
+        assert waiting.next_delay(0, 0.999999) == pytest.approx(most, rel=1e-5)
 
 
 class TestReports:

@@ -11,7 +11,7 @@ from virtual_wait import Waiting, seen
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_PAUSE
+from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 
 
@@ -50,7 +50,7 @@ def ends(policy: dict[str, Any], given_answers: list[Job | ApiError], spread: fl
         if end is not None:
             return end, now, looks, pauses
         assert looks < 25_000
-        pauses.append(waiting.pause(now, spread))
+        pauses.append(waiting.next_delay(now, spread))
         now += pauses[-1]
 
 
@@ -59,7 +59,7 @@ def test_every_wait_ends_by_its_deadline(
     policy: dict[str, Any], given_answers: list[Job | ApiError], spread: float
 ) -> None:
     end, now, _, _ = ends(policy, given_answers, spread, delay=0.0)
-    assert now <= max(policy["deadline"], 0) + SHORTEST_PAUSE * 1.01
+    assert now <= max(policy["deadline"], 0) + SHORTEST_DELAY * 1.01
     assert (JOB_ID in end.message) is True
     assert "\n" not in end.message
     assert (end.outcome is Outcome.FINISHED) is (end.job is not None and end.job.status.is_finished)
@@ -87,10 +87,10 @@ def test_no_wait_asks_in_a_hurry(
 def test_trouble_alone_never_makes_an_unpaid_wait_hurry(troubles: list[ApiError], payment_timeout: float) -> None:
     waiting, now = Waiting(payment_timeout=payment_timeout + 1), 0.0
     waiting.at(now, seen("PENDING_PAYMENT"))
-    now += waiting.pause(now)
+    now += waiting.next_delay(now)
     for number in range(40):
         if waiting.at(now, troubles[number % len(troubles)]) is not None:
             return
-        pause = waiting.pause(now, 0)
+        pause = waiting.next_delay(now, 0)
         assert pause >= 1
         now += pause

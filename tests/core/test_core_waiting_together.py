@@ -19,39 +19,39 @@ class TestSpreading:
 
     def test_a_wait_that_has_just_begun_is_spread_and_then_keeps_its_gap(self) -> None:
         waiting = Waiting()
-        assert waiting.pause(0, 0) == 1
+        assert waiting.next_delay(0, 0) == 1
         waiting.at(1, seen())
-        assert waiting.pause(1, 0) == 9
+        assert waiting.next_delay(1, 0) == 9
         waiting.at(10, seen())
-        assert waiting.pause(10, 0) == 9
+        assert waiting.next_delay(10, 0) == 9
 
     def test_one_that_asked_before_it_paused_is_not(self) -> None:
         waiting = Waiting()
         waiting.at(0, seen())
-        assert waiting.pause(0, 0) == 9
+        assert waiting.next_delay(0, 0) == 9
 
     @pytest.mark.parametrize("trouble", [BUSY, SLOW_DOWN])
     def test_so_is_one_that_comes_out_of_trouble_once(self, trouble: ApiError) -> None:
         waiting = Waiting()
         waiting.at(300, trouble)
         waiting.at(302, seen())
-        assert waiting.pause(302, 0) == pytest.approx(3.02)
+        assert waiting.next_delay(302, 0) == pytest.approx(3.02)
         waiting.at(306, seen())
-        assert waiting.pause(306, 0) == pytest.approx(0.9 * 30.6)
+        assert waiting.next_delay(306, 0) == pytest.approx(0.9 * 30.6)
 
     def test_a_job_that_was_not_known_yet_was_no_trouble(self) -> None:
         waiting = Waiting(not_found_grace=60)
         waiting.at(10, GONE)
         waiting.at(12, seen())
-        assert waiting.pause(12, 0) == 9
+        assert waiting.next_delay(12, 0) == 9
 
     @pytest.mark.parametrize(("late", "pause"), [(0.5, 0.9), (0.9, 0.9), (40, 0.1)])
     def test_so_is_one_that_was_answered_late(self, late: float, pause: float) -> None:
         waiting = Waiting()
         waiting.at(0, seen())
-        due = waiting.pause(0, 0.5)
+        due = waiting.next_delay(0, 0.5)
         waiting.at(due + late, seen())
-        assert waiting.pause(due + late, 0) == pytest.approx(10 * pause)
+        assert waiting.next_delay(due + late, 0) == pytest.approx(10 * pause)
 
 
 class TestMemory:

@@ -45,5 +45,5 @@ class Waiting:
         assert end is not None
         return end
 
-    def pause(self, time: float, spread: float = 0.5) -> float:
-        return self.wait.pause(START + time, spread)
+    def next_delay(self, time: float, spread: float = 0.5) -> float:
+        return self.wait.next_delay(START + time, spread)

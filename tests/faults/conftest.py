@@ -24,7 +24,7 @@ def _quick(quick_backoff: None, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_ecsjobs.transport import async_client, rate_limit, sync_client
 
     monkeypatch.setattr(responses, "MAX_RETRY_AFTER", 0.1)
-    monkeypatch.setattr(rate_limit, "LONGEST_GAP", 0.02)
+    monkeypatch.setattr(rate_limit, "LONGEST_INTERVAL", 0.02)
     monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
     for driver in (async_client, sync_client):
         monkeypatch.setattr(driver, "MAX_BODY_BYTES", 64 * 1024)

@@ -25,7 +25,7 @@ HOUR = 3600.0
 NEVER = 1e9
 MOMENT = 610.0
 """When it happens."""
-LONGEST_GAP = 60.0
+LONGEST_INTERVAL = 60.0
 
 
 class Machine:
@@ -140,10 +140,10 @@ def test_a_deadline_comes_when_its_time_has_passed(carried_out: Callable[..., To
 def test_a_job_is_waited_for_to_its_end(carried_out: Callable[..., Told], jump: float) -> None:
     told = carried_out(ends=1800.0, jump=jump, deadline=START + HOUR)
     assert told.end.outcome is Outcome.FINISHED
-    assert told.after <= 1800 + LONGEST_GAP
+    assert told.after <= 1800 + LONGEST_INTERVAL
     # Nor is it asked for more or less often.
     gaps = [later - earlier for earlier, later in zip(told.cloud.asked[20:], told.cloud.asked[21:], strict=False)]
-    assert max(gaps) <= LONGEST_GAP + 0.1
+    assert max(gaps) <= LONGEST_INTERVAL + 0.1
     assert len(told.cloud.asked) < 60
 
 
@@ -153,7 +153,7 @@ def test_an_outage_lasts_as_long_as_it_lasts(carried_out: Callable[..., Told], j
     assert short.end.outcome is Outcome.FINISHED
     long = carried_out(jump=jump, away=(MOMENT - 90, NEVER))
     assert long.end.outcome is Outcome.UNREACHABLE
-    assert 900 <= long.after - (MOMENT - 90) <= 900 + 3 * LONGEST_GAP
+    assert 900 <= long.after - (MOMENT - 90) <= 900 + 3 * LONGEST_INTERVAL
 
 
 @JUMPS
@@ -166,9 +166,9 @@ def test_signatures_have_the_date_that_the_clock_shows(carried_out: Callable[...
 @pytest.mark.parametrize("jump", [0.0, HOUR])
 def test_a_suspended_machine_is_at_its_deadline_when_it_wakes_up(carried_out: Callable[..., Told], jump: float) -> None:
     running = carried_out(suspended=8 * HOUR, jump=jump, deadline=START + HOUR)
-    assert (running.end.outcome, running.ran) == (Outcome.TIMEOUT, pytest.approx(MOMENT, abs=LONGEST_GAP))
+    assert (running.end.outcome, running.ran) == (Outcome.TIMEOUT, pytest.approx(MOMENT, abs=LONGEST_INTERVAL))
     ended = carried_out(ends=4 * HOUR, suspended=8 * HOUR, jump=jump, deadline=START + HOUR)
-    assert (ended.end.outcome, ended.ran) == (Outcome.FINISHED, pytest.approx(MOMENT, abs=LONGEST_GAP))
+    assert (ended.end.outcome, ended.ran) == (Outcome.FINISHED, pytest.approx(MOMENT, abs=LONGEST_INTERVAL))
 
 
 def test_one_failure_after_a_suspension_is_no_outage(carried_out: Callable[..., Told]) -> None:

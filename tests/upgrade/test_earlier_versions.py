@@ -60,7 +60,7 @@ class TestTriggers:
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         from airflow_provider_ecsjobs.core.waiting import schedule
 
-        monkeypatch.setattr(schedule, "_plain_gap", lambda *args: 0.03)
+        monkeypatch.setattr(schedule, "_base_delay", lambda *args: 0.03)
         monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "")
 
     @pytest.fixture(params=["2.11", "3.3"])

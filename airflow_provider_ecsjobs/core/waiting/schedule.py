@@ -14,7 +14,7 @@ LEAST_FIRST_SHARE = 0.1
 """The least pause of waits that are to come apart, as a share of the gap: they are spread over all the rest of it."""
 
 
-LEAST_FIRST_PAUSE = 1.0
+LEAST_FIRST_DELAY = 1.0
 """The same in seconds, where the gap allows it: just after a deferral the scheduler may not be done with it yet."""
 
 
@@ -28,7 +28,7 @@ DEFAULT_POLL_INTERVAL = 10.0
 DEFAULT_MAX_POLL_INTERVAL = 60.0
 
 
-SHORTEST_PAUSE = 0.05
+SHORTEST_DELAY = 0.05
 """The least pause in seconds, so that a deadline missed by a rounding error makes no busy loop."""
 
 
@@ -42,30 +42,30 @@ pause. An end that is told late but right is worth more than one in time that ma
 Airflow's own limit on the deferral, 15 minutes after the deadline, which tells nothing."""
 
 
-def gap(waited: float, shortest: float, longest: float, spread: float) -> float:
+def poll_delay(waited: float, shortest: float, longest: float, random: float) -> float:
     """Compute the pause before the next poll.
 
     :param waited: how long the wait has lasted, in seconds.
     :param shortest: the least pause in seconds.
     :param longest: the greatest pause in seconds; below ``shortest`` it counts as ``shortest``.
-    :param spread: a random number in [0, 1) that places the pause within its jitter.
+    :param random: a random number in [0, 1) that places the pause within its jitter.
     """
-    jittered = _plain_gap(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * spread)
+    jittered = _base_delay(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * random)
     return min(jittered, max(longest, shortest))  # the longest gap is the latest that an end is seen
 
 
-def first_gap(waited: float, shortest: float, longest: float, spread: float) -> float:
+def first_poll_delay(waited: float, shortest: float, longest: float, random: float) -> float:
     """Compute the pause of waits that would else poll together: anywhere in the gap, but never beyond it.
 
     They have begun at the same time, as after a restart of the triggerer, or come out of the same outage.
-    The parameters are those of :func:`gap`.
+    The parameters are those of :func:`poll_delay`.
     """
-    plain = _plain_gap(waited, shortest, longest)
-    least = min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_PAUSE), (1 - JITTER) * plain)
-    return least + (plain - least) * spread
+    plain = _base_delay(waited, shortest, longest)
+    least = min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_DELAY), (1 - JITTER) * plain)
+    return least + (plain - least) * random
 
 
-def _plain_gap(waited: float, shortest: float, longest: float) -> float:
+def _base_delay(waited: float, shortest: float, longest: float) -> float:
     return min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
 
 
@@ -77,10 +77,10 @@ def last_look_patience(delay: float) -> float:
     return min(LAST_LOOK_SECONDS + delay, LONGEST_LAST_LOOK)
 
 
-def backoff(failures: int, longest: float, spread: float) -> float:
+def backoff(failures: int, longest: float, random: float) -> float:
     """Compute the pause after ``failures`` failed polls in a row (1 or more): doubling, up to ``longest`` seconds.
 
     It is spread over its upper half, so that waits which failed together do not come back together.
     """
     plain = min(FIRST_BACKOFF * 2.0 ** min(failures - 1, 30), max(longest, FIRST_BACKOFF))
-    return plain * (0.5 + 0.5 * spread)
+    return plain * (0.5 + 0.5 * random)

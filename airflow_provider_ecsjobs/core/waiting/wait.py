@@ -17,11 +17,11 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     JITTER,
-    SHORTEST_PAUSE,
-    _plain_gap,
+    SHORTEST_DELAY,
+    _base_delay,
     backoff,
-    first_gap,
-    gap,
+    first_poll_delay,
+    poll_delay,
 )
 
 if TYPE_CHECKING:
@@ -153,31 +153,31 @@ class Wait:
         return reports
 
     @property
-    def asked_pause(self) -> float:
+    def requested_delay(self) -> float:
         """The pause in seconds that the last answer asked for; 0 if it asked for none."""
         return (self._last_error.retry_after if self._last_error else None) or 0.0
 
-    def pause(self, now: float, spread: float) -> float:
+    def next_delay(self, now: float, random: float) -> float:
         """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
 
         :param now: the time.
-        :param spread: a random number in [0, 1).
+        :param random: a random number in [0, 1).
         """
         policy = self.policy
         if self.failures:
-            seconds = backoff(self.failures, policy.max_poll_interval, spread)
+            seconds = backoff(self.failures, policy.max_poll_interval, random)
             # Not before the time asked for; spread behind it, as others were told the same time.
-            asked = self.asked_pause
-            seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * spread)
+            asked = self.requested_delay
+            seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
-            pause = first_gap if self._is_in_step else gap
-            seconds = pause(now - policy.started, policy.poll_interval, policy.max_poll_interval, spread)
+            delay = first_poll_delay if self._is_in_step else poll_delay
+            seconds = delay(now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
         if policy.deadline is not None:
             seconds = min(seconds, policy.deadline - now)
-        seconds = max(seconds, SHORTEST_PAUSE)
+        seconds = max(seconds, SHORTEST_DELAY)
         self._due = now + seconds
         return seconds
 
@@ -212,7 +212,7 @@ class Wait:
 
     def _is_late(self, now: float) -> bool:
         """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""
-        plain = _plain_gap(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
+        plain = _base_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
     def _saw_unpaid(self, job: Job, now: float) -> WaitEnd | None:
