@@ -1,6 +1,6 @@
 """The conversations with the cloud, each as a generator that a driver of either kind carries out.
 
-A flow yields the ``Request``, ``Sleep`` and ``Report`` of :mod:`airflow_provider_ecsjobs.core.steps` and is sent the
+A flow yields the ``HttpRequest``, ``Sleep`` and ``Report`` of :mod:`airflow_provider_ecsjobs.core.steps` and is sent the
 answer to each request. It holds all the logic; a driver only moves bytes, sleeps and logs.
 """
 
@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.auth.credentials import Call
+from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
@@ -43,7 +43,7 @@ def look(access: Access, job_id: str, clock: Clock, *, is_last: bool = False) ->
     :param is_last: whether it is a wait's last look.
     :return: the job, or the classified error.
     """
-    call = Call("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
+    call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
     answer = yield from send(access, call, clock, is_last=is_last)
     if isinstance(answer, ApiError):
         return answer

@@ -1,6 +1,6 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
-A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`Request` or an :class:`Ask`,
+A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Ask`,
 which the driver answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for
 which nothing comes back, as for a :class:`Mask`; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the
 connection as it is now.
@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One HTTP request, signed and ready to be sent. Its ``repr`` shows no header: they hold the signature.
 
     :param is_direct: whether to go past all proxies: the metadata service answers to this machine alone.
@@ -42,7 +42,7 @@ class Ask:
     :param is_last: whether it is the last look of a wait: it goes before all that can be asked again later.
     """
 
-    make: Callable[[], Request | None]
+    make: Callable[[], HttpRequest | None]
     is_last: bool = False
 
 
@@ -162,5 +162,5 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = Request | Ask | Sleep | Report | Shared | Reload | Mask
+    Step: TypeAlias = HttpRequest | Ask | Sleep | Report | Shared | Reload | Mask
     Flow: TypeAlias = Generator[Step, Any, _T]

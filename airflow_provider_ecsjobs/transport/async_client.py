@@ -23,10 +23,10 @@ from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
     Answer,
     Ask,
+    HttpRequest,
     Mask,
     Parsed,
     Report,
-    Request,
     Shared,
     Sleep,
 )
@@ -121,7 +121,7 @@ class AsyncClient:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             answer = None
-            if isinstance(step, (Request, Ask)):
+            if isinstance(step, (HttpRequest, Ask)):
                 answer = await self._ask(step)
             elif isinstance(step, Sleep):
                 seconds = step.seconds
@@ -188,10 +188,10 @@ class AsyncClient:
             mine.cancel()
         return result
 
-    async def _ask(self, step: Request | Ask) -> Answer | Trouble | None:
+    async def _ask(self, step: HttpRequest | Ask) -> Answer | Trouble | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
         # What a flow asks of its own accord is for a login.
-        lane = Lane.LOGIN if isinstance(step, Request) else Lane.LAST_LOOK if step.is_last else Lane.POLL
+        lane = Lane.LOGIN if isinstance(step, HttpRequest) else Lane.LAST_LOOK if step.is_last else Lane.POLL
         permit = await self._turns.take(lane)
         unused: Permit | None = permit
         try:
@@ -226,7 +226,7 @@ class AsyncClient:
                 )
         budget.hold(now + (slowdown.retry_after or 0.0))
 
-    def _proxy_for(self, request: Request) -> Proxy | None:
+    def _proxy_for(self, request: HttpRequest) -> Proxy | None:
         """Find the proxy, once for each host: to look through the environment costs a quarter of a poll."""
         if request.is_direct:
             return None
@@ -235,7 +235,7 @@ class AsyncClient:
             self._proxies[origin] = self.settings.proxy_for(request.url)
         return self._proxies[origin]
 
-    async def _send(self, request: Request) -> Answer | Trouble:
+    async def _send(self, request: HttpRequest) -> Answer | Trouble:
         settings = self.settings
         proxy = self._proxy_for(request)
         proxy_headers = _proxy_headers(proxy)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.redaction import Redactor
-    from airflow_provider_ecsjobs.core.steps import Report, Request
+    from airflow_provider_ecsjobs.core.steps import HttpRequest, Report
 
 
 _NO_CONNECTION = (
@@ -47,7 +47,7 @@ def log_report(logger: ReportLog, report: Report) -> None:
     logger.log(report.level, "%s", report.message)
 
 
-def trouble(request: Request, what: BaseException | str, redactor: Redactor) -> Trouble:
+def trouble(request: HttpRequest, what: BaseException | str, redactor: Redactor) -> Trouble:
     """Say in one line what became of a request without an answer: host and cause, but no secret and no query."""
     # Before it is cut: a part of a secret is not found any more.
     cause = redactor.text(what if isinstance(what, str) else _words(what))

@@ -15,7 +15,7 @@ import urllib3.exceptions
 from airflow_provider_ecsjobs.core.auth.credentials import authorization_headers
 from airflow_provider_ecsjobs.core.auth.session import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, Ask, Mask, Report, Request, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, Ask, HttpRequest, Mask, Report, Shared, Sleep
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
@@ -157,7 +157,7 @@ class SyncClient:
             if isinstance(step, Ask):
                 request = step.make()
                 answer = None if request is None else self._send(request)
-            elif isinstance(step, Request):
+            elif isinstance(step, HttpRequest):
                 answer = self._send(step)
             elif isinstance(step, Sleep):
                 time.sleep(step.seconds)
@@ -171,7 +171,7 @@ class SyncClient:
                 settings = self._reload()
                 answer = None if settings is None else settings.login
 
-    def _send(self, request: Request) -> Answer | Trouble:
+    def _send(self, request: HttpRequest) -> Answer | Trouble:
         """Send a request, and be done with it in time.
 
         It runs in a thread of its own, since none of the timeouts that ``requests`` takes covers the look-up of the
@@ -192,7 +192,7 @@ class SyncClient:
         except TimeoutError:
             return trouble(request, "it took too long", self.access.redactor)
 
-    def _exchange(self, request: Request) -> Answer | Trouble:
+    def _exchange(self, request: HttpRequest) -> Answer | Trouble:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
         # None, rather than no entry, also keeps the session's own proxy out of a direct request.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, HttpRequest, Reload, Report, Shared, Sleep, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -57,11 +57,11 @@ class Scripted:
     :param ahead: how far the machine's clock was set ahead.
     """
 
-    serve: Callable[[Request], Answer | Trouble]
+    serve: Callable[[HttpRequest], Answer | Trouble]
     reload: Callable[[], Login | None] = lambda: None
     now: float = START
     ahead: float = 0.0
-    requests: list[Request] = field(default_factory=list)
+    requests: list[HttpRequest] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     reloads: int = 0
 
@@ -83,7 +83,7 @@ class Scripted:
     def _do(self, step: Any) -> Any:
         if isinstance(step, Ask):
             step = step.make()
-        if isinstance(step, Request):
+        if isinstance(step, HttpRequest):
             self.requests.append(step)
             return self.serve(step)
         if isinstance(step, Sleep):

@@ -14,7 +14,7 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, look
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, HttpRequest, Trouble
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import Access
@@ -36,7 +36,7 @@ class Cloud:
         self.projects: list[dict[str, Any]] = [{"id": PROJECT, "name": "r-1"}]
         self.driver = Scripted(self)
 
-    def __call__(self, request: Request) -> Answer | Trouble:
+    def __call__(self, request: HttpRequest) -> Answer | Trouble:
         if "/v3/auth/tokens" in request.url:
             return self._token(request)
         if "/v3/projects" in request.url:
@@ -51,7 +51,7 @@ class Cloud:
         authorized_by = request.headers.get("X-Auth-Token") or request.headers["Authorization"]
         return REFUSED if any(name in authorized_by for name in self.revoked) else GOOD
 
-    def _token(self, request: Request) -> Answer | Trouble:
+    def _token(self, request: HttpRequest) -> Answer | Trouble:
         if self.iam_is_down:
             return Trouble("no answer from iam.example.com")
         scope = json.loads(request.body)["auth"]["scope"]["project"]
@@ -183,7 +183,7 @@ def test_tokens_that_are_revoked_before_they_are_used_are_replaced() -> None:
 
 
 def test_a_wrong_password_is_tried_once() -> None:
-    def iam(request: Request) -> Answer:
+    def iam(request: HttpRequest) -> Answer:
         assert "/v3/auth/tokens" in request.url
         return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
 

@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, Reload, Report, Request, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, HttpRequest, Reload, Report, Shared, Sleep, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 
 START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
@@ -47,7 +47,7 @@ class Drive:
         self.access = Access(login)
         self.reloaded = reloaded
         self.now = START
-        self.requests: list[Request] = []
+        self.requests: list[HttpRequest] = []
         self.sleeps: list[float] = []
         self.reports: list[Report] = []
         self.reloads = 0
@@ -67,7 +67,7 @@ class Drive:
             case Ask(make):
                 request = make()
                 return None if request is None else self.take(request)
-            case Request():
+            case HttpRequest():
                 self.requests.append(step)
                 assert len(self.requests) < 1000
                 return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.steps import Answer, Trouble
 from airflow_provider_ecsjobs.core.submit.submission import Submission, SubmitRequest
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.steps import Request
+    from airflow_provider_ecsjobs.core.steps import HttpRequest
 
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
 TAKEN = answer(200, {"job_id": "job", "serverIds": ["a"]})
@@ -53,12 +53,12 @@ class Submit:
         options = {"give_up_at": START + 900, **options}
         self.result = self.driver.run(submit(access_of(auth), request, self.driver.clock, **options))
 
-    def _serve(self, request: Request) -> Answer | Trouble:
+    def _serve(self, request: HttpRequest) -> Answer | Trouble:
         assert len(self.driver.requests) < 200
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     @property
-    def sent(self) -> list[Request]:
+    def sent(self) -> list[HttpRequest]:
         return self.driver.requests
 
     @property
@@ -168,7 +168,7 @@ class TestNotDone:
     @pytest.mark.parametrize("jump", [-3600, 3600])
     def test_a_clock_that_is_set_changes_nothing_about_that(self, jump: float) -> None:
         class SetClock(Submit):
-            def _serve(self, request: Request) -> Answer | Trouble:
+            def _serve(self, request: HttpRequest) -> Answer | Trouble:
                 self.driver.ahead = jump if len(self.sent) == 2 else self.driver.ahead
                 return super()._serve(request)
 

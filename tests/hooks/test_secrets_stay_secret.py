@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from wait_paths import POLL, events_of
 
 from airflow_provider_ecsjobs.core.auth import signing
-from airflow_provider_ecsjobs.core.steps import Request
+from airflow_provider_ecsjobs.core.steps import HttpRequest
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
@@ -151,7 +151,7 @@ def test_no_secret_is_to_be_seen(
 
 
 def test_the_repr_of_a_request_shows_no_header() -> None:
-    assert KEY not in repr(Request("GET", "https://ecs.example.com/", {"Authorization": KEY}, KEY.encode()))
+    assert KEY not in repr(HttpRequest("GET", "https://ecs.example.com/", {"Authorization": KEY}, KEY.encode()))
 
 
 def test_secrets_are_masked_in_airflows_logs(

@@ -12,7 +12,7 @@ from virtual_cloud import LOGIN, START, Client, Gateway
 from virtual_loop import run
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 from airflow_provider_ecsjobs.transport.config import Settings
@@ -62,7 +62,7 @@ class Cloud:
         self.asked: list[float] = []
         self.dates: list[str] = []
 
-    def answer(self, request: Request) -> Answer | Trouble:
+    def answer(self, request: HttpRequest) -> Answer | Trouble:
         now = self.machine.passed()
         self.asked.append(now)
         self.dates.append(request.headers["X-Sdk-Date"])
@@ -77,7 +77,7 @@ class InTriggerer(Client):
         super().__init__(Gateway())
         self.cloud, self.clock = cloud, cloud.machine.clock
 
-    async def _send(self, request: Request) -> Answer | Trouble:
+    async def _send(self, request: HttpRequest) -> Answer | Trouble:
         return self.cloud.answer(request)
 
 
@@ -86,7 +86,7 @@ class InWorker(SyncClient):
         super().__init__(Settings(LOGIN), logger=logging.getLogger("virtual"), reload=lambda: None, mask=list)
         self.cloud, self.clock = cloud, cloud.machine.clock
 
-    def _send(self, request: Request) -> Answer | Trouble:
+    def _send(self, request: HttpRequest) -> Answer | Trouble:
         return self.cloud.answer(request)
 
 

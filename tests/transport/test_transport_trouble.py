@@ -23,7 +23,7 @@ from cryptography.x509.oid import NameOID
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.redaction import Redactor
-from airflow_provider_ecsjobs.core.steps import Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, HttpRequest, Trouble
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.client_pool import make_ssl_context
 from airflow_provider_ecsjobs.transport.config import Proxy, Settings
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SECRET = "canary-secret-key"
 RESET = ConnectionResetError(104, "reset")
 NEW_CONNECTION = urllib3_errors.NewConnectionError(None, "no route")
-REQUEST = Request("POST", "http://ecs.example.com:81/v1/p/cloudservers?flag=canary", body=b"{}")
+REQUEST = HttpRequest("POST", "http://ecs.example.com:81/v1/p/cloudservers?flag=canary", body=b"{}")
 
 
 def settings(**changes: Any) -> Settings:
@@ -47,16 +47,16 @@ def settings(**changes: Any) -> Settings:
     return Settings(login, **{"connect_timeout": 1.0, "read_timeout": 0.4, **changes})
 
 
-def one(request: Request) -> Generator[Request, Any, Answer | Trouble]:
+def one(request: HttpRequest) -> Generator[HttpRequest, Any, Answer | Trouble]:
     return (yield request)
 
 
-def ask_sync(request: Request, given: Settings) -> Answer | Trouble:
+def ask_sync(request: HttpRequest, given: Settings) -> Answer | Trouble:
     with SyncClient(given, logger=_Mute(), reload=lambda: None, mask=list) as client:
         return client.run(one(request))
 
 
-def ask_async(request: Request, given: Settings) -> Answer | Trouble:
+def ask_async(request: HttpRequest, given: Settings) -> Answer | Trouble:
     async def ask() -> Answer | Trouble:
         async def reload() -> None:
             return None
@@ -82,7 +82,9 @@ def ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Call
         monkeypatch.delenv(name, raising=False)
 
     def asked(url: str, **changes: Any) -> Trouble:
-        found = request.param(Request("POST", f"{url}/v1/p/cloudservers?flag=canary", {}, b"{}"), settings(**changes))
+        found = request.param(
+            HttpRequest("POST", f"{url}/v1/p/cloudservers?flag=canary", {}, b"{}"), settings(**changes)
+        )
         assert isinstance(found, Trouble)
         assert SECRET not in found.reason
         return found
@@ -190,7 +192,7 @@ class TestNeverArrived:
                 client.setblocking(False)
                 client.connect_ex(address)
             found = ask_sync(
-                Request("POST", f"http://127.0.0.1:{address[1]}/x", {}, b"{}"),
+                HttpRequest("POST", f"http://127.0.0.1:{address[1]}/x", {}, b"{}"),
                 settings(connect_timeout=0.3, read_timeout=5.0),
             )
             for client in waiting:

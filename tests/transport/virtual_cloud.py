@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.config import Settings
@@ -87,7 +87,7 @@ class Client(AsyncClient):
     async def _no_change() -> None:
         return None
 
-    async def _send(self, request: Request) -> Answer | Trouble:
+    async def _send(self, request: HttpRequest) -> Answer | Trouble:
         answer = self.gateway.answer(request.url)
         await asyncio.sleep(self.latency)
         return answer

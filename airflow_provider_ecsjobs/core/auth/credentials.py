@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
-from airflow_provider_ecsjobs.core.steps import Request
+from airflow_provider_ecsjobs.core.steps import HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,7 +94,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiRequest:
     """A request to be authorized.
 
     :param method: the HTTP method.
@@ -113,7 +113,9 @@ class Call:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
-def authorized_request(endpoint: str, identity: Identity, call: Call, *, now: float, project_id: str = "") -> Request:
+def authorized_request(
+    endpoint: str, identity: Identity, call: ApiRequest, *, now: float, project_id: str = ""
+) -> HttpRequest:
     """Build a request and authorize it.
 
     :param endpoint: scheme, host, port and path prefix.
@@ -138,7 +140,7 @@ def authorized_request(endpoint: str, identity: Identity, call: Call, *, now: fl
         now=now,
     )
     query = "?" + urlencode(call.query, quote_via=quote, safe="~") if call.query else ""
-    return Request(call.method, f"{base.scheme}://{base.netloc}{path}{query}", headers, call.body)
+    return HttpRequest(call.method, f"{base.scheme}://{base.netloc}{path}{query}", headers, call.body)
 
 
 def authorization_headers(

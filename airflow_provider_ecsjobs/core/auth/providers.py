@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
-from airflow_provider_ecsjobs.core.auth.credentials import Call, Identity, authorized_request
+from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Identity, authorized_request
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import parse_time
 from airflow_provider_ecsjobs.core.responses import object_in, parse_http_date, read_error
-from airflow_provider_ecsjobs.core.steps import Answer, Request, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, HttpRequest, Trouble
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _new_token(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity 
         }
     }
     url = f"{login.iam_endpoint}/v3/auth/tokens"
-    answer = yield Request("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
+    answer = yield HttpRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
     what = f"asking IAM at {_host(url)} for a token"
     parsed = _read(answer, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
@@ -68,7 +68,7 @@ def _new_token(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity 
 
 def _new_temporary_key(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
     url = f"{login.metadata_endpoint}/openstack/latest/securitykey"
-    answer = yield Request("GET", url, is_direct=True)
+    answer = yield HttpRequest("GET", url, is_direct=True)
     what = f"asking the metadata service at {_host(url)} for the agency's key"
     parsed = _read(answer, what, redactor, now=clock.now())
     hint = "is this an ECS server, with an agency assigned to it?"
@@ -124,7 +124,7 @@ def find_project(login: Login, identity: Identity, clock: Clock, redactor: Redac
 def _projects(
     login: Login, identity: Identity, query: list[tuple[str, str]], clock: Clock, redactor: Redactor
 ) -> Flow[list[tuple[str, str]] | ApiError]:
-    call = Call("GET", "/v3/projects", query)
+    call = ApiRequest("GET", "/v3/projects", query)
     answer = yield authorized_request(login.iam_endpoint, identity, call, now=clock.now())
     what = f"looking up the project at {_host(login.iam_endpoint)}"
     parsed = _read(redactor.answer(answer), what, redactor, now=clock.now())

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.auth.credentials import Call, Identity, authorized_request
+from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Identity, authorized_request
 from airflow_provider_ecsjobs.core.auth.diagnosis import advice_on_refusal
 from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_project, new_identity
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_ecsjobs.core.auth.credentials import Login
-    from airflow_provider_ecsjobs.core.steps import Clock, Flow, Request
+    from airflow_provider_ecsjobs.core.steps import Clock, Flow, HttpRequest
 
 REFUSAL_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
@@ -93,7 +93,7 @@ class Access:
         """Whether the credentials were refused just now, by the monotonic clock; after that they may be tried again."""
         return self.refusal is not None and now < self._refused_until
 
-    def authorize_if_current(self, call: Call, used: Identity | None, clock: Clock) -> Request | None:
+    def authorize_if_current(self, call: ApiRequest, used: Identity | None, clock: Clock) -> HttpRequest | None:
         """Build the request to the service, in the project's name.
 
         :param used: the identity that was meant; ``None`` is returned if it has been replaced, doubted or refused.
@@ -105,7 +105,7 @@ class Access:
         return authorized_request(self.login.endpoint, used, call, now=clock.now(), project_id=self.project_id)
 
 
-def send(access: Access, call: Call, clock: Clock, *, is_last: bool = False) -> Flow[Answer | Trouble | ApiError]:
+def send(access: Access, call: ApiRequest, clock: Clock, *, is_last: bool = False) -> Flow[Answer | Trouble | ApiError]:
     """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
 
     On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
@@ -146,7 +146,7 @@ def establish(access: Access, clock: Clock) -> Flow[ApiError | None]:
 
 
 def _ask(
-    access: Access, call: Call, used: Identity | None, clock: Clock, is_last: bool
+    access: Access, call: ApiRequest, used: Identity | None, clock: Clock, is_last: bool
 ) -> Flow[Answer | Trouble | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
 
@@ -161,7 +161,7 @@ def _ask(
     return trial.answer if trial.call is call else trial.trouble
 
 
-def _redacted(access: Access, call: Call, ask: Ask) -> Flow[Answer | Trouble | None]:
+def _redacted(access: Access, call: ApiRequest, ask: Ask) -> Flow[Answer | Trouble | None]:
     """Send a request, and take what is secret out of its answer before anybody reads it."""
     answer: Answer | Trouble | None = yield ask
     return None if answer is None else access.redactor.answer(answer, call.secrets)
@@ -171,12 +171,12 @@ def _redacted(access: Access, call: Call, ask: Ask) -> Flow[Answer | Trouble | N
 class _Trial:
     """The request that tries an identity out: whose it is, its answer, and what others learn from it."""
 
-    call: Call
+    call: ApiRequest
     answer: Answer | Trouble | None
     trouble: ApiError | None = None
 
 
-def _try_out(access: Access, call: Call, ask: Ask, used: Identity | None, clock: Clock) -> Flow[_Trial]:
+def _try_out(access: Access, call: ApiRequest, ask: Ask, used: Identity | None, clock: Clock) -> Flow[_Trial]:
     answer = yield from _redacted(access, call, ask)
     if answer is None:
         return _Trial(call, None)

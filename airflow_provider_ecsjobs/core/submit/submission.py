@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_provider_ecsjobs.core.auth.credentials import Call
+from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
@@ -89,7 +89,7 @@ class SubmitRequest:
         """Give the request with this client token."""
         return replace(self, client_token=token)
 
-    def call(self) -> Call:
+    def call(self) -> ApiRequest:
         """Build what is sent.
 
         :raises EcsInvalidRequestError: the body holds what JSON can't, such as a date.
@@ -101,7 +101,7 @@ class SubmitRequest:
         given = {name: self.parameters.get(name) for name in operation.query}
         query = [(name, _plain(value)) for name, value in given.items() if value is not None]
         headers = [("X-Client-Token", self.client_token)] if self.client_token is not None else []
-        return Call(operation.method, path, query, self._encoded(), headers, frozenset(secrets_in(self.body)))
+        return ApiRequest(operation.method, path, query, self._encoded(), headers, frozenset(secrets_in(self.body)))
 
     def _encoded(self) -> bytes:
         if self.body is None:
