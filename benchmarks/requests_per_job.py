@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, Parsed, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, Parsed, Send, Shared, Sleep
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
 
@@ -95,7 +95,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
                 now += step.seconds
             elif isinstance(step, Shared):
                 answer = carry_out(step.make())
-            elif isinstance(step, Ask):
+            elif isinstance(step, Send):
                 assert step.make() is not None
                 requests += 1
                 status = "SUCCESS" if now - _START >= length else "RUNNING"

@@ -1,6 +1,6 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
-A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Ask`,
+A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Send`,
 which the driver answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for
 which nothing comes back, as for a :class:`Mask`; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the
 connection as it is now.
@@ -34,7 +34,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Send:
     """Send a request that is authorized no earlier than it is sent: it may have to queue until then.
 
     :param make: makes the request, at the time of sending; ``None`` if what it was to be authorized with has been
@@ -162,5 +162,5 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = HttpRequest | Ask | Sleep | Report | Shared | Reload | Mask
+    Step: TypeAlias = HttpRequest | Send | Sleep | Report | Shared | Reload | Mask
     Flow: TypeAlias = Generator[Step, Any, _T]

@@ -22,11 +22,11 @@ from airflow_provider_ecsjobs.core.responses import parse_object, slowdown_in
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
     Answer,
-    Ask,
     HttpRequest,
     Mask,
     Parsed,
     Report,
+    Send,
     Shared,
     Sleep,
 )
@@ -35,7 +35,7 @@ from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.errors import log_report, trouble
 from airflow_provider_ecsjobs.transport.rate_limit import Budget, stated_limit
-from airflow_provider_ecsjobs.transport.request_queue import Lane, Turns
+from airflow_provider_ecsjobs.transport.request_queue import Priority, Turns
 from airflow_provider_ecsjobs.transport.timers import Sleeps
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class AsyncClient:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             answer = None
-            if isinstance(step, (HttpRequest, Ask)):
+            if isinstance(step, (HttpRequest, Send)):
                 answer = await self._ask(step)
             elif isinstance(step, Sleep):
                 seconds = step.seconds
@@ -188,21 +188,23 @@ class AsyncClient:
             mine.cancel()
         return result
 
-    async def _ask(self, step: HttpRequest | Ask) -> Answer | Trouble | None:
+    async def _ask(self, step: HttpRequest | Send) -> Answer | Trouble | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
         # What a flow asks of its own accord is for a login.
-        lane = Lane.LOGIN if isinstance(step, HttpRequest) else Lane.LAST_LOOK if step.is_last else Lane.POLL
+        lane = (
+            Priority.LOGIN if isinstance(step, HttpRequest) else Priority.FINAL_POLL if step.is_last else Priority.POLL
+        )
         permit = await self._turns.take(lane)
         unused: Permit | None = permit
         try:
-            request = step.make() if isinstance(step, Ask) else step
+            request = step.make() if isinstance(step, Send) else step
             if request is None:
                 return None
             unused = None
             answer = await self._send(request)
             if isinstance(answer, Answer):
                 answer = await _with_parsed(answer)
-                self._adapt(answer, permit, is_poll=isinstance(step, Ask))
+                self._adapt(answer, permit, is_poll=isinstance(step, Send))
             return answer
         finally:
             self._turns.leave(unused)

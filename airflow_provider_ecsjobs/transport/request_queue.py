@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.transport.rate_limit import Budget, Permit
 
 
-class Lane(IntEnum):
+class Priority(IntEnum):
     """Who goes first, in this order."""
 
     LOGIN = 0
-    LAST_LOOK = 1
+    FINAL_POLL = 1
     POLL = 2
 
 
@@ -35,7 +35,7 @@ class Turns:
         self._loop = asyncio.get_running_loop()
         self._free = places
         # A plain dict would be slow: each search for its first entry passes over all that were taken out before.
-        self._lanes: tuple[OrderedDict[asyncio.Future[Permit], None], ...] = tuple(OrderedDict() for _ in Lane)
+        self._lanes: tuple[OrderedDict[asyncio.Future[Permit], None], ...] = tuple(OrderedDict() for _ in Priority)
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -44,9 +44,9 @@ class Turns:
     def final_poll_delay(self) -> float:
         """Tell how many seconds pass until the turn of a last look that comes now, if the rate stays as it is."""
         held = max(self.budget.opens_at() - self._loop.time(), 0.0)
-        return held + len(self._lanes[Lane.LAST_LOOK]) / self.budget.rate
+        return held + len(self._lanes[Priority.FINAL_POLL]) / self.budget.rate
 
-    async def take(self, lane: Lane = Lane.POLL) -> Permit:
+    async def take(self, lane: Priority = Priority.POLL) -> Permit:
         """Wait for one's turn; whoever was given it has to :meth:`leave`.
 
         :param lane: where to queue.

@@ -15,7 +15,7 @@ import urllib3.exceptions
 from airflow_provider_ecsjobs.core.auth.credentials import authorization_headers
 from airflow_provider_ecsjobs.core.auth.session import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, Ask, HttpRequest, Mask, Report, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, HttpRequest, Mask, Report, Send, Shared, Sleep
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
@@ -154,7 +154,7 @@ class SyncClient:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             answer = None
-            if isinstance(step, Ask):
+            if isinstance(step, Send):
                 request = step.make()
                 answer = None if request is None else self._send(request)
             elif isinstance(step, HttpRequest):

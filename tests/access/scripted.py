@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, HttpRequest, Reload, Report, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Reload, Report, Send, Shared, Sleep, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -81,7 +81,7 @@ class Scripted:
             sent = self._do(step)
 
     def _do(self, step: Any) -> Any:
-        if isinstance(step, Ask):
+        if isinstance(step, Send):
             step = step.make()
         if isinstance(step, HttpRequest):
             self.requests.append(step)

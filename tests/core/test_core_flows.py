@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Answer, Ask, Clock, HttpRequest, Reload, Report, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Reload, Report, Send, Shared, Sleep, Trouble
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 
 START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
@@ -64,7 +64,7 @@ class Drive:
 
     def take(self, step: Any) -> Any:
         match step:
-            case Ask(make):
+            case Send(make):
                 request = make()
                 return None if request is None else self.take(request)
             case HttpRequest():

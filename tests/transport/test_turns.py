@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from virtual_loop import run
 
 from airflow_provider_ecsjobs.transport.rate_limit import SLACK, Budget
-from airflow_provider_ecsjobs.transport.request_queue import Lane, Turns
+from airflow_provider_ecsjobs.transport.request_queue import Priority, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Requests:
         self.times: list[float] = []
         self.under_way = self.most_under_way = 0
 
-    async def send(self, name: object, lane: Lane = Lane.POLL, *, is_unused: bool = False) -> None:
+    async def send(self, name: object, lane: Priority = Priority.POLL, *, is_unused: bool = False) -> None:
         permit = await self.turns.take(lane)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -78,7 +78,7 @@ def test_what_others_wait_for_goes_first_but_keeps_to_the_rate() -> None:
         polls = [asyncio.ensure_future(requests.send(number)) for number in range(50)]
         await asyncio.sleep(3.5)
         before = len(requests.order)
-        await requests.send("token", Lane.LOGIN)
+        await requests.send("token", Priority.LOGIN)
         assert requests.order[before:] == ["token"]
         assert requests.times[-1] - requests.times[-2] >= 0.9
         await asyncio.gather(*polls)
@@ -92,7 +92,7 @@ def test_last_looks_go_before_polls_and_behind_logins_each_first_come_first_serv
         requests = Requests(rate=1)
         requests.turns.budget.hold(10.0)
         names = ["poll 1", "last 1", "token 1", "last 2", "poll 2", "token 2", "last 3"]
-        lanes = {"poll": Lane.POLL, "last": Lane.LAST_LOOK, "token": Lane.LOGIN}
+        lanes = {"poll": Priority.POLL, "last": Priority.FINAL_POLL, "token": Priority.LOGIN}
         waiting = [asyncio.ensure_future(requests.send(name, lanes[name.split()[0]])) for name in names]
         await asyncio.sleep(5)
         assert requests.turns.final_poll_delay() == 5.0 + 3.0

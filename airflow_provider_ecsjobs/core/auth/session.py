@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_projec
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
-from airflow_provider_ecsjobs.core.steps import Answer, Ask, Mask, Reload, Shared, Trouble
+from airflow_provider_ecsjobs.core.steps import Answer, Mask, Reload, Send, Shared, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,7 +111,7 @@ def send(access: Access, call: ApiRequest, clock: Clock, *, is_last: bool = Fals
     On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
     As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
 
-    :param is_last: whether it is a wait's last look, as in :class:`Ask`.
+    :param is_last: whether it is a wait's last look, as in :class:`Send`.
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
     for _ in range(_MAX_ROUNDS):
@@ -153,7 +153,7 @@ def _ask(
     :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
         ``None`` if nothing did.
     """
-    ask = Ask(partial(access.authorize_if_current, call, used, clock), is_last)
+    ask = Send(partial(access.authorize_if_current, call, used, clock), is_last)
     if access.proven:
         return (yield from _redacted(access, call, ask))
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
@@ -161,7 +161,7 @@ def _ask(
     return trial.answer if trial.call is call else trial.trouble
 
 
-def _redacted(access: Access, call: ApiRequest, ask: Ask) -> Flow[Answer | Trouble | None]:
+def _redacted(access: Access, call: ApiRequest, ask: Send) -> Flow[Answer | Trouble | None]:
     """Send a request, and take what is secret out of its answer before anybody reads it."""
     answer: Answer | Trouble | None = yield ask
     return None if answer is None else access.redactor.answer(answer, call.secrets)
@@ -176,7 +176,7 @@ class _Trial:
     trouble: ApiError | None = None
 
 
-def _try_out(access: Access, call: ApiRequest, ask: Ask, used: Identity | None, clock: Clock) -> Flow[_Trial]:
+def _try_out(access: Access, call: ApiRequest, ask: Send, used: Identity | None, clock: Clock) -> Flow[_Trial]:
     answer = yield from _redacted(access, call, ask)
     if answer is None:
         return _Trial(call, None)
