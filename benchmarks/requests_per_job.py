@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, Parsed, Send, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import Clock, Parsed, Response, Send, Shared, Sleep
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
 
@@ -100,7 +100,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
                 requests += 1
                 status = "SUCCESS" if now - _START >= length else "RUNNING"
                 job = {"status": status, "job_id": job_id, "job_type": "createServer", "entities": {}}
-                answer = Answer(200, {}, b"", Parsed(job))
+                answer = Response(200, {}, b"", Parsed(job))
 
     end = carry_out(flows.wait_for_job(access, wait, clock, look_first=False))
     assert end.outcome is Outcome.FINISHED, end

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.responses import object_in
-from airflow_provider_ecsjobs.core.steps import Answer, Parsed, Trouble
+from airflow_provider_ecsjobs.core.steps import Parsed, Response, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +58,9 @@ class Redactor:
         """Return the text without what is secret."""
         return _redacted(text, self._forms)
 
-    def answer(self, answer: Answer | Trouble, request_secrets: Iterable[str] = ()) -> Answer | Trouble:
+    def answer(
+        self, answer: Response | TransportFailure, request_secrets: Iterable[str] = ()
+    ) -> Response | TransportFailure:
         """Return the answer without what is secret: headers and JSON object, or the reason why there is none.
 
         :param answer: what came back.
@@ -67,7 +69,7 @@ class Redactor:
         forms = self._forms
         if request_secrets:
             forms = forms + _forms_of(request_secrets)
-        if isinstance(answer, Trouble):
+        if isinstance(answer, TransportFailure):
             return replace(answer, reason=_redacted(answer.reason, forms))
         headers = answer.headers
         if _may_hold(" ".join(headers.values()), forms):
@@ -76,7 +78,7 @@ class Redactor:
         # An escape can hide what is looked for: then each text is looked at.
         if parsed is not None and (not _is_plain(answer.body) or _may_hold(answer.body.decode("ascii"), forms)):
             parsed = _redacted_json(parsed, forms)
-        return Answer(answer.status, headers, answer.body, Parsed(parsed))
+        return Response(answer.status, headers, answer.body, Parsed(parsed))
 
 
 def _is_plain(body: bytes) -> bool:

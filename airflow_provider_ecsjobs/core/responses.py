@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
 MAX_RETRY_AFTER = 900.0
@@ -61,14 +61,14 @@ DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_job(answer: Answer | Trouble, *, job_id: str, now: float) -> Job | ApiError:
+def read_job(answer: Response | TransportFailure, *, job_id: str, now: float) -> Job | ApiError:
     """Read the answer to a job query.
 
     :param answer: what came back.
     :param job_id: the id that was asked for.
     :param now: the time, in seconds since the epoch; to read a ``Retry-After`` that is a date.
     """
-    if isinstance(answer, Trouble):
+    if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
     body = object_in(answer)
     if _job_in(answer, body):
@@ -77,7 +77,7 @@ def read_job(answer: Answer | Trouble, *, job_id: str, now: float) -> Job | ApiE
     return read_error(answer, body, now=now)
 
 
-def slowdown_in(answer: Answer, *, now: float) -> ApiError | None:
+def slowdown_in(answer: Response, *, now: float) -> ApiError | None:
     """Tell whether an answer asks for fewer requests (:attr:`ErrorKind.THROTTLED`), or for none before some time.
 
     :param answer: what came back, to whichever request.
@@ -92,12 +92,12 @@ def slowdown_in(answer: Answer, *, now: float) -> ApiError | None:
     return error if error.kind is ErrorKind.THROTTLED or asks_for_delay else None
 
 
-def object_in(answer: Answer) -> dict[str, Any] | None:
+def object_in(answer: Response) -> dict[str, Any] | None:
     """Give the JSON object in an answer, as :func:`parse_object` does; parsed by the driver, if that did."""
     return parse_object(answer.body) if answer.parsed is None else answer.parsed.value
 
 
-def read_error(answer: Answer, body: Mapping[str, Any] | None, *, now: float) -> ApiError:
+def read_error(answer: Response, body: Mapping[str, Any] | None, *, now: float) -> ApiError:
     """Classify an answer that is no success, whatever its HTTP status says.
 
     :param answer: what came back.
@@ -176,7 +176,7 @@ def parse_http_date(value: str) -> float | None:
         return None
 
 
-def _job_in(answer: Answer, body: Mapping[str, Any] | None) -> bool:
+def _job_in(answer: Response, body: Mapping[str, Any] | None) -> bool:
     if body is None or not 200 <= answer.status < 300:
         return False
     status = body.get("status")
@@ -212,7 +212,7 @@ def _kind_without_json(status: int) -> ErrorKind:
     return ErrorKind.THROTTLED if status == 429 else ErrorKind.TRANSIENT
 
 
-def _describe_without_json(answer: Answer) -> str:
+def _describe_without_json(answer: Response) -> str:
     if 300 <= answer.status < 400:
         location = clean(answer.headers.get("location", "").split("?")[0], 200)
         return f"the server answered with a redirect to {location or 'nowhere'}, which is not followed"

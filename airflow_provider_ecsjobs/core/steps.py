@@ -1,7 +1,7 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
 A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Send`,
-which the driver answers with an :class:`Answer` or a :class:`Trouble`; a :class:`Sleep` or a :class:`Report`, for
+which the driver answers with an :class:`Response` or a :class:`TransportFailure`; a :class:`Sleep` or a :class:`Report`, for
 which nothing comes back, as for a :class:`Mask`; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the
 connection as it is now.
 """
@@ -57,7 +57,7 @@ class Parsed:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What the server answered.
 
     :param status: the HTTP status code.
@@ -73,7 +73,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class TransportFailure:
     """No answer came: the connection failed, broke off, took too long or sent too much.
 
     :param reason: what happened, in one line that names the host and holds no secret.

@@ -21,11 +21,11 @@ from airflow_provider_ecsjobs.core.errors import ErrorKind
 from airflow_provider_ecsjobs.core.responses import parse_object, slowdown_in
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
-    Answer,
     HttpRequest,
     Mask,
     Parsed,
     Report,
+    Response,
     Send,
     Shared,
     Sleep,
@@ -33,7 +33,7 @@ from airflow_provider_ecsjobs.core.steps import (
 from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
-from airflow_provider_ecsjobs.transport.errors import log_report, trouble
+from airflow_provider_ecsjobs.transport.errors import log_report, transport_failure
 from airflow_provider_ecsjobs.transport.rate_limit import Budget, stated_limit
 from airflow_provider_ecsjobs.transport.request_queue import Priority, Turns
 from airflow_provider_ecsjobs.transport.timers import Sleeps
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Hashable
 
-    from airflow_provider_ecsjobs.core.steps import Flow, Trouble
+    from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Proxy, Settings
     from airflow_provider_ecsjobs.transport.errors import MaskSecrets, ReportLog
     from airflow_provider_ecsjobs.transport.rate_limit import Permit
@@ -188,7 +188,7 @@ class AsyncClient:
             mine.cancel()
         return result
 
-    async def _ask(self, step: HttpRequest | Send) -> Answer | Trouble | None:
+    async def _ask(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
         # What a flow asks of its own accord is for a login.
         lane = (
@@ -202,14 +202,14 @@ class AsyncClient:
                 return None
             unused = None
             answer = await self._send(request)
-            if isinstance(answer, Answer):
+            if isinstance(answer, Response):
                 answer = await _with_parsed(answer)
                 self._adapt(answer, permit, is_poll=isinstance(step, Send))
             return answer
         finally:
             self._turns.leave(unused)
 
-    def _adapt(self, answer: Answer, permit: Permit, *, is_poll: bool) -> None:
+    def _adapt(self, answer: Response, permit: Permit, *, is_poll: bool) -> None:
         """Ask more slowly, or not for a while, if an answer says so; else a little faster again."""
         budget, now = self._turns.budget, asyncio.get_running_loop().time()
         slowdown = slowdown_in(answer, now=self.clock.now())
@@ -237,7 +237,7 @@ class AsyncClient:
             self._proxies[origin] = self.settings.proxy_for(request.url)
         return self._proxies[origin]
 
-    async def _send(self, request: HttpRequest) -> Answer | Trouble:
+    async def _send(self, request: HttpRequest) -> Response | TransportFailure:
         settings = self.settings
         proxy = self._proxy_for(request)
         proxy_headers = _proxy_headers(proxy)
@@ -261,17 +261,17 @@ class AsyncClient:
             if body is not None and "content-encoding" in headers:
                 body = await asyncio.to_thread(unpacked, body, headers["content-encoding"])
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-            return trouble(request, error, self.access.redactor)
+            return transport_failure(request, error, self.access.redactor)
         if body is None:
-            return trouble(request, "the answer was too large", self.access.redactor)
-        return Answer(response.status, headers, body)
+            return transport_failure(request, "the answer was too large", self.access.redactor)
+        return Response(response.status, headers, body)
 
 
-async def _with_parsed(answer: Answer) -> Answer:
+async def _with_parsed(answer: Response) -> Response:
     body = answer.body
     is_large = len(body) > MAX_BODY_IN_LOOP
     value = await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
-    return Answer(answer.status, answer.headers, body, Parsed(value))
+    return Response(answer.status, answer.headers, body, Parsed(value))
 
 
 def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:

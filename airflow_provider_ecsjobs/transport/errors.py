@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import urllib3.exceptions
 
-from airflow_provider_ecsjobs.core.steps import Trouble
+from airflow_provider_ecsjobs.core.steps import TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def log_report(logger: ReportLog, report: Report) -> None:
     logger.log(report.level, "%s", report.message)
 
 
-def trouble(request: HttpRequest, what: BaseException | str, redactor: Redactor) -> Trouble:
+def transport_failure(request: HttpRequest, what: BaseException | str, redactor: Redactor) -> TransportFailure:
     """Say in one line what became of a request without an answer: host and cause, but no secret and no query."""
     # Before it is cut: a part of a secret is not found any more.
     cause = redactor.text(what if isinstance(what, str) else _words(what))
     reason = f"no answer from {urlsplit(request.url).netloc}: {clean(cause, 300)}"
-    return Trouble(reason, may_have_arrived=isinstance(what, str) or not _failed_to_connect(what))
+    return TransportFailure(reason, may_have_arrived=isinstance(what, str) or not _failed_to_connect(what))
 
 
 def _failed_to_connect(error: BaseException) -> bool:

@@ -15,17 +15,17 @@ import urllib3.exceptions
 from airflow_provider_ecsjobs.core.auth.credentials import authorization_headers
 from airflow_provider_ecsjobs.core.auth.session import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, Answer, HttpRequest, Mask, Report, Send, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, HttpRequest, Mask, Report, Response, Send, Shared, Sleep
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
-from airflow_provider_ecsjobs.transport.errors import log_report, trouble
+from airflow_provider_ecsjobs.transport.errors import log_report, transport_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from airflow_provider_ecsjobs.core.steps import Flow, Trouble
+    from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Settings
     from airflow_provider_ecsjobs.transport.errors import MaskSecrets, ReportLog
 
@@ -171,14 +171,14 @@ class SyncClient:
                 settings = self._reload()
                 answer = None if settings is None else settings.login
 
-    def _send(self, request: HttpRequest) -> Answer | Trouble:
+    def _send(self, request: HttpRequest) -> Response | TransportFailure:
         """Send a request, and be done with it in time.
 
         It runs in a thread of its own, since none of the timeouts that ``requests`` takes covers the look-up of the
         host's name, or headers that drip in. A thread that hangs is left behind, and does not keep the process alive.
         """
         settings = self.settings
-        outcome: Future[Answer | Trouble] = Future()
+        outcome: Future[Response | TransportFailure] = Future()
 
         def exchange() -> None:
             try:
@@ -190,9 +190,9 @@ class SyncClient:
         try:
             return outcome.result(settings.connect_timeout + settings.read_timeout)
         except TimeoutError:
-            return trouble(request, "it took too long", self.access.redactor)
+            return transport_failure(request, "it took too long", self.access.redactor)
 
-    def _exchange(self, request: HttpRequest) -> Answer | Trouble:
+    def _exchange(self, request: HttpRequest) -> Response | TransportFailure:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
         # None, rather than no entry, also keeps the session's own proxy out of a direct request.
@@ -216,10 +216,10 @@ class SyncClient:
             if body is not None:
                 body = unpacked(body, headers.get("content-encoding", ""))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return trouble(request, error, self.access.redactor)
+            return transport_failure(request, error, self.access.redactor)
         if body is None:
-            return trouble(request, "the answer was too large", self.access.redactor)
-        return Answer(response.status_code, headers, body)
+            return transport_failure(request, "the answer was too large", self.access.redactor)
+        return Response(response.status_code, headers, body)
 
     def _read(self, response: requests.Response) -> bytes | None:
         """Read the body; ``None`` if it is too large."""

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Reload, Report, Send, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import (
+    Clock,
+    HttpRequest,
+    Reload,
+    Report,
+    Response,
+    Send,
+    Shared,
+    Sleep,
+    TransportFailure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -19,9 +29,11 @@ JOB = {"status": "SUCCESS", "job_id": "j" * 32}
 PROJECT = "0123456789abcdef0123456789abcdef"
 
 
-def answer(status: int, body: Any, **headers: str) -> Answer:
+def answer(status: int, body: Any, **headers: str) -> Response:
     """An answer with a JSON body; header names are written with ``_``."""
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode())
+    return Response(
+        status, {name.replace("_", "-"): value for name, value in headers.items()}, json.dumps(body).encode()
+    )
 
 
 REFUSED = answer(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information"})
@@ -57,7 +69,7 @@ class Scripted:
     :param ahead: how far the machine's clock was set ahead.
     """
 
-    serve: Callable[[HttpRequest], Answer | Trouble]
+    serve: Callable[[HttpRequest], Response | TransportFailure]
     reload: Callable[[], Login | None] = lambda: None
     now: float = START
     ahead: float = 0.0

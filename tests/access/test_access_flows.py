@@ -14,7 +14,7 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, look
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Answer, HttpRequest, Trouble
+from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import Access
@@ -36,7 +36,7 @@ class Cloud:
         self.projects: list[dict[str, Any]] = [{"id": PROJECT, "name": "r-1"}]
         self.driver = Scripted(self)
 
-    def __call__(self, request: HttpRequest) -> Answer | Trouble:
+    def __call__(self, request: HttpRequest) -> Response | TransportFailure:
         if "/v3/auth/tokens" in request.url:
             return self._token(request)
         if "/v3/projects" in request.url:
@@ -51,9 +51,9 @@ class Cloud:
         authorized_by = request.headers.get("X-Auth-Token") or request.headers["Authorization"]
         return REFUSED if any(name in authorized_by for name in self.revoked) else GOOD
 
-    def _token(self, request: HttpRequest) -> Answer | Trouble:
+    def _token(self, request: HttpRequest) -> Response | TransportFailure:
         if self.iam_is_down:
-            return Trouble("no answer from iam.example.com")
+            return TransportFailure("no answer from iam.example.com")
         scope = json.loads(request.body)["auth"]["scope"]["project"]
         assert scope in ({"id": PROJECT}, {"name": "r-1"})
         self.tokens.append(f"token-{len(self.tokens)}")
@@ -183,7 +183,7 @@ def test_tokens_that_are_revoked_before_they_are_used_are_replaced() -> None:
 
 
 def test_a_wrong_password_is_tried_once() -> None:
-    def iam(request: HttpRequest) -> Answer:
+    def iam(request: HttpRequest) -> Response:
         assert "/v3/auth/tokens" in request.url
         return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
 
@@ -207,7 +207,7 @@ def test_a_refusal_names_connection_and_key_and_what_to_check() -> None:
 @pytest.mark.parametrize(("minutes", "way"), [(20, "20 min behind"), (-20, "20 min ahead of")])
 def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> None:
     date = format_datetime(datetime.fromtimestamp(START + minutes * 60, UTC), usegmt=True)
-    refused = Answer(401, {"date": date}, REFUSED.body)
+    refused = Response(401, {"date": date}, REFUSED.body)
     driver, access = Scripted(lambda _: refused), access_of()
     error = driver.run(look(access, "j", driver.clock))
     assert f"this machine's clock is {way} the server's" in str(error)
@@ -245,10 +245,10 @@ def test_the_project_is_looked_up_once() -> None:
     [
         (answer(404, {"error": {"code": "404", "message": "none"}}), "an agency assigned"),
         (answer(200, {"credential": {"access": "a"}}), "there is no key in the answer"),
-        (Answer(200, {}, b"<html>"), "not a JSON object"),
+        (Response(200, {}, b"<html>"), "not a JSON object"),
     ],
 )
-def test_a_server_without_an_agency_is_told_so(reply: Answer, text: str) -> None:
+def test_a_server_without_an_agency_is_told_so(reply: Response, text: str) -> None:
     driver = Scripted(lambda _: reply)
     error = driver.run(look(access_of("agency"), "j", driver.clock))
     assert text in str(error)
@@ -256,7 +256,7 @@ def test_a_server_without_an_agency_is_told_so(reply: Answer, text: str) -> None
 
 
 def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
-    driver, access = Scripted(lambda _: Trouble("no answer")), access_of()
+    driver, access = Scripted(lambda _: TransportFailure("no answer")), access_of()
     error = driver.run(look(access, "j", driver.clock))
     assert error.kind is ErrorKind.TRANSIENT
     assert not access.proven
@@ -270,7 +270,7 @@ def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
         (answer(400, {"error": {"code": "Common.0018", "message": "wrong project"}}), False),
     ],
 )
-def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Answer, fine: bool) -> None:
+def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Response, fine: bool) -> None:
     driver = Scripted(lambda _: reply)
     failure = driver.run(check_access(access_of(), driver.clock))
     assert (failure is None) is fine

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.responses import MAX_RETRY_AFTER, parse_object, parse_retry_after, read_job
-from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 TRANSIENT, THROTTLED, UNAUTHORIZED = ErrorKind.TRANSIENT, ErrorKind.THROTTLED, ErrorKind.UNAUTHORIZED
@@ -28,7 +28,7 @@ def read(status: int, body: Any = b"", **headers: str) -> Job | ApiError:
     """Read an answer; a header is given as ``retry_after``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_job(Answer(status, named, raw), job_id=JOB_ID, now=NOW)
+    return read_job(Response(status, named, raw), job_id=JOB_ID, now=NOW)
 
 
 def error(status: int, body: Any = b"", **headers: str) -> ApiError:
@@ -177,7 +177,7 @@ def test_an_error_without_a_word_says_so() -> None:
 
 
 def test_trouble_is_passing_and_keeps_its_reason() -> None:
-    answer = read_job(Trouble("connection refused by 127.0.0.1:1"), job_id=JOB_ID, now=NOW)
+    answer = read_job(TransportFailure("connection refused by 127.0.0.1:1"), job_id=JOB_ID, now=NOW)
     assert answer == ApiError(TRANSIENT, "connection refused by 127.0.0.1:1")
 
 
@@ -378,7 +378,7 @@ bodies = st.one_of(
 @given(status=st.integers(-1, 1000), named=headers, body=bodies)
 @at(status=200, named={}, body=b'{"status":"\\u0000"}')
 def test_any_answer_is_a_job_or_an_error(status: int, named: dict[str, str], body: bytes) -> None:
-    answer = read_job(Answer(status, named, body), job_id=JOB_ID, now=NOW)
+    answer = read_job(Response(status, named, body), job_id=JOB_ID, now=NOW)
     if isinstance(answer, Job):
         assert 200 <= status < 300
         json.dumps(answer.result(), allow_nan=False).encode()

@@ -16,7 +16,17 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Reload, Report, Send, Shared, Sleep, Trouble
+from airflow_provider_ecsjobs.core.steps import (
+    Clock,
+    HttpRequest,
+    Reload,
+    Report,
+    Response,
+    Send,
+    Shared,
+    Sleep,
+    TransportFailure,
+)
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 
 START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
@@ -29,20 +39,22 @@ LOGIN = Login(
     project_id="0a1b2c",
     credentials=Credentials("AK", SECRET, "canary-session-token"),
 )
-GONE = Answer(400, {}, b'{"error":{"code":"Common.0011","message":"Failed to query system tasks"}}')
-BUSY = Answer(503, {"x-request-id": "req-1"}, b'{"error":{"code":"Common.1503","message":"slow down"}}')
-REFUSED = Answer(401, {}, b'{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information"}')
-RESET = Trouble("connection reset by ecs.eu-west-101.myhuaweicloud.com")
+GONE = Response(400, {}, b'{"error":{"code":"Common.0011","message":"Failed to query system tasks"}}')
+BUSY = Response(503, {"x-request-id": "req-1"}, b'{"error":{"code":"Common.1503","message":"slow down"}}')
+REFUSED = Response(401, {}, b'{"error_code":"APIGW.0301","error_msg":"Incorrect IAM authentication information"}')
+RESET = TransportFailure("connection reset by ecs.eu-west-101.myhuaweicloud.com")
 
 
-def ok(status: str, parts: list[dict[str, Any]] | None = None) -> Answer:
-    return Answer(200, {}, json.dumps(job(status, parts)).encode())
+def ok(status: str, parts: list[dict[str, Any]] | None = None) -> Response:
+    return Response(200, {}, json.dumps(job(status, parts)).encode())
 
 
 class Drive:
     """A driver without sockets: gives the answers in order, the last one for ever, and notes what was asked for."""
 
-    def __init__(self, *answers: Answer | Trouble, login: Login = LOGIN, reloaded: Login | None = None) -> None:
+    def __init__(
+        self, *answers: Response | TransportFailure, login: Login = LOGIN, reloaded: Login | None = None
+    ) -> None:
         self.answers = list(answers)
         self.access = Access(login)
         self.reloaded = reloaded
@@ -99,7 +111,7 @@ class Drive:
 
 class TestLook:
     def test_one_request_gives_the_job(self) -> None:
-        drive = Drive(Answer(200, {}, API_PAGE_EXAMPLE.encode()))
+        drive = Drive(Response(200, {}, API_PAGE_EXAMPLE.encode()))
         found = drive.look()
         assert isinstance(found, Job)
         assert found.to_dict() == json.loads(API_PAGE_EXAMPLE)
@@ -180,9 +192,9 @@ class TestLook:
 
 
 class TestGetJob:
-    @pytest.mark.parametrize("trouble", [RESET, BUSY, Answer(502, {}, b"<html>"), Answer(200, {}, b"{")])
-    def test_passing_trouble_is_asked_three_times(self, trouble: Any) -> None:
-        drive = Drive(trouble)
+    @pytest.mark.parametrize("trouble", [RESET, BUSY, Response(502, {}, b"<html>"), Response(200, {}, b"{")])
+    def test_passing_trouble_is_asked_three_times(self, transport_failure: Any) -> None:
+        drive = Drive(transport_failure)
         found = drive.get_job()
         assert isinstance(found, ApiError)
         assert found.is_passing
@@ -194,8 +206,10 @@ class TestGetJob:
         assert isinstance(drive.get_job(), Job)
         assert drive.sleeps == [1.5]
 
-    @pytest.mark.parametrize("final", [GONE, REFUSED, Answer(403, {}, b'{"error":{"code":"Pdp.0001","message":"no"}}')])
-    def test_what_can_not_pass_is_asked_once(self, final: Answer) -> None:
+    @pytest.mark.parametrize(
+        "final", [GONE, REFUSED, Response(403, {}, b'{"error":{"code":"Pdp.0001","message":"no"}}')]
+    )
+    def test_what_can_not_pass_is_asked_once(self, final: Response) -> None:
         drive = Drive(final)
         assert isinstance(drive.get_job(), ApiError)
         assert (len(drive.requests), drive.sleeps, drive.reports) == (1, [], [])
@@ -248,8 +262,8 @@ class TestWait:
             ok("RUNNING"),
             RESET,
             BUSY,
-            Answer(502, {}, b"<html>"),
-            Answer(200, {}, b'{"sta'),
+            Response(502, {}, b"<html>"),
+            Response(200, {}, b'{"sta'),
             ok("RUNNING"),
             ok("SUCCESS"),
         )
@@ -281,9 +295,9 @@ class TestWait:
 
     @pytest.mark.parametrize(
         ("answer", "outcome"),
-        [(GONE, Outcome.NOT_FOUND), (REFUSED, Outcome.UNAUTHORIZED), (Answer(400, {}, b"{}"), Outcome.ERROR)],
+        [(GONE, Outcome.NOT_FOUND), (REFUSED, Outcome.UNAUTHORIZED), (Response(400, {}, b"{}"), Outcome.ERROR)],
     )
-    def test_what_can_not_pass_ends_it(self, answer: Answer, outcome: Outcome) -> None:
+    def test_what_can_not_pass_ends_it(self, answer: Response, outcome: Outcome) -> None:
         drive = Drive(ok("RUNNING"), answer)
         assert drive.wait(deadline=START + 3600).outcome is outcome
         assert len(drive.requests) == 2

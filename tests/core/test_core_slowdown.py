@@ -11,7 +11,7 @@ from core_samples import JOB_ID
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.responses import read_job, slowdown_in
-from airflow_provider_ecsjobs.core.steps import Answer, Parsed
+from airflow_provider_ecsjobs.core.steps import Parsed, Response
 
 NOW = 1_772_366_400.0
 LIMITED = {"error_code": "APIGW.0308", "error_msg": "policy user over ratelimit,limit:200,time:5 minute"}
@@ -21,7 +21,7 @@ def found(status: int, body: Any, **headers: str) -> ApiError | None:
     """What is found in an answer; a header is given as ``retry_after``."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return slowdown_in(Answer(status, named, raw), now=NOW)
+    return slowdown_in(Response(status, named, raw), now=NOW)
 
 
 def ecs(code: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_a_job_is_none_whatever_is_said_of_it(body: dict[str, Any]) -> None:
 
 
 def test_what_the_driver_has_parsed_is_not_parsed_again() -> None:
-    answer = Answer(200, {}, b"not looked at", parsed=Parsed({"status": "RUNNING"}))
+    answer = Response(200, {}, b"not looked at", parsed=Parsed({"status": "RUNNING"}))
     assert slowdown_in(answer, now=NOW) is None
     job = read_job(answer, job_id=JOB_ID, now=NOW)
     assert isinstance(job, Job)

@@ -12,7 +12,7 @@ from access.scripted import GOOD, REFUSED, START, Scripted, access_of, answer
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import submit
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.submit.submission import Submission, SubmitRequest
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
 TAKEN = answer(200, {"job_id": "job", "serverIds": ["a"]})
-LOST = Trouble("no answer from ecs.example.com: the connection was reset")
-UNREACHABLE = Trouble("no answer from ecs.example.com: the connection was refused", may_have_arrived=False)
-HTML = Answer(502, {}, b"<html>502</html>")
+LOST = TransportFailure("no answer from ecs.example.com: the connection was reset")
+UNREACHABLE = TransportFailure("no answer from ecs.example.com: the connection was refused", may_have_arrived=False)
+HTML = Response(502, {}, b"<html>502</html>")
 BUSY = answer(503, {"error": {"code": "Common.1503", "message": "slow down"}})
 WRONG = answer(400, {"error": {"code": "Ecs.0005", "message": "no such flavor"}})
 FOREIGN_TOKEN = answer(400, {"error": {"code": "Ecs.0122", "message": "token reused"}})
@@ -37,7 +37,7 @@ def deletion(*ids: str) -> SubmitRequest:
     return SubmitRequest(OPERATIONS["delete_servers"], body={"servers": [{"id": one} for one in ids]})
 
 
-def missing(message: str, code: str = "Ecs.0114") -> Answer:
+def missing(message: str, code: str = "Ecs.0114") -> Response:
     return answer(404, {"error": {"code": code, "message": message}})
 
 
@@ -47,13 +47,15 @@ class Submit:
     :param options: of the flow, and ``auth``: how to log in.
     """
 
-    def __init__(self, request: SubmitRequest, *answers: Answer | Trouble, auth: str = "aksk", **options: Any) -> None:
+    def __init__(
+        self, request: SubmitRequest, *answers: Response | TransportFailure, auth: str = "aksk", **options: Any
+    ) -> None:
         self.answers = list(answers)
         self.driver = Scripted(self._serve)
         options = {"give_up_at": START + 900, **options}
         self.result = self.driver.run(submit(access_of(auth), request, self.driver.clock, **options))
 
-    def _serve(self, request: HttpRequest) -> Answer | Trouble:
+    def _serve(self, request: HttpRequest) -> Response | TransportFailure:
         assert len(self.driver.requests) < 200
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -100,8 +102,8 @@ class TestTaken:
 
 
 class TestALostAnswer:
-    @pytest.mark.parametrize("lost", [LOST, HTML, Answer(200, {}, b'{"job'), answer(500, {})])
-    def test_to_a_create_is_asked_for_with_the_same_token(self, lost: Answer | Trouble) -> None:
+    @pytest.mark.parametrize("lost", [LOST, HTML, Response(200, {}, b'{"job'), answer(500, {})])
+    def test_to_a_create_is_asked_for_with_the_same_token(self, lost: Response | TransportFailure) -> None:
         run = Submit(CREATE, lost, lost, TAKEN)
         assert run.result == Submission("job", None, ("a",))
         assert [request.headers["X-Client-Token"] for request in run.sent] == [TOKEN] * 3
@@ -109,8 +111,8 @@ class TestALostAnswer:
         assert [report.level for report in run.driver.reports] == [logging.WARNING] * 2
         assert "create_servers" in run.driver.reports[0].message
 
-    @pytest.mark.parametrize("lost", [LOST, HTML, Answer(200, {}, b'{"job'), answer(500, {}), answer(200, {})])
-    def test_to_an_attach_leaves_it_open_after_one_request(self, lost: Answer | Trouble) -> None:
+    @pytest.mark.parametrize("lost", [LOST, HTML, Response(200, {}, b'{"job'), answer(500, {}), answer(200, {})])
+    def test_to_an_attach_leaves_it_open_after_one_request(self, lost: Response | TransportFailure) -> None:
         run = Submit(ATTACH, lost, TAKEN)
         assert run.error.kind is UNCERTAIN
         assert (len(run.sent), run.seconds) == (1, 0)
@@ -123,7 +125,7 @@ class TestALostAnswer:
         assert Submit(ATTACH, LOST, TAKEN, may_repeat=True).result == Submission("job", None, ("a",))
         assert Submit(DETACH, LOST, TAKEN).result == Submission("job", None, ("a",))
         dry = SubmitRequest(ATTACH.operation, ATTACH.parameters, {**(ATTACH.body or {}), "dry_run": True})
-        assert Submit(dry, LOST, Answer(202)).result == Submission(None)
+        assert Submit(dry, LOST, Response(202)).result == Submission(None)
 
     def test_is_a_doubt_that_no_later_trouble_takes_away(self) -> None:
         run = Submit(CREATE, LOST, BUSY, UNREACHABLE)
@@ -131,11 +133,13 @@ class TestALostAnswer:
         assert run.error.message == UNREACHABLE.reason
 
     @pytest.mark.parametrize("last", [BUSY, UNREACHABLE])
-    def test_of_an_earlier_try_is_the_same_doubt(self, last: Answer | Trouble) -> None:
+    def test_of_an_earlier_try_is_the_same_doubt(self, last: Response | TransportFailure) -> None:
         assert Submit(CREATE, last, is_doubtful=True).error.kind is UNCERTAIN
 
     @pytest.mark.parametrize(("before", "doubtful"), [([LOST], False), ([HTML, BUSY], False), ([], True)])
-    def test_before_a_rejection_is_told_with_it(self, before: list[Answer | Trouble], doubtful: bool) -> None:
+    def test_before_a_rejection_is_told_with_it(
+        self, before: list[Response | TransportFailure], doubtful: bool
+    ) -> None:
         error = Submit(CREATE, *before, WRONG, is_doubtful=doubtful).error
         assert (error.kind, error.code) == (ErrorKind.REJECTED, "Ecs.0005")
         assert "It was sent before, and may have been carried out then: check whether servers of this name" in str(
@@ -150,7 +154,7 @@ class TestALostAnswer:
 
 class TestNotDone:
     @pytest.mark.parametrize("passing", [UNREACHABLE, BUSY, answer(202, {"error": {"code": "Common.0024"}}), HTML])
-    def test_is_sent_again_where_it_was_not_done(self, passing: Answer | Trouble) -> None:
+    def test_is_sent_again_where_it_was_not_done(self, passing: Response | TransportFailure) -> None:
         run = Submit(DETACH if passing is HTML else ATTACH, passing, passing, TAKEN)
         assert run.result == Submission("job", None, ("a",))
         assert (len(run.sent), run.seconds) == (3, 1.5 + 3.0)
@@ -159,7 +163,9 @@ class TestNotDone:
         ("request_", "passing", "kind"),
         [(ATTACH, UNREACHABLE, TRANSIENT), (ATTACH, BUSY, THROTTLED), (DETACH, HTML, UNCERTAIN)],
     )
-    def test_gives_up_in_time(self, request_: SubmitRequest, passing: Answer | Trouble, kind: ErrorKind) -> None:
+    def test_gives_up_in_time(
+        self, request_: SubmitRequest, passing: Response | TransportFailure, kind: ErrorKind
+    ) -> None:
         run = Submit(request_, passing, give_up_at=START + 100)
         assert run.error.kind is kind
         # 1.5, 3, 6, 12, and then 22.5 s at a time: the last pause would end beyond the limit.
@@ -168,7 +174,7 @@ class TestNotDone:
     @pytest.mark.parametrize("jump", [-3600, 3600])
     def test_a_clock_that_is_set_changes_nothing_about_that(self, jump: float) -> None:
         class SetClock(Submit):
-            def _serve(self, request: HttpRequest) -> Answer | Trouble:
+            def _serve(self, request: HttpRequest) -> Response | TransportFailure:
                 self.driver.ahead = jump if len(self.sent) == 2 else self.driver.ahead
                 return super()._serve(request)
 
@@ -183,7 +189,7 @@ class TestNotDone:
             (answer(501, {"error": {"code": "Ecs.0603", "message": "try again 1 minute later"}}), 60.0),
         ],
     )
-    def test_waits_for_as_long_as_it_is_asked_to(self, busy: Answer, pause: float) -> None:
+    def test_waits_for_as_long_as_it_is_asked_to(self, busy: Response, pause: float) -> None:
         run = Submit(ATTACH, busy, TAKEN)
         assert run.result == Submission("job", None, ("a",))
         assert run.seconds == pause
@@ -203,7 +209,7 @@ class TestNotDone:
             (missing("volume v"), ErrorKind.NOT_FOUND),
         ],
     )
-    def test_a_refusal_is_final(self, refusal: Answer, kind: ErrorKind) -> None:
+    def test_a_refusal_is_final(self, refusal: Response, kind: ErrorKind) -> None:
         run = Submit(ATTACH, refusal, TAKEN, may_repeat=True, missing_ok=True)
         assert (run.error.kind, run.error.advice, len(run.sent)) == (kind, "", 1)
 
@@ -265,17 +271,17 @@ class TestLoggingIn:
         assert "It was sent before" in str(run.error)
 
     def test_a_refused_token_is_replaced_and_the_request_sent_once_more(self) -> None:
-        token = Answer(201, {"x-subject-token": "t"}, b'{"token":{"expires_at":"2030-01-01T00:00:00.000Z"}}')
+        token = Response(201, {"x-subject-token": "t"}, b'{"token":{"expires_at":"2030-01-01T00:00:00.000Z"}}')
         run = Submit(ATTACH, token, REFUSED, token, TAKEN, auth="password")
         assert run.result == Submission("job", None, ("a",))
         assert [request.url.split("/")[2][:3] for request in run.sent] == ["iam", "ecs", "iam", "ecs"]
 
     @pytest.mark.parametrize("trouble", [LOST, HTML, answer(500, {})])
-    def test_trouble_with_the_login_leaves_nothing_open(self, trouble: Answer | Trouble) -> None:
-        token = Answer(201, {"x-subject-token": "t"}, b'{"token":{"expires_at":"2030-01-01T00:00:00.000Z"}}')
-        run = Submit(ATTACH, trouble, token, TAKEN, auth="password")
+    def test_trouble_with_the_login_leaves_nothing_open(self, transport_failure: Response | TransportFailure) -> None:
+        token = Response(201, {"x-subject-token": "t"}, b'{"token":{"expires_at":"2030-01-01T00:00:00.000Z"}}')
+        run = Submit(ATTACH, transport_failure, token, TAKEN, auth="password")
         assert run.result == Submission("job", None, ("a",))
-        assert Submit(ATTACH, trouble, auth="password").error.kind is TRANSIENT
+        assert Submit(ATTACH, transport_failure, auth="password").error.kind is TRANSIENT
 
     def test_a_job_is_no_answer_to_a_login(self) -> None:
         assert Submit(ATTACH, GOOD, auth="password").error.kind is not UNCERTAIN

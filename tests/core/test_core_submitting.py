@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     SubmitRequest,
@@ -219,25 +219,25 @@ class TestReadSubmission:
         ],
     )
     def test_what_the_api_took(self, status: int, body: Any, submission: Submission) -> None:
-        assert read_submission(Answer(status, {}, json.dumps(body).encode()), request(), now=NOW) == submission
+        assert read_submission(Response(status, {}, json.dumps(body).encode()), request(), now=NOW) == submission
 
     @pytest.mark.parametrize(
         ("status", "body", "kind"), ANSWERS, ids=[f"{row[0]}-{row[1].decode()[:30]}" for row in ANSWERS]
     )
     def test_every_row_of_the_table(self, status: int, body: bytes, kind: ErrorKind) -> None:
-        error = read_submission(Answer(status, {}, body), request(), now=NOW)
+        error = read_submission(Response(status, {}, body), request(), now=NOW)
         assert isinstance(error, ApiError)
         assert (error.kind, error.status) == (kind, status)
 
     @pytest.mark.parametrize(("may_have_arrived", "kind"), [(True, UNCERTAIN), (False, TRANSIENT)])
     def test_no_answer(self, may_have_arrived: bool, kind: ErrorKind) -> None:
-        error = read_submission(Trouble("no answer from x", may_have_arrived), request(), now=NOW)
+        error = read_submission(TransportFailure("no answer from x", may_have_arrived), request(), now=NOW)
         assert error == ApiError(kind, "no answer from x")
 
     @pytest.mark.parametrize(("status", "body"), [(202, b""), (200, b"{}"), (204, b" "), (202, b'{"job_id":null}')])
     def test_a_dry_run_that_finds_nothing_wrong_starts_nothing(self, status: int, body: bytes) -> None:
         dry = request(body={"dry_run": True})
-        assert read_submission(Answer(status, {}, body), dry, now=NOW) == Submission(None)
+        assert read_submission(Response(status, {}, body), dry, now=NOW) == Submission(None)
 
     @pytest.mark.parametrize(
         ("status", "body", "kind"),
@@ -250,7 +250,7 @@ class TestReadSubmission:
         ],
     )
     def test_a_dry_run_that_is_answered_otherwise_did_not_pass(self, status: int, body: bytes, kind: ErrorKind) -> None:
-        error = read_submission(Answer(status, {}, body), request(body={"dry_run": True}), now=NOW)
+        error = read_submission(Response(status, {}, body), request(body={"dry_run": True}), now=NOW)
         assert isinstance(error, ApiError)
         assert error.kind is kind
 
@@ -265,7 +265,7 @@ class TestReadSubmission:
     def test_the_pause_that_is_asked_for_and_the_request_id_are_kept(
         self, status: int, headers: dict[str, str], body: bytes, pause: float
     ) -> None:
-        error = read_submission(Answer(status, {**headers, "x-request-id": "r-1"}, body), request(), now=NOW)
+        error = read_submission(Response(status, {**headers, "x-request-id": "r-1"}, body), request(), now=NOW)
         assert isinstance(error, ApiError)
         assert (error.retry_after, error.request_id) == (pause, "r-1")
 
@@ -273,7 +273,7 @@ class TestReadSubmission:
         st.integers(100, 599), json_objects | st.fixed_dictionaries({"job_id": json_values, "order_id": json_values})
     )
     def test_only_a_2xx_that_names_a_job_or_an_order_is_a_success(self, status: int, body: dict[str, Any]) -> None:
-        found = read_submission(Answer(status, {}, json.dumps(body).encode()), request(), now=NOW)
+        found = read_submission(Response(status, {}, json.dumps(body).encode()), request(), now=NOW)
         job_id, order_id = (body.get(key) if isinstance(body.get(key), str) else "" for key in ("job_id", "order_id"))
         is_named = is_job_id(job_id.strip()) if job_id.strip() else bool(order_id.strip())
         assert isinstance(found, Submission) is (200 <= status < 300 and is_named)

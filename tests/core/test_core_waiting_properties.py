@@ -23,8 +23,8 @@ answers = st.one_of(
     st.sampled_from(["INIT", "RUNNING", "RUNNING", "PENDING_PAYMENT", "PAUSED", "SUCCESS", "FAIL"]).map(seen),
     errors(ErrorKind.TRANSIENT, ErrorKind.THROTTLED, ErrorKind.NOT_FOUND, *ErrorKind),
 )
-trouble = errors(ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
-passing = st.one_of(st.sampled_from(["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED"]).map(seen), trouble)
+transport_failure = errors(ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
+passing = st.one_of(st.sampled_from(["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED"]).map(seen), transport_failure)
 policies = st.fixed_dictionaries(
     {"deadline": st.floats(-100, 20_000)},
     optional={
@@ -83,7 +83,7 @@ def test_no_wait_asks_in_a_hurry(
     assert looks <= (now + 2) / 0.9 + 2 + len(hurried)
 
 
-@given(st.lists(trouble, min_size=1, max_size=8), st.floats(0, 5000))
+@given(st.lists(transport_failure, min_size=1, max_size=8), st.floats(0, 5000))
 def test_trouble_alone_never_makes_an_unpaid_wait_hurry(troubles: list[ApiError], payment_timeout: float) -> None:
     waiting, now = Waiting(payment_timeout=payment_timeout + 1), 0.0
     waiting.at(now, seen("PENDING_PAYMENT"))

@@ -31,9 +31,9 @@ class TestSpreading:
         assert waiting.next_delay(0, 0) == 9
 
     @pytest.mark.parametrize("trouble", [BUSY, SLOW_DOWN])
-    def test_so_is_one_that_comes_out_of_trouble_once(self, trouble: ApiError) -> None:
+    def test_so_is_one_that_comes_out_of_trouble_once(self, transport_failure: ApiError) -> None:
         waiting = Waiting()
-        waiting.at(300, trouble)
+        waiting.at(300, transport_failure)
         waiting.at(302, seen())
         assert waiting.next_delay(302, 0) == pytest.approx(3.02)
         waiting.at(306, seen())

@@ -40,14 +40,14 @@ def program(name: str) -> str:
 
 def await_answer(
     ask: Callable[[], object],
-    trouble: type[Exception],
+    transport_failure: type[Exception],
     process: subprocess.Popen[bytes],
     seconds: float,
     log: Path | None = None,
 ) -> None:
     """Ask a server that was just started until it answers.
 
-    :param ask: asks; raises ``trouble`` as long as there is no answer.
+    :param ask: asks; raises ``transport_failure`` as long as there is no answer.
     :param process: the server.
     :param log: what it says, for the message.
     :raises RuntimeError: if it ends, or does not answer in so many seconds.
@@ -56,7 +56,7 @@ def await_answer(
     while True:
         try:
             ask()
-        except trouble as error:
+        except transport_failure as error:
             if process.poll() is not None or time.monotonic() > deadline:
                 said = log.read_text(errors="replace") if log is not None else ""
                 raise RuntimeError(f"{process.args!r} does not answer: {error}\n{said}") from None

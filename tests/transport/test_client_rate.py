@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from virtual_cloud import BUSY, LIMITED, Client, Gateway
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.core.steps import Answer
+from airflow_provider_ecsjobs.core.steps import Response
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 
@@ -30,10 +30,10 @@ def silent(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 
 
-def refusal(status: int, body: dict[str, Any], *, says_when: bool = False) -> Callable[[float], Answer]:
-    def refuse(left: float) -> Answer:
+def refusal(status: int, body: dict[str, Any], *, says_when: bool = False) -> Callable[[float], Response]:
+    def refuse(left: float) -> Response:
         headers = {"retry-after": str(int(left) + 1)} if says_when else {}
-        return Answer(status, headers, json.dumps(body).encode())
+        return Response(status, headers, json.dumps(body).encode())
 
     return refuse
 

@@ -12,7 +12,7 @@ from virtual_cloud import LOGIN, START, Client, Gateway
 from virtual_loop import run
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Trouble
+from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 from airflow_provider_ecsjobs.transport.config import Settings
@@ -62,14 +62,14 @@ class Cloud:
         self.asked: list[float] = []
         self.dates: list[str] = []
 
-    def answer(self, request: HttpRequest) -> Answer | Trouble:
+    def answer(self, request: HttpRequest) -> Response | TransportFailure:
         now = self.machine.passed()
         self.asked.append(now)
         self.dates.append(request.headers["X-Sdk-Date"])
         if self.away[0] <= now < self.away[1]:
-            return Trouble("the connection was refused")
+            return TransportFailure("the connection was refused")
         status = b"SUCCESS" if now >= self.ends else b"RUNNING"
-        return Answer(200, {}, b'{"job_id": "job", "status": "%s"}' % status)
+        return Response(200, {}, b'{"job_id": "job", "status": "%s"}' % status)
 
 
 class InTriggerer(Client):
@@ -77,7 +77,7 @@ class InTriggerer(Client):
         super().__init__(Gateway())
         self.cloud, self.clock = cloud, cloud.machine.clock
 
-    async def _send(self, request: HttpRequest) -> Answer | Trouble:
+    async def _send(self, request: HttpRequest) -> Response | TransportFailure:
         return self.cloud.answer(request)
 
 
@@ -86,7 +86,7 @@ class InWorker(SyncClient):
         super().__init__(Settings(LOGIN), logger=logging.getLogger("virtual"), reload=lambda: None, mask=list)
         self.cloud, self.clock = cloud, cloud.machine.clock
 
-    def _send(self, request: HttpRequest) -> Answer | Trouble:
+    def _send(self, request: HttpRequest) -> Response | TransportFailure:
         return self.cloud.answer(request)
 
 

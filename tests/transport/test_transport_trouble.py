@@ -23,11 +23,11 @@ from cryptography.x509.oid import NameOID
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.redaction import Redactor
-from airflow_provider_ecsjobs.core.steps import Answer, HttpRequest, Trouble
+from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.client_pool import make_ssl_context
 from airflow_provider_ecsjobs.transport.config import Proxy, Settings
-from airflow_provider_ecsjobs.transport.errors import trouble
+from airflow_provider_ecsjobs.transport.errors import transport_failure
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
 if TYPE_CHECKING:
@@ -47,17 +47,17 @@ def settings(**changes: Any) -> Settings:
     return Settings(login, **{"connect_timeout": 1.0, "read_timeout": 0.4, **changes})
 
 
-def one(request: HttpRequest) -> Generator[HttpRequest, Any, Answer | Trouble]:
+def one(request: HttpRequest) -> Generator[HttpRequest, Any, Response | TransportFailure]:
     return (yield request)
 
 
-def ask_sync(request: HttpRequest, given: Settings) -> Answer | Trouble:
+def ask_sync(request: HttpRequest, given: Settings) -> Response | TransportFailure:
     with SyncClient(given, logger=_Mute(), reload=lambda: None, mask=list) as client:
         return client.run(one(request))
 
 
-def ask_async(request: HttpRequest, given: Settings) -> Answer | Trouble:
-    async def ask() -> Answer | Trouble:
+def ask_async(request: HttpRequest, given: Settings) -> Response | TransportFailure:
+    async def ask() -> Response | TransportFailure:
         async def reload() -> None:
             return None
 
@@ -77,15 +77,15 @@ class _Mute:
 
 
 @pytest.fixture(params=[ask_sync, ask_async], ids=["requests", "aiohttp"])
-def ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trouble]:
+def ask(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TransportFailure]:
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
-    def asked(url: str, **changes: Any) -> Trouble:
+    def asked(url: str, **changes: Any) -> TransportFailure:
         found = request.param(
             HttpRequest("POST", f"{url}/v1/p/cloudservers?flag=canary", {}, b"{}"), settings(**changes)
         )
-        assert isinstance(found, Trouble)
+        assert isinstance(found, TransportFailure)
         assert SECRET not in found.reason
         return found
 
@@ -151,22 +151,22 @@ def self_signed(folder: Path) -> ssl.SSLContext:
 
 
 class TestNeverArrived:
-    def test_a_port_where_nobody_listens(self, ask: Callable[..., Trouble]) -> None:
+    def test_a_port_where_nobody_listens(self, ask: Callable[..., TransportFailure]) -> None:
         port = closed_port()
         reason = f"no answer from 127.0.0.1:{port}: the connection was refused"
-        assert ask(f"http://127.0.0.1:{port}") == Trouble(reason, may_have_arrived=False)
+        assert ask(f"http://127.0.0.1:{port}") == TransportFailure(reason, may_have_arrived=False)
 
-    def test_a_name_that_is_none(self, ask: Callable[..., Trouble]) -> None:
+    def test_a_name_that_is_none(self, ask: Callable[..., TransportFailure]) -> None:
         found = ask("http://no-such-host.invalid", connect_timeout=10.0)
         assert not found.may_have_arrived
         assert found.reason.startswith("no answer from no-such-host.invalid: the host's name can't be resolved")
 
-    def test_a_proxy_that_is_none(self, ask: Callable[..., Trouble]) -> None:
+    def test_a_proxy_that_is_none(self, ask: Callable[..., TransportFailure]) -> None:
         found = ask("http://ecs.example.com", proxy=Proxy(f"http://127.0.0.1:{closed_port()}", "user", "canary"))
         assert not found.may_have_arrived
         assert "the connection was refused" in found.reason
 
-    def test_a_certificate_that_is_not_trusted(self, ask: Callable[..., Trouble], tmp_path: Path) -> None:
+    def test_a_certificate_that_is_not_trusted(self, ask: Callable[..., TransportFailure], tmp_path: Path) -> None:
         context, got = self_signed(tmp_path), []
 
         def respond(connection: socket.socket) -> None:
@@ -197,7 +197,9 @@ class TestNeverArrived:
             )
             for client in waiting:
                 client.close()
-        assert found == Trouble(f"no answer from 127.0.0.1:{address[1]}: it took too long", may_have_arrived=False)
+        assert found == TransportFailure(
+            f"no answer from 127.0.0.1:{address[1]}: it took too long", may_have_arrived=False
+        )
 
 
 class TestMayHaveArrived:
@@ -215,7 +217,7 @@ class TestMayHaveArrived:
         ],
         ids=["reset", "closed", "half an answer", "wrong chunks", "no http", "read timeout"],
     )
-    def test_once_it_was_sent(self, ask: Callable[..., Trouble], respond: Respond, said: str) -> None:
+    def test_once_it_was_sent(self, ask: Callable[..., TransportFailure], respond: Respond, said: str) -> None:
         got: list[bytes] = []
 
         def read_and_respond(connection: socket.socket) -> None:
@@ -228,7 +230,7 @@ class TestMayHaveArrived:
         assert said in found.reason.removeprefix(f"no answer from {address}")
         assert len(got) == 1
 
-    def test_the_query_is_not_shown(self, ask: Callable[..., Trouble]) -> None:
+    def test_the_query_is_not_shown(self, ask: Callable[..., TransportFailure]) -> None:
         def respond(connection: socket.socket) -> None:
             received(connection)
             connection.sendall(b"nonsense\r\n\r\n")
@@ -287,19 +289,21 @@ class TestErrors:
         ids=lambda value: type(value).__name__,
     )  # fmt: skip
     def test_tell_whether_there_was_a_connection(self, error: BaseException, arrived: bool) -> None:
-        assert trouble(REQUEST, error, Redactor(settings().secrets)).may_have_arrived is arrived
+        assert transport_failure(REQUEST, error, Redactor(settings().secrets)).may_have_arrived is arrived
 
     def test_a_mere_word_proves_nothing(self) -> None:
-        found = trouble(REQUEST, "the answer was too large", Redactor(settings().secrets))
-        assert found == Trouble("no answer from ecs.example.com:81: the answer was too large", may_have_arrived=True)
+        found = transport_failure(REQUEST, "the answer was too large", Redactor(settings().secrets))
+        assert found == TransportFailure(
+            "no answer from ecs.example.com:81: the answer was too large", may_have_arrived=True
+        )
 
     def test_a_circle_of_causes_ends(self) -> None:
         first, second = RuntimeError("first"), RuntimeError("second")
         first.__cause__, second.__cause__ = second, first
-        assert trouble(REQUEST, first, Redactor(settings().secrets)).may_have_arrived
+        assert transport_failure(REQUEST, first, Redactor(settings().secrets)).may_have_arrived
 
     @pytest.mark.parametrize("what", [f"said {SECRET}", RuntimeError(f"said {SECRET}\n")])
     def test_no_secret_and_no_query_is_shown(self, what: Any) -> None:
-        reason = trouble(REQUEST, what, Redactor(settings().secrets)).reason
+        reason = transport_failure(REQUEST, what, Redactor(settings().secrets)).reason
         assert "canary" not in reason
         assert reason.endswith("said ***")

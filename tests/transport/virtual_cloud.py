@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Answer, Clock, HttpRequest, Trouble
+from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.config import Settings
@@ -39,7 +39,7 @@ class Gateway:
         self,
         requests: int | None = None,
         seconds: float = 300.0,
-        refusal: Callable[[float], Answer] = lambda left: Answer(429, {}, json.dumps(LIMITED).encode()),
+        refusal: Callable[[float], Response] = lambda left: Response(429, {}, json.dumps(LIMITED).encode()),
     ) -> None:
         self.requests, self.seconds, self.refusal = requests, seconds, refusal
         self.ends, self.left = -math.inf, 0
@@ -47,11 +47,11 @@ class Gateway:
         self.seen: list[tuple[float, str, int]] = []
         self.is_down = False
 
-    def answer(self, path: str) -> Answer | Trouble:
+    def answer(self, path: str) -> Response | TransportFailure:
         now = asyncio.get_running_loop().time()
         if self.is_down:
             self.seen.append((now, path, 0))
-            return Trouble("no answer from ecs.example.com: the connection was refused")
+            return TransportFailure("no answer from ecs.example.com: the connection was refused")
         if now >= self.ends:
             self.ends, self.left = now + self.seconds, self.requests or 0
         self.left -= 1
@@ -60,7 +60,7 @@ class Gateway:
         else:
             job_id = path.rpartition("/")[2]
             status = "SUCCESS" if now >= self.jobs[job_id] else "RUNNING"
-            answer = Answer(200, {}, json.dumps({"job_id": job_id, "status": status}).encode())
+            answer = Response(200, {}, json.dumps({"job_id": job_id, "status": status}).encode())
         self.seen.append((now, path, answer.status))
         return answer
 
@@ -87,7 +87,7 @@ class Client(AsyncClient):
     async def _no_change() -> None:
         return None
 
-    async def _send(self, request: HttpRequest) -> Answer | Trouble:
+    async def _send(self, request: HttpRequest) -> Response | TransportFailure:
         answer = self.gateway.answer(request.url)
         await asyncio.sleep(self.latency)
         return answer

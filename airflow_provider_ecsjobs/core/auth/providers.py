@@ -19,7 +19,7 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import parse_time
 from airflow_provider_ecsjobs.core.responses import object_in, parse_http_date, read_error
-from airflow_provider_ecsjobs.core.steps import Answer, HttpRequest, Trouble
+from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 
 if TYPE_CHECKING:
@@ -147,14 +147,16 @@ def _listed(projects: list[tuple[str, str]]) -> str:
     return join_limited([f"{name} ({project_id})" for project_id, name in projects], 10)
 
 
-def _read(answer: Answer | Trouble, what: str, redactor: Redactor, *, now: float) -> dict[str, Any] | ApiError:
+def _read(
+    answer: Response | TransportFailure, what: str, redactor: Redactor, *, now: float
+) -> dict[str, Any] | ApiError:
     """Return the object in an answer as it came, secrets and all; or the error, without them."""
-    if isinstance(answer, Answer) and 200 <= answer.status < 300:
+    if isinstance(answer, Response) and 200 <= answer.status < 300:
         body = object_in(answer)
         if body is not None:
             return body
     answer = redactor.answer(answer)
-    if isinstance(answer, Trouble):
+    if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}")
     error = read_error(answer, object_in(answer), now=now)
     if answer.status == 404:  # an address that is wrong; nothing that is waited for is missing
@@ -162,7 +164,7 @@ def _read(answer: Answer | Trouble, what: str, redactor: Redactor, *, now: float
     return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now))
 
 
-def clock_skew(answer: Answer, now: float) -> float:
+def clock_skew(answer: Response, now: float) -> float:
     """Tell how far our clock is ahead of the server's, in seconds; 0 where the server does not say."""
     date = parse_http_date(answer.headers.get("date", ""))
     return 0.0 if date is None else now - date

@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_projec
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
-from airflow_provider_ecsjobs.core.steps import Answer, Mask, Reload, Send, Shared, Trouble
+from airflow_provider_ecsjobs.core.steps import Mask, Reload, Response, Send, Shared, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +105,9 @@ class Access:
         return authorized_request(self.login.endpoint, used, call, now=clock.now(), project_id=self.project_id)
 
 
-def send(access: Access, call: ApiRequest, clock: Clock, *, is_last: bool = False) -> Flow[Answer | Trouble | ApiError]:
+def send(
+    access: Access, call: ApiRequest, clock: Clock, *, is_last: bool = False
+) -> Flow[Response | TransportFailure | ApiError]:
     """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
 
     On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
@@ -147,7 +149,7 @@ def establish(access: Access, clock: Clock) -> Flow[ApiError | None]:
 
 def _ask(
     access: Access, call: ApiRequest, used: Identity | None, clock: Clock, is_last: bool
-) -> Flow[Answer | Trouble | ApiError | None]:
+) -> Flow[Response | TransportFailure | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
 
     :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
@@ -158,12 +160,12 @@ def _ask(
         return (yield from _redacted(access, call, ask))
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
     trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, ask, used, clock))
-    return trial.answer if trial.call is call else trial.trouble
+    return trial.answer if trial.call is call else trial.transport_failure
 
 
-def _redacted(access: Access, call: ApiRequest, ask: Send) -> Flow[Answer | Trouble | None]:
+def _redacted(access: Access, call: ApiRequest, ask: Send) -> Flow[Response | TransportFailure | None]:
     """Send a request, and take what is secret out of its answer before anybody reads it."""
-    answer: Answer | Trouble | None = yield ask
+    answer: Response | TransportFailure | None = yield ask
     return None if answer is None else access.redactor.answer(answer, call.secrets)
 
 
@@ -172,23 +174,23 @@ class _Trial:
     """The request that tries an identity out: whose it is, its answer, and what others learn from it."""
 
     call: ApiRequest
-    answer: Answer | Trouble | None
-    trouble: ApiError | None = None
+    answer: Response | TransportFailure | None
+    transport_failure: ApiError | None = None
 
 
 def _try_out(access: Access, call: ApiRequest, ask: Send, used: Identity | None, clock: Clock) -> Flow[_Trial]:
     answer = yield from _redacted(access, call, ask)
     if answer is None:
         return _Trial(call, None)
-    trouble = _what_it_leaves_open(answer, clock.now())
-    if trouble is None and access.identity is used:
+    transport_failure = _what_it_leaves_open(answer, clock.now())
+    if transport_failure is None and access.identity is used:
         access.prove()
-    return _Trial(call, answer, trouble)
+    return _Trial(call, answer, transport_failure)
 
 
-def _what_it_leaves_open(answer: Answer | Trouble, now: float) -> ApiError | None:
+def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> ApiError | None:
     """Tell why an answer does not show whether the identity is good; ``None`` if it is, whatever else it says."""
-    if isinstance(answer, Trouble):
+    if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
     body = object_in(answer)
     error = read_error(answer, body, now=now)
@@ -198,8 +200,8 @@ def _what_it_leaves_open(answer: Answer | Trouble, now: float) -> ApiError | Non
     return replace(error, skew=clock_skew(answer, now)) if error.is_passing or error.is_refusal else None
 
 
-def _refusal_in(answer: Answer | Trouble, now: float) -> ApiError | None:
-    if isinstance(answer, Trouble) or 200 <= answer.status < 300:
+def _refusal_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
+    if isinstance(answer, TransportFailure) or 200 <= answer.status < 300:
         return None
     error = read_error(answer, object_in(answer), now=now)
     return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None

@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
-from airflow_provider_ecsjobs.core.steps import Answer, Trouble
+from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
@@ -130,13 +130,15 @@ def check_client_token(operation: Operation, token: Any) -> None:
         )
 
 
-def read_submission(answer: Answer | Trouble, request: SubmitRequest, *, now: float) -> Submission | ApiError:
+def read_submission(
+    answer: Response | TransportFailure, request: SubmitRequest, *, now: float
+) -> Submission | ApiError:
     """Read the answer to a request that starts a job.
 
     :return: what the API took; or an error, of the kind ``UNCERTAIN`` where the request may have been carried out
         although the answer does not say so.
     """
-    if isinstance(answer, Trouble):
+    if isinstance(answer, TransportFailure):
         kind = ErrorKind.UNCERTAIN if answer.may_have_arrived else ErrorKind.TRANSIENT
         return ApiError(kind, answer.reason)
     body = object_in(answer)
