@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials
-from airflow_provider_ecsjobs.core.steps import Clock, Parsed, Response, Send, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import Clock, Parsed, Response, Send, SingleFlight, Sleep
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
 
@@ -93,7 +93,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
             answer = None
             if isinstance(step, Sleep):
                 now += step.seconds
-            elif isinstance(step, Shared):
+            elif isinstance(step, SingleFlight):
                 answer = carry_out(step.make())
             elif isinstance(step, Send):
                 assert step.make() is not None

@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
-from airflow_provider_ecsjobs.core.steps import Report, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import Report, SingleFlight, Sleep
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
@@ -95,8 +95,8 @@ def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     answer: Job | ApiError | None = None
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
-        answer = yield Shared(
-            ("job", wait.job_id), partial(look, access, wait.job_id, clock), outlives=False, within=left
+        answer = yield SingleFlight(
+            ("job", wait.job_id), partial(look, access, wait.job_id, clock), detached=False, timeout=left
         )
         if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
@@ -114,15 +114,15 @@ def _last_look(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError 
     until = clock.monotonic() + last_look_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
-    together = Shared(key, partial(look, access, wait.job_id, clock, is_last=True), outlives=False)
-    answer: Job | ApiError | None = yield replace(together, within=until - clock.monotonic())
+    together = SingleFlight(key, partial(look, access, wait.job_id, clock, is_last=True), detached=False)
+    answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer
     delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), answer.retry_after or 0.0)
     if clock.monotonic() + delay >= until:
         return answer
     yield Sleep(delay)
-    second: Job | ApiError | None = yield replace(together, within=until - clock.monotonic())
+    second: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     return answer if second is None else second
 
 

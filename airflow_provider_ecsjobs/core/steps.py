@@ -2,7 +2,7 @@
 
 A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Send`,
 which the driver answers with an :class:`Response` or a :class:`TransportFailure`; a :class:`Sleep` or a :class:`Report`, for
-which nothing comes back, as for a :class:`Mask`; a :class:`Shared` flow, for its result; or a :class:`Reload`, for the
+which nothing comes back, as for a :class:`Mask`; a :class:`SingleFlight` flow, for its result; or a :class:`Reload`, for the
 connection as it is now.
 """
 
@@ -104,21 +104,21 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SingleFlight:
     """Carry a flow out for all who ask for the same at the same time; each of them is sent its result.
 
     :param key: what makes two the same, within one client.
     :param make: makes the flow, for the one that carries it out.
-    :param outlives: whether it goes on when whoever carries it out is cancelled. If not, it ends with them, and the
+    :param detached: whether it goes on when whoever carries it out is cancelled. If not, it ends with them, and the
         next of those who wait for it begins it anew: so nothing is asked that nobody wants to know any more.
-    :param within: how long it may take, in seconds; the flow is sent ``None`` if it has no result by then. A driver
+    :param timeout: how long it may take, in seconds; the flow is sent ``None`` if it has no result by then. A driver
         that carries out one flow at a time lets it take longer: there, nothing queues, and each request ends by itself.
     """
 
     key: Hashable
     make: Callable[[], Flow[Any]]
-    outlives: bool = True
-    within: float = math.inf
+    detached: bool = True
+    timeout: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +162,5 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = HttpRequest | Send | Sleep | Report | Shared | Reload | Mask
+    Step: TypeAlias = HttpRequest | Send | Sleep | Report | SingleFlight | Reload | Mask
     Flow: TypeAlias = Generator[Step, Any, _T]

@@ -27,7 +27,7 @@ from airflow_provider_ecsjobs.core.steps import (
     Report,
     Response,
     Send,
-    Shared,
+    SingleFlight,
     Sleep,
 )
 from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
@@ -129,7 +129,7 @@ class AsyncClient:
                 await self._sleeps.sleep(seconds)
             elif isinstance(step, Report):
                 log_report(logger, step)
-            elif isinstance(step, Shared):
+            elif isinstance(step, SingleFlight):
                 answer = await self._carry_out(step, logger)
             elif isinstance(step, Mask):
                 await self._have_masked(step.secrets)
@@ -146,19 +146,19 @@ class AsyncClient:
             if not limit.expired():
                 raise
 
-    async def _carry_out(self, step: Shared, logger: ReportLog) -> Any:
-        result = self._share(step, logger) if step.outlives else self._join(step, logger)
-        if step.within == math.inf:
+    async def _carry_out(self, step: SingleFlight, logger: ReportLog) -> Any:
+        result = self._share(step, logger) if step.detached else self._join(step, logger)
+        if step.timeout == math.inf:
             return await result
         try:
-            async with asyncio.timeout(step.within) as limit:
+            async with asyncio.timeout(step.timeout) as limit:
                 return await result
         except TimeoutError:
             if not limit.expired():
                 raise
             return None
 
-    async def _share(self, step: Shared, logger: ReportLog) -> Any:
+    async def _share(self, step: SingleFlight, logger: ReportLog) -> Any:
         """Join the flow that is already being carried out for this key, or start it."""
         task = self._shared.get(step.key)
         if task is None:
@@ -172,7 +172,7 @@ class AsyncClient:
         if not task.cancelled():
             task.exception()  # looked at, for the case that nobody waits for it any more
 
-    async def _join(self, step: Shared, logger: ReportLog) -> Any:
+    async def _join(self, step: SingleFlight, logger: ReportLog) -> Any:
         """Wait for the flow that somebody else carries out for this key, or carry it out."""
         while (others := self._joined.get(step.key)) is not None:
             # Not awaited itself: a wait that is cancelled must not cancel it for the others.

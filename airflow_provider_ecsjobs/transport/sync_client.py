@@ -15,7 +15,16 @@ import urllib3.exceptions
 from airflow_provider_ecsjobs.core.auth.credentials import authorization_headers
 from airflow_provider_ecsjobs.core.auth.session import Access, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES, HttpRequest, Mask, Report, Response, Send, Shared, Sleep
+from airflow_provider_ecsjobs.core.steps import (
+    MAX_BODY_BYTES,
+    HttpRequest,
+    Mask,
+    Report,
+    Response,
+    Send,
+    SingleFlight,
+    Sleep,
+)
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
@@ -163,7 +172,7 @@ class SyncClient:
                 time.sleep(step.seconds)
             elif isinstance(step, Report):
                 log_report(self._logger, step)
-            elif isinstance(step, Shared):
+            elif isinstance(step, SingleFlight):
                 answer = self.run(step.make())
             elif isinstance(step, Mask):
                 self._mask(step.secrets)

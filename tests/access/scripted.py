@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.steps import (
     Report,
     Response,
     Send,
-    Shared,
+    SingleFlight,
     Sleep,
     TransportFailure,
 )
@@ -102,7 +102,7 @@ class Scripted:
             self.now += step.seconds
         elif isinstance(step, Report):
             self.reports.append(step)
-        elif isinstance(step, Shared):
+        elif isinstance(step, SingleFlight):
             return self.run(step.make())
         elif isinstance(step, Reload):
             self.reloads += 1

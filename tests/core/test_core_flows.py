@@ -23,7 +23,7 @@ from airflow_provider_ecsjobs.core.steps import (
     Report,
     Response,
     Send,
-    Shared,
+    SingleFlight,
     Sleep,
     TransportFailure,
 )
@@ -89,7 +89,7 @@ class Drive:
                 self.now += seconds
             case Report():
                 self.reports.append(step)
-            case Shared(_, make):
+            case SingleFlight(_, make):
                 return self.run(make())
             case Reload():
                 self.reloads += 1

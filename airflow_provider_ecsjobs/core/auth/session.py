@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_projec
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
-from airflow_provider_ecsjobs.core.steps import Mask, Reload, Response, Send, Shared, TransportFailure
+from airflow_provider_ecsjobs.core.steps import Mask, Reload, Response, Send, SingleFlight, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,7 +130,7 @@ def send(
                 return answer
             if access.identity is used:
                 access.doubt = error
-        lost: ApiError | None = yield Shared("recovery", partial(_recover, access, used, error, clock))
+        lost: ApiError | None = yield SingleFlight("recovery", partial(_recover, access, used, error, clock))
         if lost is not None:
             return lost
     return ApiError(ErrorKind.TRANSIENT, "the credentials were replaced again and again while the request was made")
@@ -143,7 +143,7 @@ def establish(access: Access, clock: Clock) -> Flow[ApiError | None]:
     """
     if access.is_ready(clock.now()):
         return None
-    failure: ApiError | None = yield Shared("login", partial(_log_in, access, clock))
+    failure: ApiError | None = yield SingleFlight("login", partial(_log_in, access, clock))
     return failure
 
 
@@ -159,7 +159,7 @@ def _ask(
     if access.proven:
         return (yield from _redacted(access, call, ask))
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
-    trial: _Trial = yield Shared(("proof", used), partial(_try_out, access, call, ask, used, clock))
+    trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, access, call, ask, used, clock))
     return trial.answer if trial.call is call else trial.transport_failure
 
 
