@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import Stats
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.steps import Report
+from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
 
@@ -195,7 +195,7 @@ def counted_submit(flow: Flow[Submission | ApiError], operation: str) -> Flow[Su
         except StopIteration as end:
             taken: Submission | ApiError = end.value
             break
-        if isinstance(step, Report) and step.kind == ErrorKind.THROTTLED:
+        if isinstance(step, Log) and step.kind == ErrorKind.THROTTLED:
             _count(THROTTLES, operation=name)
         answer = yield step
     outcome = "accepted" if isinstance(taken, Submission) else taken.kind.value

@@ -1,6 +1,6 @@
 """The conversations with the cloud, each as a generator that a driver of either kind carries out.
 
-A flow yields the ``HttpRequest``, ``Sleep`` and ``Report`` of :mod:`airflow_provider_ecsjobs.core.steps` and is sent the
+A flow yields the ``HttpRequest``, ``Sleep`` and ``Log`` of :mod:`airflow_provider_ecsjobs.core.steps` and is sent the
 answer to each request. It holds all the logic; a driver only moves bytes, sleeps and logs.
 """
 
@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
-from airflow_provider_ecsjobs.core.steps import Report, SingleFlight, Sleep
+from airflow_provider_ecsjobs.core.steps import Log, SingleFlight, Sleep
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
@@ -59,7 +59,7 @@ def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
         answer = yield from look(access, job_id, clock)
         if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
             break
-        yield Report(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
+        yield Log(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
         delay = backoff(attempt, LONGEST_BACKOFF, clock.random())
         yield Sleep(min(max(delay, answer.retry_after or 0.0), LONGEST_BACKOFF))
     return answer
@@ -79,7 +79,7 @@ def wait_for_job(access: Access, wait: Wait, clock: Clock, *, look_first: bool =
     while True:
         # In a flow of its own, which holds the answer: that may be large, and the next pause long.
         end = yield from _poll(access, wait, clock)
-        yield from wait.take_reports()
+        yield from wait.take_logs()
         if end is not None:
             return end
         yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
@@ -156,12 +156,12 @@ def submit(
             return result
         if result.code in request.operation.done_codes and (missing_ok or is_doubtful):
             sent = f"{request.operation.name}: {result}; it was sent before, so it is taken for carried out then"
-            yield Report(logging.WARNING, sent)
+            yield Log(logging.WARNING, sent)
             return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or is_doubtful else None
             if others is not None and others.body is not None:
-                yield Report(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
+                yield Log(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
                 if not others.body["servers"]:
                     return Submission(None)
                 request, call = others, others.call()
@@ -176,8 +176,8 @@ def submit(
         delay = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
         if anchor + clock.monotonic() + delay >= give_up_at:
             return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
-        report = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"
-        yield Report(logging.WARNING, report, kind=result.kind)
+        log = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"
+        yield Log(logging.WARNING, log, kind=result.kind)
         yield Sleep(delay)
 
 

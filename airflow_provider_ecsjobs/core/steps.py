@@ -1,7 +1,7 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
 A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Send`,
-which the driver answers with an :class:`Response` or a :class:`TransportFailure`; a :class:`Sleep` or a :class:`Report`, for
+which the driver answers with an :class:`Response` or a :class:`TransportFailure`; a :class:`Sleep` or a :class:`Log`, for
 which nothing comes back, as for a :class:`Mask`; a :class:`SingleFlight` flow, for its result; or a :class:`Reload`, for the
 connection as it is now.
 """
@@ -92,7 +92,7 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Log:
     """Tell the user: a log line at a level of :mod:`logging`.
 
     :param kind: of the error that it tells of, if one is to be counted.
@@ -162,5 +162,5 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     _T = TypeVar("_T")
-    Step: TypeAlias = HttpRequest | Send | Sleep | Report | SingleFlight | Reload | Mask
+    Step: TypeAlias = HttpRequest | Send | Sleep | Log | SingleFlight | Reload | Mask
     Flow: TypeAlias = Generator[Step, Any, _T]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.submit.submission import Submission
-    from airflow_provider_ecsjobs.transport.errors import ReportLog
+    from airflow_provider_ecsjobs.transport.errors import LogSink
 
     Send = Callable[[str | None, bool, bool], Submission]
 
@@ -128,7 +128,7 @@ class SubmitOnce:
     look: Callable[[str], Job | ApiError]
     is_good: Callable[[Job], bool]
     grace: float
-    log: ReportLog
+    log: LogSink
     _kept: Record | None = None
     """The record as it is, but for a mark."""
 

@@ -177,8 +177,8 @@ class EcsJobWaitMixin(_Task):
     def _saw(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
         end = wait.saw(answer, time.time())
-        for report in wait.take_reports():
-            self.log.log(report.level, "%s", report.message)
+        for log in wait.take_logs():
+            self.log.log(log.level, "%s", log.message)
         return end
 
     def _result(self, end: WaitEnd) -> dict[str, Any]:

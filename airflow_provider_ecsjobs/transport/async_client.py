@@ -22,9 +22,9 @@ from airflow_provider_ecsjobs.core.responses import parse_object, slowdown_in
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
     HttpRequest,
+    Log,
     Mask,
     Parsed,
-    Report,
     Response,
     Send,
     SingleFlight,
@@ -33,7 +33,7 @@ from airflow_provider_ecsjobs.core.steps import (
 from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
-from airflow_provider_ecsjobs.transport.errors import log_report, transport_failure
+from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
 from airflow_provider_ecsjobs.transport.rate_limit import Budget, stated_limit
 from airflow_provider_ecsjobs.transport.request_queue import Priority, Turns
 from airflow_provider_ecsjobs.transport.timers import Sleeps
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Proxy, Settings
-    from airflow_provider_ecsjobs.transport.errors import MaskSecrets, ReportLog
+    from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecrets
     from airflow_provider_ecsjobs.transport.rate_limit import Permit
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class AsyncClient:
         finally:  # also if this is cancelled
             await self._session.close()
 
-    async def run(self, flow: Flow[_T], logger: ReportLog) -> _T:
+    async def run(self, flow: Flow[_T], logger: LogSink) -> _T:
         """Carry a flow out.
 
         :param flow: one of :mod:`airflow_provider_ecsjobs.core.flows`.
@@ -127,8 +127,8 @@ class AsyncClient:
                 seconds = step.seconds
                 del step  # thousands may sleep here
                 await self._sleeps.sleep(seconds)
-            elif isinstance(step, Report):
-                log_report(logger, step)
+            elif isinstance(step, Log):
+                write_log(logger, step)
             elif isinstance(step, SingleFlight):
                 answer = await self._carry_out(step, logger)
             elif isinstance(step, Mask):
@@ -146,7 +146,7 @@ class AsyncClient:
             if not limit.expired():
                 raise
 
-    async def _carry_out(self, step: SingleFlight, logger: ReportLog) -> Any:
+    async def _carry_out(self, step: SingleFlight, logger: LogSink) -> Any:
         result = self._share(step, logger) if step.detached else self._join(step, logger)
         if step.timeout == math.inf:
             return await result
@@ -158,7 +158,7 @@ class AsyncClient:
                 raise
             return None
 
-    async def _share(self, step: SingleFlight, logger: ReportLog) -> Any:
+    async def _share(self, step: SingleFlight, logger: LogSink) -> Any:
         """Join the flow that is already being carried out for this key, or start it."""
         task = self._shared.get(step.key)
         if task is None:
@@ -172,7 +172,7 @@ class AsyncClient:
         if not task.cancelled():
             task.exception()  # looked at, for the case that nobody waits for it any more
 
-    async def _join(self, step: SingleFlight, logger: ReportLog) -> Any:
+    async def _join(self, step: SingleFlight, logger: LogSink) -> Any:
         """Wait for the flow that somebody else carries out for this key, or carry it out."""
         while (others := self._joined.get(step.key)) is not None:
             # Not awaited itself: a wait that is cancelled must not cancel it for the others.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.redaction import Redactor
-    from airflow_provider_ecsjobs.core.steps import HttpRequest, Report
+    from airflow_provider_ecsjobs.core.steps import HttpRequest, Log
 
 
 _NO_CONNECTION = (
@@ -35,16 +35,16 @@ class MaskSecrets(Protocol):
         """Mask each of these."""
 
 
-class ReportLog(Protocol):
+class LogSink(Protocol):
     """Any logger: of :mod:`logging`, or one of Airflow's structured ones."""
 
     def log(self, level: int, event: str, /, *args: Any) -> Any:
         """Write one line."""
 
 
-def log_report(logger: ReportLog, report: Report) -> None:
+def write_log(logger: LogSink, log: Log) -> None:
     """Write a flow's report to a log."""
-    logger.log(report.level, "%s", report.message)
+    logger.log(log.level, "%s", log.message)
 
 
 def transport_failure(request: HttpRequest, what: BaseException | str, redactor: Redactor) -> TransportFailure:

@@ -18,8 +18,8 @@ from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, Ec
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
     HttpRequest,
+    Log,
     Mask,
-    Report,
     Response,
     Send,
     SingleFlight,
@@ -28,7 +28,7 @@ from airflow_provider_ecsjobs.core.steps import (
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
-from airflow_provider_ecsjobs.transport.errors import log_report, transport_failure
+from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Settings
-    from airflow_provider_ecsjobs.transport.errors import MaskSecrets, ReportLog
+    from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecrets
 
 _T = TypeVar("_T")
 _CHUNK = 64 * 1024
@@ -109,7 +109,7 @@ class SyncClient:
     """
 
     def __init__(
-        self, settings: Settings, *, logger: ReportLog, reload: Callable[[], Settings | None], mask: MaskSecrets
+        self, settings: Settings, *, logger: LogSink, reload: Callable[[], Settings | None], mask: MaskSecrets
     ) -> None:
         self._mask = mask
         self.settings = settings
@@ -170,8 +170,8 @@ class SyncClient:
                 answer = self._send(step)
             elif isinstance(step, Sleep):
                 time.sleep(step.seconds)
-            elif isinstance(step, Report):
-                log_report(self._logger, step)
+            elif isinstance(step, Log):
+                write_log(self._logger, step)
             elif isinstance(step, SingleFlight):
                 answer = self.run(step.make())
             elif isinstance(step, Mask):

@@ -195,8 +195,8 @@ class EcsJobTrigger(BaseTrigger):
                 what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
             # The metadata database or secrets backend is away: trouble that passes, like the API's own.
             end = wait.saw(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock), is_poll=False)
-            for report in wait.take_reports():
-                self.log.log(report.level, "%s", report.message)
+            for log in wait.take_logs():
+                self.log.log(log.level, "%s", log.message)
             if end is not None:
                 return end
             await asyncio.sleep(wait.next_delay(wait.now(clock), clock.random()))

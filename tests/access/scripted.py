@@ -12,8 +12,8 @@ from airflow_provider_ecsjobs.core.auth.signing import Credentials
 from airflow_provider_ecsjobs.core.steps import (
     Clock,
     HttpRequest,
+    Log,
     Reload,
-    Report,
     Response,
     Send,
     SingleFlight,
@@ -74,7 +74,7 @@ class Scripted:
     now: float = START
     ahead: float = 0.0
     requests: list[HttpRequest] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
     reloads: int = 0
 
     @property
@@ -100,8 +100,8 @@ class Scripted:
             return self.serve(step)
         if isinstance(step, Sleep):
             self.now += step.seconds
-        elif isinstance(step, Report):
-            self.reports.append(step)
+        elif isinstance(step, Log):
+            self.logs.append(step)
         elif isinstance(step, SingleFlight):
             return self.run(step.make())
         elif isinstance(step, Reload):

@@ -19,8 +19,8 @@ from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import (
     Clock,
     HttpRequest,
+    Log,
     Reload,
-    Report,
     Response,
     Send,
     SingleFlight,
@@ -61,7 +61,7 @@ class Drive:
         self.now = START
         self.requests: list[HttpRequest] = []
         self.sleeps: list[float] = []
-        self.reports: list[Report] = []
+        self.logs: list[Log] = []
         self.reloads = 0
         self.clock = Clock(now=lambda: self.now, random=lambda: 0.5, monotonic=lambda: self.now - START)
 
@@ -87,8 +87,8 @@ class Drive:
                 assert seconds > 0
                 self.sleeps.append(seconds)
                 self.now += seconds
-            case Report():
-                self.reports.append(step)
+            case Log():
+                self.logs.append(step)
             case SingleFlight(_, make):
                 return self.run(make())
             case Reload():
@@ -199,7 +199,7 @@ class TestGetJob:
         assert isinstance(found, ApiError)
         assert found.is_passing
         assert (len(drive.requests), len(drive.sleeps)) == (3, 2)
-        assert [report.level for report in drive.reports] == [logging.WARNING] * 2
+        assert [log.level for log in drive.logs] == [logging.WARNING] * 2
 
     def test_the_second_answer_may_be_the_job(self) -> None:
         drive = Drive(RESET, ok("SUCCESS"))
@@ -212,7 +212,7 @@ class TestGetJob:
     def test_what_can_not_pass_is_asked_once(self, final: Response) -> None:
         drive = Drive(final)
         assert isinstance(drive.get_job(), ApiError)
-        assert (len(drive.requests), drive.sleeps, drive.reports) == (1, [], [])
+        assert (len(drive.requests), drive.sleeps, drive.logs) == (1, [], [])
 
     @pytest.mark.parametrize(("asked", "slept"), [("10", 10), ("0", 1.5), ("800", 30)])
     def test_retry_after_is_honoured_within_reason(self, asked: str, slept: float) -> None:
@@ -234,7 +234,7 @@ class TestWait:
         assert len(drive.requests) == 14
         # Ten seconds until a tenth of the wait is more.
         assert drive.sleeps == pytest.approx([10] * 10 + [10, 11, 12.1])
-        assert [report.message for report in drive.reports] == [
+        assert [log.message for log in drive.logs] == [
             f"createServer {JOB_ID}: INIT, 0 s",
             f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, 10 s",
             f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, 133 s",
@@ -270,7 +270,7 @@ class TestWait:
         end = drive.wait(deadline=START + 3600)
         assert end.outcome is Outcome.FINISHED
         assert drive.sleeps == pytest.approx([10, 1.5, 3, 6, 12, 5.5])
-        assert [report.message for report in drive.reports if "answers again" in report.message] == [
+        assert [log.message for log in drive.logs if "answers again" in log.message] == [
             f"ECS job {JOB_ID}: the API answers again"
         ]
 
@@ -306,7 +306,7 @@ class TestWait:
         for last in (ok("SUCCESS"), ok("FAIL"), GONE, REFUSED):
             drive = Drive(ok("RUNNING"), RESET, BUSY, last)
             end = drive.wait(deadline=START + 3600)
-            shown = repr(end) + repr(drive.reports)
+            shown = repr(end) + repr(drive.logs)
             assert not [secret for secret in (SECRET, "canary-session-token", "Signature=") if secret in shown]
 
 

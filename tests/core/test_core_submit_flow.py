@@ -93,7 +93,7 @@ class TestTaken:
         assert sent.method == method
         assert sent.url == "https://ecs.example.com" + url.format("0123456789abcdef0123456789abcdef")
         assert sent.body == request_.call().body
-        assert (run.seconds, run.driver.reports) == (0, [])
+        assert (run.seconds, run.driver.logs) == (0, [])
 
     def test_the_token_is_sent_and_signed(self) -> None:
         (sent,) = Submit(CREATE, TAKEN).sent
@@ -108,8 +108,8 @@ class TestALostAnswer:
         assert run.result == Submission("job", None, ("a",))
         assert [request.headers["X-Client-Token"] for request in run.sent] == [TOKEN] * 3
         assert len({request.body for request in run.sent}) == 1
-        assert [report.level for report in run.driver.reports] == [logging.WARNING] * 2
-        assert "create_servers" in run.driver.reports[0].message
+        assert [log.level for log in run.driver.logs] == [logging.WARNING] * 2
+        assert "create_servers" in run.driver.logs[0].message
 
     @pytest.mark.parametrize("lost", [LOST, HTML, Response(200, {}, b'{"job'), answer(500, {}), answer(200, {})])
     def test_to_an_attach_leaves_it_open_after_one_request(self, lost: Response | TransportFailure) -> None:
@@ -193,7 +193,7 @@ class TestNotDone:
         run = Submit(ATTACH, busy, TAKEN)
         assert run.result == Submission("job", None, ("a",))
         assert run.seconds == pause
-        assert f"sending it again in {pause:.0f} s" in run.driver.reports[0].message
+        assert f"sending it again in {pause:.0f} s" in run.driver.logs[0].message
 
     @pytest.mark.parametrize(("limit", "requests"), [(119, 1), (120, 1), (121, 2), (0, 1), (-5, 1)])
     def test_does_not_begin_a_pause_that_ends_too_late(self, limit: float, requests: int) -> None:
@@ -228,7 +228,7 @@ class TestDeletingWhatIsGone:
             ["b2"],
         ]
         assert run.seconds == 0
-        assert "server a1" in run.driver.reports[0].message
+        assert "server a1" in run.driver.logs[0].message
 
     @pytest.mark.parametrize("code", ["Ecs.0114", "Ecs.0614"])
     def test_nothing_is_left_to_do_if_all_are_gone(self, code: str) -> None:

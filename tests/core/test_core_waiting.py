@@ -354,5 +354,5 @@ class TestReports:
     def test_a_report_is_given_once(self) -> None:
         waiting = Waiting()
         waiting.wait.saw(seen(), START)
-        assert len(waiting.wait.take_reports()) == 1
-        assert waiting.wait.take_reports() == ()
+        assert len(waiting.wait.take_logs()) == 1
+        assert waiting.wait.take_logs() == ()

@@ -35,9 +35,9 @@ class Waiting:
 
     def at(self, time: float, answer: Job | ApiError) -> WaitEnd | None:
         end = self.wait.saw(answer, START + time)
-        for report in self.wait.take_reports():
-            self.logged.append(report.message)
-            self.levels.append(report.level)
+        for log in self.wait.take_logs():
+            self.logged.append(log.message)
+            self.levels.append(log.level)
         return end
 
     def ends_at(self, time: float, answer: Job | ApiError) -> WaitEnd:

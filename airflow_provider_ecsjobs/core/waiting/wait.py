@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
-from airflow_provider_ecsjobs.core.steps import Report
+from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_MAX_POLL_INTERVAL,
@@ -101,7 +101,7 @@ class Wait:
     policy: WaitPolicy
     job: Job | None = None
     failures: int = 0
-    reports: tuple[Report, ...] = ()
+    logs: tuple[Log, ...] = ()
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
     _sub_jobs_total: int = 0
@@ -147,10 +147,10 @@ class Wait:
             self.job = outline if outline is not None and self.seen == seen else _outline(answer)
         return end
 
-    def take_reports(self) -> tuple[Report, ...]:
+    def take_logs(self) -> tuple[Log, ...]:
         """Give what is to be logged since the last call."""
-        reports, self.reports = self.reports, ()
-        return reports
+        logs, self.logs = self.logs, ()
+        return logs
 
     @property
     def requested_delay(self) -> float:
@@ -184,7 +184,7 @@ class Wait:
     def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
         failed_before = self._last_error is not None and self._last_error.is_passing
         if failed_before:
-            self._report(logging.INFO, f"ECS job {self.job_id}: the API answers again")
+            self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were kept waiting by the same trouble, and are answered at the same time.
         self._is_in_step = failed_before or self._is_late(now)
         self._sub_jobs_total = job.sub_jobs_total
@@ -193,11 +193,11 @@ class Wait:
         waited = max(now - self.policy.started, 0.0)
         seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
-            self._report(logging.INFO, job.progress(waited))
+            self._log(logging.INFO, job.progress(waited))
             is_new = job.status.value not in self._odd and (self.seen is None or self.seen[0] != job.status.value)
             if not job.status.is_known and is_new:
                 self._odd = (*self._odd, job.status.value)
-                self._report(
+                self._log(
                     logging.WARNING,
                     f"ECS job {self.job_id} has the status {job.status.value!r}, which the API page does not list;"
                     " it is taken as not finished, and waited for",
@@ -220,7 +220,7 @@ class Wait:
         order = f"its order {order}" if order else "its order"
         if self.pending_since is None:
             self.pending_since = now
-            self._report(
+            self._log(
                 logging.WARNING,
                 f"ECS job {self.job_id} waits for a payment: {order} has to be paid in the Huawei Cloud console"
                 " (or submitted with isAutoPay). Should the order be cancelled, this status never changes.",
@@ -265,12 +265,12 @@ class Wait:
             return WaitEnd(Outcome.UNREACHABLE, message, self.job, error)
         self.failures += 1
         if self.failures == 1 or (self._last_error and self._last_error.kind is not error.kind):
-            self._report(logging.WARNING, f"ECS job {self.job_id}: {error}; asking again")
+            self._log(logging.WARNING, f"ECS job {self.job_id}: {error}; asking again")
         self._last_error = error
         return None
 
-    def _report(self, level: int, message: str) -> None:
-        self.reports = (*self.reports, Report(level, message))
+    def _log(self, level: int, message: str) -> None:
+        self.logs = (*self.logs, Log(level, message))
 
     def _refused(self, why: str, error: ApiError) -> str:
         return f"ECS job {self.job_id} can't be queried, {why}: {error}"
