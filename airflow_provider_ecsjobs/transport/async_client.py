@@ -34,8 +34,8 @@ from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
-from airflow_provider_ecsjobs.transport.rate_limit import Budget, stated_limit
-from airflow_provider_ecsjobs.transport.request_queue import Priority, Turns
+from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, stated_limit
+from airflow_provider_ecsjobs.transport.request_queue import Priority, RequestQueue
 from airflow_provider_ecsjobs.transport.timers import Sleeps
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ class AsyncClient:
         self.settings = settings
         self.access = Access(settings.login, settings.secrets)
         self._reload = reload
-        self._turns = Turns(Budget(settings.requests_per_second), MAX_CONNECTIONS)
+        self._queue = RequestQueue(AdaptiveRateLimiter(settings.requests_per_second), MAX_CONNECTIONS)
         self._sleeps = Sleeps()
-        self.clock = replace(system_clock(), final_poll_delay=self._turns.final_poll_delay)
+        self.clock = replace(system_clock(), final_poll_delay=self._queue.final_poll_delay)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
         self._proxies: dict[str, Proxy | None] = {}
@@ -98,7 +98,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._turns.close()
+        self._queue.close()
         self._sleeps.close()
         for task in self._shared.values():
             task.cancel()
@@ -191,10 +191,10 @@ class AsyncClient:
     async def _ask(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
         # What a flow asks of its own accord is for a login.
-        lane = (
+        priority = (
             Priority.LOGIN if isinstance(step, HttpRequest) else Priority.FINAL_POLL if step.is_last else Priority.POLL
         )
-        permit = await self._turns.take(lane)
+        permit = await self._queue.acquire(priority)
         unused: Permit | None = permit
         try:
             request = step.make() if isinstance(step, Send) else step
@@ -207,26 +207,26 @@ class AsyncClient:
                 self._adapt(answer, permit, is_poll=isinstance(step, Send))
             return answer
         finally:
-            self._turns.leave(unused)
+            self._queue.release(unused)
 
     def _adapt(self, answer: Response, permit: Permit, *, is_poll: bool) -> None:
         """Ask more slowly, or not for a while, if an answer says so; else a little faster again."""
-        budget, now = self._turns.budget, asyncio.get_running_loop().time()
+        limiter, now = self._queue.limiter, asyncio.get_running_loop().time()
         slowdown = slowdown_in(answer, now=self.clock.now())
         if slowdown is None:
-            budget.answered(permit, now)
+            limiter.on_success(permit, now)
             return
         if slowdown.kind is ErrorKind.THROTTLED:
             # A limit of IAM's says nothing about polls.
-            lowered = budget.throttled(permit, now, stated_limit(slowdown.message) if is_poll else None)
+            lowered = limiter.on_throttle(permit, now, stated_limit(slowdown.message) if is_poll else None)
             if lowered:
                 log.info(
                     "Connection '%s': the API throttles (%s); asking %.3g times a second at most",
                     self.settings.login.conn_id,
                     self.access.redactor.text(str(slowdown)),
-                    budget.rate,
+                    limiter.rate,
                 )
-        budget.hold(now + (slowdown.retry_after or 0.0))
+        limiter.pause_until(now + (slowdown.retry_after or 0.0))
 
     def _proxy_for(self, request: HttpRequest) -> Proxy | None:
         """Find the proxy, once for each host: to look through the environment costs a quarter of a poll."""

@@ -65,7 +65,7 @@ class Permit:
     interval: float
 
 
-class Budget:
+class AdaptiveRateLimiter:
     """The rate of one client. All times are seconds of one clock that never goes back.
 
     In any window of W seconds it permits at most ``rate * (W + SLACK) + 1`` requests.
@@ -103,7 +103,7 @@ class Budget:
         if permit.sent > self._lowered:  # else the next request waits for what was throttled since
             self._next -= permit.interval
 
-    def answered(self, permit: Permit, now: float) -> None:
+    def on_success(self, permit: Permit, now: float) -> None:
         """Take in an answer that was not throttled: the rate grows by what the time since the last one is worth.
 
         A pause counts for no more than a few seconds, so that what recovers is not at full speed at once.
@@ -114,7 +114,7 @@ class Budget:
         self._raised = now
         self.rate = max(self.rate, min(self.rate + self._start / RECOVERY_SECONDS * passed, self._most(now)))
 
-    def throttled(self, permit: Permit, now: float, limit: Limit | None = None) -> bool:
+    def on_throttle(self, permit: Permit, now: float, limit: Limit | None = None) -> bool:
         """Take in a throttled answer. All that were under way when the first came are one burst, which counts once.
 
         :param permit: that of the request.
@@ -135,7 +135,7 @@ class Budget:
         self._next = max(self._next, now + 1 / self.rate)
         return True
 
-    def hold(self, until: float) -> None:
+    def pause_until(self, until: float) -> None:
         """Send nothing before this time, as a server asked for."""
         self._held_until = max(self._held_until, until)
 
@@ -147,7 +147,7 @@ class Budget:
             if now - nth_last <= limit.seconds:
                 # A little more: the server counted it when it arrived, which was later.
                 room_at = nth_last + limit.seconds * 1.02
-        self.hold(min(room_at, now + LONGEST_HOLD))
+        self.pause_until(min(room_at, now + LONGEST_HOLD))
 
     def _most(self, now: float) -> float:
         if self._limit is not None and now < self._limit_until:

@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.transport.rate_limit import (
     LONGEST_INTERVAL,
     RECOVERY_SECONDS,
     SLACK,
-    Budget,
+    AdaptiveRateLimiter,
     Limit,
     Permit,
     stated_limit,
@@ -28,24 +28,24 @@ class Client:
     """Asks as fast as its budget lets it, in virtual time."""
 
     def __init__(self, rate: float, latency: float = 0.0) -> None:
-        self.budget = Budget(rate)
+        self.limiter = AdaptiveRateLimiter(rate)
         self.now = 0.0
         self.latency = latency
         self.sent: list[float] = []
 
     def send(self) -> Permit:
-        self.now = max(self.now, self.budget.opens_at())
+        self.now = max(self.now, self.limiter.opens_at())
         self.sent.append(self.now)
-        permit = self.budget.take(self.now)
+        permit = self.limiter.take(self.now)
         self.now += self.latency
         return permit
 
     def good(self, times: int = 1) -> None:
         for _ in range(times):
-            self.budget.answered(self.send(), self.now)
+            self.limiter.on_success(self.send(), self.now)
 
-    def throttled(self, **how: Any) -> bool:
-        return self.budget.throttled(self.send(), self.now, **how)
+    def on_throttle(self, **how: Any) -> bool:
+        return self.limiter.on_throttle(self.send(), self.now, **how)
 
 
 def most_in_a_window(times: list[float], seconds: float) -> int:
@@ -70,7 +70,7 @@ class TestPace:
         client.latency = 0.0
         for number in range(200):
             client.good()
-            client.now = max(client.now, client.budget.opens_at()) + (0.04 if number % 2 else 0.0)
+            client.now = max(client.now, client.limiter.opens_at()) + (0.04 if number % 2 else 0.0)
         assert client.now == pytest.approx(200 / 20, rel=0.02)
 
     @given(
@@ -85,7 +85,7 @@ class TestPace:
             elif step == "good":
                 client.good()
             else:
-                client.budget.give_back(client.send())
+                client.limiter.give_back(client.send())
                 client.sent.pop()
         for index, first in enumerate(client.sent):
             for count, last in enumerate(client.sent[index:], 1):
@@ -96,46 +96,46 @@ class TestThrottled:
     def test_it_halves(self) -> None:
         client = Client(20)
         client.good(5)
-        assert client.throttled()
-        assert client.budget.rate == 10
+        assert client.on_throttle()
+        assert client.limiter.rate == 10
 
     def test_a_burst_that_was_under_way_counts_once(self) -> None:
         client = Client(20)
         burst = [client.send() for _ in range(8)]
-        assert [client.budget.throttled(permit, client.now) for permit in burst] == [True] + [False] * 7
-        assert client.budget.rate == 10
-        assert client.throttled()
-        assert client.budget.rate == 5
+        assert [client.limiter.on_throttle(permit, client.now) for permit in burst] == [True] + [False] * 7
+        assert client.limiter.rate == 10
+        assert client.on_throttle()
+        assert client.limiter.rate == 5
 
     def test_good_answers_to_what_was_under_way_are_no_recovery(self) -> None:
         client = Client(20)
         first, *burst = [client.send() for _ in range(8)]
-        client.budget.throttled(first, client.now)
+        client.limiter.on_throttle(first, client.now)
         for permit in burst:
-            client.budget.answered(permit, client.now + 30)
-        assert client.budget.rate == 10
+            client.limiter.on_success(permit, client.now + 30)
+        assert client.limiter.rate == 10
 
     def test_the_next_waits_for_a_gap_of_the_new_rate(self) -> None:
         client = Client(20)
-        client.throttled()
-        assert client.budget.opens_at() >= client.now + 0.1
+        client.on_throttle()
+        assert client.limiter.opens_at() >= client.now + 0.1
 
     @pytest.mark.parametrize("rate", [1000, 20, 0.01])
     def test_it_never_stops_asking(self, rate: float) -> None:
         client = Client(rate)
         for _ in range(100):
-            client.throttled()
-        assert client.budget.rate >= min(1 / LONGEST_INTERVAL, rate)
-        assert client.budget.opens_at() - client.now <= max(LONGEST_INTERVAL, 1 / rate)
+            client.on_throttle()
+        assert client.limiter.rate >= min(1 / LONGEST_INTERVAL, rate)
+        assert client.limiter.opens_at() - client.now <= max(LONGEST_INTERVAL, 1 / rate)
 
     def test_it_recovers_slowly_and_by_the_same_amount_a_second(self) -> None:
         client = Client(20)
         client.good(100)
-        client.throttled()
+        client.on_throttle()
         began, seen = client.now, []
-        while client.budget.rate < 20:
+        while client.limiter.rate < 20:
             client.good()
-            seen.append((client.now - began, client.budget.rate))
+            seen.append((client.now - began, client.limiter.rate))
         assert seen[-1][0] == pytest.approx(RECOVERY_SECONDS / 2, rel=0.02)
         half_way = next(rate for passed, rate in seen if passed >= RECOVERY_SECONDS / 4)
         assert half_way == pytest.approx(15, rel=0.02)
@@ -143,34 +143,34 @@ class TestThrottled:
     def test_it_recovers_from_a_standstill(self) -> None:
         client = Client(20)
         for _ in range(50):
-            client.throttled()
+            client.on_throttle()
         began = client.now
-        while client.budget.rate < 20:
+        while client.limiter.rate < 20:
             client.good()
         assert client.now - began <= RECOVERY_SECONDS * 3
 
     def test_an_idle_hour_is_no_recovery(self) -> None:
         client = Client(20)
-        client.throttled()
+        client.on_throttle()
         client.now += 3600
         client.good()
-        assert client.budget.rate < 10.2
+        assert client.limiter.rate < 10.2
 
     def test_nothing_is_sent_before_the_time_that_was_asked_for(self) -> None:
         client = Client(20)
         client.good(3)
-        client.budget.hold(500.0)
-        client.budget.hold(20.0)  # a shorter one does not shorten it
+        client.limiter.pause_until(500.0)
+        client.limiter.pause_until(20.0)  # a shorter one does not shorten it
         client.good()
         assert client.sent[-1] == 500
 
     def test_what_is_given_back_after_a_throttle_hurries_nobody(self) -> None:
         client = Client(1)
         first, second = client.send(), client.send()
-        client.budget.throttled(first, client.now)
-        opens_at = client.budget.opens_at()
-        client.budget.give_back(second)
-        assert client.budget.opens_at() == opens_at
+        client.limiter.on_throttle(first, client.now)
+        opens_at = client.limiter.opens_at()
+        client.limiter.give_back(second)
+        assert client.limiter.opens_at() == opens_at
 
     @given(
         steps=st.lists(
@@ -190,24 +190,24 @@ class TestThrottled:
         client = Client(rate)
         least = rate
         for step, *values in steps:
-            before = client.budget.rate
+            before = client.limiter.rate
             if step == "good":
                 client.good()
-                assert before <= client.budget.rate <= before + rate / RECOVERY_SECONDS * LONGEST_INTERVAL
+                assert before <= client.limiter.rate <= before + rate / RECOVERY_SECONDS * LONGEST_INTERVAL
             elif step in ("throttled", "limit"):
                 limit = Limit(*values) if values else None
                 least = min(least, limit.rate) if limit else least
-                lowered = client.throttled(limit=limit)
+                lowered = client.on_throttle(limit=limit)
                 assert lowered
-                assert client.budget.rate <= max(before, min(1 / LONGEST_INTERVAL, rate))
+                assert client.limiter.rate <= max(before, min(1 / LONGEST_INTERVAL, rate))
             elif step == "hold":
-                client.budget.hold(client.now + values[0])
+                client.limiter.pause_until(client.now + values[0])
             elif step == "idle":
                 client.now += values[0]
             else:
-                client.budget.give_back(client.send())
-            assert min(least, 1 / LONGEST_INTERVAL) <= client.budget.rate <= rate
-            assert client.budget.opens_at() - client.now <= max(LONGEST_HOLD, 1 / client.budget.rate, 1 / rate) + 1
+                client.limiter.give_back(client.send())
+            assert min(least, 1 / LONGEST_INTERVAL) <= client.limiter.rate <= rate
+            assert client.limiter.opens_at() - client.now <= max(LONGEST_HOLD, 1 / client.limiter.rate, 1 / rate) + 1
 
 
 class Gateway:
@@ -254,10 +254,10 @@ class TestStatedLimit:
         while client.now < 6 * 3600:
             permit = client.send()
             if gateway.takes(client.sent[-1]):
-                client.budget.answered(permit, client.now)
+                client.limiter.on_success(permit, client.now)
             else:
                 throttled_at.append(client.sent[-1])
-                client.budget.throttled(permit, client.now, limit)
+                client.limiter.on_throttle(permit, client.now, limit)
         assert len(throttled_at) / len(client.sent) < 0.005
         assert [time for time in throttled_at if 60 < time < LIMIT_KEPT] == []
         assert len(client.sent) > 0.85 * 6 * 3600 * 200 / 300
@@ -265,7 +265,7 @@ class TestStatedLimit:
     @pytest.mark.parametrize("limit", [Limit(1, 1), Limit(2, 1), Limit(10, 1), Limit(20, 60), Limit(900, 60)])
     def test_it_is_kept_to_in_any_window(self, limit: Limit) -> None:
         client = Client(100)
-        client.throttled(limit=limit)
+        client.on_throttle(limit=limit)
         client.sent.clear()
         client.good(300)
         assert most_in_a_window(client.sent, limit.seconds) <= limit.requests
@@ -273,43 +273,43 @@ class TestStatedLimit:
     def test_the_window_is_waited_for_where_it_was_all_ours(self) -> None:
         client = Client(20)
         client.good(200)
-        client.throttled(limit=Limit(200, 300))
-        assert 300 < client.budget.opens_at() <= 307
+        client.on_throttle(limit=Limit(200, 300))
+        assert 300 < client.limiter.opens_at() <= 307
 
     def test_where_others_used_it_up_it_is_tried_now_and_then(self) -> None:
         client = Client(20)
         client.good(3)
         pauses = []
         for _ in range(12):
-            client.throttled(limit=Limit(200, 300))
-            pauses.append(client.budget.opens_at() - client.now)
+            client.on_throttle(limit=Limit(200, 300))
+            pauses.append(client.limiter.opens_at() - client.now)
         assert all(29.9 < pause < LONGEST_INTERVAL + 0.1 for pause in pauses)
 
     def test_one_that_others_use_too_makes_it_halve_further(self) -> None:
         client = Client(20)
-        client.throttled(limit=Limit(200, 300))
-        assert client.budget.rate == pytest.approx(0.6)
-        client.throttled(limit=Limit(200, 300))
-        assert client.budget.rate == pytest.approx(0.3)
+        client.on_throttle(limit=Limit(200, 300))
+        assert client.limiter.rate == pytest.approx(0.6)
+        client.on_throttle(limit=Limit(200, 300))
+        assert client.limiter.rate == pytest.approx(0.3)
 
     def test_one_above_the_rate_halves_as_any_throttle_does(self) -> None:
         client = Client(20)
-        client.throttled(limit=Limit(100_000, 60))
-        assert client.budget.rate == 10
+        client.on_throttle(limit=Limit(100_000, 60))
+        assert client.limiter.rate == 10
 
     def test_it_is_believed_for_an_hour(self) -> None:
         client = Client(20)
-        client.throttled(limit=Limit(200, 300))
+        client.on_throttle(limit=Limit(200, 300))
         while client.now < LIMIT_KEPT:
-            assert client.budget.rate <= 0.6
+            assert client.limiter.rate <= 0.6
             client.good()
         while client.now < LIMIT_KEPT + RECOVERY_SECONDS * 1.5:
             client.good()
-        assert client.budget.rate == 20
+        assert client.limiter.rate == 20
 
     @pytest.mark.parametrize("limit", [Limit(10_000, 86_400), Limit(5, 86_400)])
     def test_a_limit_for_a_day_does_not_silence_it_for_the_day(self, limit: Limit) -> None:
         client = Client(20)
         client.good(10)
-        client.throttled(limit=limit)
-        assert client.budget.opens_at() - client.now <= max(LONGEST_HOLD, 1 / limit.rate)
+        client.on_throttle(limit=limit)
+        assert client.limiter.opens_at() - client.now <= max(LONGEST_HOLD, 1 / limit.rate)

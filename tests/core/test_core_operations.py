@@ -104,8 +104,8 @@ def sent(operation: Operation) -> Sent:
 def test_they_are_all_that_the_sdk_answers_with_a_job() -> None:
     methods = methods_of_sdk()
     assert len(methods) > 100
-    answered = {name for name in methods if "job_id" in keys(sent_by_sdk(name).answer)}
-    assert set(OPERATIONS) == answered - {"show_job"}
+    on_success = {name for name in methods if "job_id" in keys(sent_by_sdk(name).answer)}
+    assert set(OPERATIONS) == on_success - {"show_job"}
     assert len(OPERATIONS) == 25
 
 

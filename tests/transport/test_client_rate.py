@@ -63,7 +63,7 @@ def test_2000_waits_where_200_requests_in_5_minutes_are_allowed(says: str, full:
         await client.close()
         assert {end.outcome for end in ends} == {Outcome.FINISHED}
         assert [end.job.job_id for end in ends if end.job] == list(gateway.jobs)
-        assert gateway.throttled(since=60) < 0.02
+        assert gateway.on_throttle(since=60) < 0.02
         # What the limit leaves room for is used.
         assert len(gateway.seen) > 0.8 * 200 / 300 * (asyncio.get_running_loop().time() - full)
 
@@ -78,7 +78,7 @@ def test_a_throttle_that_says_nothing_is_felt_for() -> None:
         ends = await asyncio.gather(*(client.wait(job_id) for job_id in gateway.jobs))
         await client.close()
         assert {end.outcome for end in ends} == {Outcome.FINISHED}
-        assert gateway.throttled(since=60) < 0.06
+        assert gateway.on_throttle(since=60) < 0.06
 
     run(main())
 
@@ -93,7 +93,7 @@ def test_flow_control_is_known_by_its_code_at_any_status(status: int, body: dict
         client = Client(gateway)
         end = await client.wait("job", deadline=client.clock.now() + 60)
         assert end.outcome is Outcome.TIMEOUT
-        assert client._turns.budget.rate < 20
+        assert client._queue.limiter.rate < 20
         await client.close()
 
     run(main())
@@ -197,15 +197,15 @@ class TestEqualJobs:
             await client.wait("first")
             client.latency = 30.0
             if moment == "queued":
-                client._turns.budget.hold(100.0)
+                client._queue.limiter.pause_until(100.0)
             waits = [asyncio.ensure_future(client.wait("same")) for _ in range(10)]
             await asyncio.sleep(12)  # all have joined by now
             for wait in waits[:-1]:
                 wait.cancel()
                 await asyncio.sleep(0.1)
                 assert len(client._joined) == 1
-                assert len(client._turns) == (1 if moment == "queued" else 0)
-                assert client._turns._free == MAX_CONNECTIONS - (0 if moment == "queued" else 1)
+                assert len(client._queue) == (1 if moment == "queued" else 0)
+                assert client._queue._free == MAX_CONNECTIONS - (0 if moment == "queued" else 1)
             assert (await waits[-1]).outcome is Outcome.FINISHED
             asked = [time for time, path, _ in gateway.seen if path.endswith("/same")]
             assert len(asked) == 1 if moment == "queued" else len(asked) >= 2
@@ -219,13 +219,13 @@ class TestEqualJobs:
             gateway.jobs = {"first": 0.0, "same": 0.0}
             client = Client(gateway)
             await client.wait("first")
-            client._turns.budget.hold(100.0)
+            client._queue.limiter.pause_until(100.0)
             waits = [asyncio.ensure_future(client.wait("same")) for _ in range(10)]
             await asyncio.sleep(12)
             for wait in waits:
                 wait.cancel()
             await asyncio.wait(waits)
-            assert (client._joined, len(client._turns), client._turns._timer) == ({}, 0, None)
+            assert (client._joined, len(client._queue), client._queue._timer) == ({}, 0, None)
             assert len(gateway.seen) == 1
             await client.close()
 
@@ -256,8 +256,8 @@ class TestEqualJobs:
                     assert end.job is not None
                     assert (end.outcome, end.job.job_id) == (Outcome.FINISHED, job_id)
             assert client._joined == {}
-            assert client._turns._free == MAX_CONNECTIONS
-            assert (len(client._turns), client._turns._timer) == (0, None)
+            assert client._queue._free == MAX_CONNECTIONS
+            assert (len(client._queue), client._queue._timer) == (0, None)
             await client.close()
 
         run(main())

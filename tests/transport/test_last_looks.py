@@ -56,8 +56,8 @@ class Crowd:
             other.cancel()
         if self.others:
             await asyncio.wait(self.others)
-        assert (len(self.client._turns), self.client._turns._timer, self.client._joined) == (0, None, {})
-        assert self.client._turns._free == MAX_CONNECTIONS
+        assert (len(self.client._queue), self.client._queue._timer, self.client._joined) == (0, None, {})
+        assert self.client._queue._free == MAX_CONNECTIONS
         await self.client.close()
         assert self.client._sleeps._timer is None
 
@@ -125,7 +125,7 @@ def test_a_pause_that_the_api_asked_for_is_waited_out_within_reason(pause: float
         crowd = Crowd()
         waiting = asyncio.ensure_future(crowd.wait("job", ends=3599, deadline=3600))
         await asyncio.sleep(3595)
-        crowd.client._turns.budget.hold(3595 + pause)
+        crowd.client._queue.limiter.pause_until(3595 + pause)
         end = await waiting
         assert end.outcome is (Outcome.FINISHED if is_seen else Outcome.TIMEOUT)
         assert (NO_TURN in end.message) is not is_seen
@@ -231,10 +231,10 @@ def test_one_that_is_cancelled_in_its_last_look_leaves_no_trace(moment: str) -> 
         crowd = Crowd(latency=30.0)
         await crowd.wait("first", ends=0.0, deadline=50)  # else it would be carried on as what tries the key out
         if moment == "queued":
-            crowd.client._turns.budget.hold(500.0)
+            crowd.client._queue.limiter.pause_until(500.0)
         waits = [asyncio.ensure_future(crowd.wait("same", ends=NEVER, deadline=200)) for _ in range(5)]
         await asyncio.sleep(210 - asyncio.get_running_loop().time())
-        assert len(crowd.client._turns) == (1 if moment == "queued" else 0)
+        assert len(crowd.client._queue) == (1 if moment == "queued" else 0)
         for wait in waits:
             wait.cancel()
         await asyncio.wait(waits)

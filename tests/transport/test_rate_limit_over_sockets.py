@@ -69,11 +69,11 @@ def test_the_time_that_one_was_told_holds_for_all(cloud: Emulator, connect: Call
         loop = asyncio.get_running_loop()
         waits = [asyncio.ensure_future(event_of(cloud.start_job())) for _ in range(50)]
         await until(lambda: [lease for lease in leases() if lease.opening.done()])
-        turns = leases()[0].opening.result()._turns
-        await until(lambda: turns.budget.opens_at() > loop.time() + 300)
+        queue = leases()[0].opening.result()._queue
+        await until(lambda: queue.limiter.opens_at() > loop.time() + 300)
         waits += [asyncio.ensure_future(event_of(cloud.start_job())) for _ in range(50)]
         # They wait for their turn: all for that of the one that tries the credentials out.
-        await until(lambda: len(turns) == 1)
+        await until(lambda: len(queue) == 1)
         for task in waits:
             task.cancel()
         await asyncio.wait(waits)

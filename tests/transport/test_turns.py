@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.transport.rate_limit import SLACK, Budget
-from airflow_provider_ecsjobs.transport.request_queue import Priority, Turns
+from airflow_provider_ecsjobs.transport.rate_limit import SLACK, AdaptiveRateLimiter
+from airflow_provider_ecsjobs.transport.request_queue import Priority, RequestQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +24,14 @@ class Requests:
     """Sends through one queue, and notes who was let through when."""
 
     def __init__(self, rate: float, latency: float = 0.0, places: int = PLACES) -> None:
-        self.turns = Turns(Budget(rate), places)
+        self.queue = RequestQueue(AdaptiveRateLimiter(rate), places)
         self.latency = latency
         self.order: list[object] = []
         self.times: list[float] = []
         self.under_way = self.most_under_way = 0
 
-    async def send(self, name: object, lane: Priority = Priority.POLL, *, is_unused: bool = False) -> None:
-        permit = await self.turns.take(lane)
+    async def send(self, name: object, priority: Priority = Priority.POLL, *, is_unused: bool = False) -> None:
+        permit = await self.queue.acquire(priority)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -41,13 +41,13 @@ class Requests:
                 await asyncio.sleep(self.latency)
         finally:
             self.under_way -= 1
-            self.turns.leave(permit if is_unused else None)
+            self.queue.release(permit if is_unused else None)
 
     def assert_idle(self) -> None:
         """Nobody waits, no timer is set, and all places are free."""
-        assert len(self.turns) == 0
-        assert self.turns._timer is None
-        assert self.turns._free == PLACES
+        assert len(self.queue) == 0
+        assert self.queue._timer is None
+        assert self.queue._free == PLACES
 
 
 def test_first_come_first_served_at_the_rate() -> None:
@@ -90,15 +90,15 @@ def test_what_others_wait_for_goes_first_but_keeps_to_the_rate() -> None:
 def test_last_looks_go_before_polls_and_behind_logins_each_first_come_first_served() -> None:
     async def main() -> None:
         requests = Requests(rate=1)
-        requests.turns.budget.hold(10.0)
+        requests.queue.limiter.pause_until(10.0)
         names = ["poll 1", "last 1", "token 1", "last 2", "poll 2", "token 2", "last 3"]
         lanes = {"poll": Priority.POLL, "last": Priority.FINAL_POLL, "token": Priority.LOGIN}
         waiting = [asyncio.ensure_future(requests.send(name, lanes[name.split()[0]])) for name in names]
         await asyncio.sleep(5)
-        assert requests.turns.final_poll_delay() == 5.0 + 3.0
+        assert requests.queue.final_poll_delay() == 5.0 + 3.0
         await asyncio.gather(*waiting)
         assert requests.order == ["token 1", "token 2", "last 1", "last 2", "last 3", "poll 1", "poll 2"]
-        assert requests.turns.final_poll_delay() <= 1.0
+        assert requests.queue.final_poll_delay() <= 1.0
         requests.assert_idle()
 
     run(main())
@@ -121,7 +121,7 @@ def test_there_is_one_timer_for_all() -> None:
         polls = [asyncio.ensure_future(requests.send(number)) for number in range(2000)]
         await asyncio.sleep(10.05)
         timers = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
-        assert len(requests.turns) > 1900
+        assert len(requests.queue) > 1900
         assert len(timers) == 1
         for poll in polls:
             poll.cancel()
@@ -134,10 +134,10 @@ def test_there_is_one_timer_for_all() -> None:
 def test_a_hold_is_waited_for_by_all_in_their_order() -> None:
     async def main() -> None:
         requests = Requests(rate=10)
-        requests.turns.budget.hold(100.0)
+        requests.queue.limiter.pause_until(100.0)
         polls = [asyncio.ensure_future(requests.send(number)) for number in range(5)]
         await asyncio.sleep(50)
-        requests.turns.budget.hold(200.0)
+        requests.queue.limiter.pause_until(200.0)
         await asyncio.gather(*polls)
         assert requests.times[0] >= 200
         assert requests.order == [0, 1, 2, 3, 4]
@@ -154,7 +154,7 @@ def test_one_that_is_cancelled_leaves_no_trace(when: str) -> None:
         if when == "at the very moment of its turn":
             cancel: Callable[[], object] = second.cancel
             # Runs just behind the timer that lets it through, before the task itself runs.
-            asyncio.get_running_loop().call_at(requests.turns.budget.opens_at() + 5e-10, cancel)
+            asyncio.get_running_loop().call_at(requests.queue.limiter.opens_at() + 5e-10, cancel)
         else:
             await asyncio.sleep(0.7 if when == "under way" else 0.0)
             second.cancel()

@@ -64,7 +64,7 @@ class Gateway:
         self.seen.append((now, path, answer.status))
         return answer
 
-    def throttled(self, since: float = 0.0) -> float:
+    def on_throttle(self, since: float = 0.0) -> float:
         """The share of throttled requests among those from then on."""
         later = [status for time, _, status in self.seen if time >= since]
         return sum(status != 200 for status in later) / len(later)
