@@ -36,7 +36,7 @@ from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpa
 from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
 from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, stated_limit
 from airflow_provider_ecsjobs.transport.request_queue import Priority, RequestQueue
-from airflow_provider_ecsjobs.transport.timers import Sleeps
+from airflow_provider_ecsjobs.transport.timers import TimerQueue
 
 if TYPE_CHECKING:
     import ssl
@@ -79,7 +79,7 @@ class AsyncClient:
         self.access = Access(settings.login, settings.secrets)
         self._reload = reload
         self._queue = RequestQueue(AdaptiveRateLimiter(settings.requests_per_second), MAX_CONNECTIONS)
-        self._sleeps = Sleeps()
+        self._timers = TimerQueue()
         self.clock = replace(system_clock(), final_poll_delay=self._queue.final_poll_delay)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
@@ -99,7 +99,7 @@ class AsyncClient:
     async def close(self) -> None:
         """Close all connections."""
         self._queue.close()
-        self._sleeps.close()
+        self._timers.close()
         for task in self._shared.values():
             task.cancel()
         try:
@@ -126,7 +126,7 @@ class AsyncClient:
             elif isinstance(step, Sleep):
                 seconds = step.seconds
                 del step  # thousands may sleep here
-                await self._sleeps.sleep(seconds)
+                await self._timers.sleep(seconds)
             elif isinstance(step, Log):
                 write_log(logger, step)
             elif isinstance(step, SingleFlight):

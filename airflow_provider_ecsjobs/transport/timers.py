@@ -14,7 +14,7 @@ MOST_AT_ONCE = 100
 """How many are woken before the event loop turns to something else: thousands may have the same deadline."""
 
 
-class Sleeps:
+class TimerQueue:
     """All who sleep in one event loop."""
 
     def __init__(self) -> None:

@@ -59,7 +59,7 @@ class Crowd:
         assert (len(self.client._queue), self.client._queue._timer, self.client._joined) == (0, None, {})
         assert self.client._queue._free == MAX_CONNECTIONS
         await self.client.close()
-        assert self.client._sleeps._timer is None
+        assert self.client._timers._timer is None
 
 
 def test_a_deadline_among_thousands_of_waits_is_met_with_the_true_end() -> None:
