@@ -23,7 +23,7 @@ from airflow_provider_ecsjobs.core.submit.submission import (
     with_advice,
     without_missing,
 )
-from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, last_look_patience
+from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, final_poll_patience
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import Access
@@ -101,17 +101,17 @@ def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
         if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
     if answer is None:
-        answer = yield from _last_look(access, wait, clock)
+        answer = yield from _final_poll(access, wait, clock)
     now = wait.now(clock)
     return wait.give_up(now) if answer is None else wait.saw(answer, now)
 
 
-def _last_look(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
+def _final_poll(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
     """Ask for the job at its deadline; a second time, if trouble that may pass comes just then.
 
     :return: the answer; ``None`` if there was no turn for it in time, or none came.
     """
-    until = clock.monotonic() + last_look_patience(clock.final_poll_delay())
+    until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
     together = SingleFlight(key, partial(look, access, wait.job_id, clock, is_last=True), detached=False)

@@ -257,7 +257,7 @@ def test_a_key_removed_while_waits_queue_is_sent_by_those_under_way_at_most(
 def test_the_deadline_holds_while_the_endpoint_hangs(
     slow_cloud: Emulator, connect: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_ecsjobs.core.waiting.schedule.LAST_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("airflow_provider_ecsjobs.core.waiting.schedule.FINAL_POLL_SECONDS", 0.1)
     connect(slow_cloud)
     slow_cloud.fault(Fault(times=10_000, delay=3600))
 

@@ -10,7 +10,7 @@ import pytest
 from virtual_cloud import Client, Gateway
 from virtual_loop import run
 
-from airflow_provider_ecsjobs.core.waiting.schedule import LAST_LOOK_SECONDS, LONGEST_LAST_LOOK
+from airflow_provider_ecsjobs.core.waiting.schedule import FINAL_POLL_SECONDS, LONGEST_FINAL_POLL
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 
@@ -96,7 +96,7 @@ def test_those_with_the_same_deadline_are_all_looked_at_in_their_order() -> None
         waits = [crowd.wait(f"job-{number}", ends=3599, deadline=3600) for number in range(THOUSANDS)]
         ends = await asyncio.gather(*waits)
         assert {end.outcome for end in ends} == {Outcome.FINISHED}
-        assert THOUSANDS / RATE * 0.99 < crowd.ended[-1] - 3600 < LONGEST_LAST_LOOK
+        assert THOUSANDS / RATE * 0.99 < crowd.ended[-1] - 3600 < LONGEST_FINAL_POLL
         looks = [path.rpartition("/")[2] for time, path, _ in crowd.gateway.seen if time >= 3600]
         assert len(set(looks)) == len(looks)  # each once, and none of the others in between
         await crowd.leave()
@@ -111,9 +111,9 @@ def test_those_who_get_no_look_in_time_are_told_so_and_when_it_was_seen() -> Non
         ends = await asyncio.gather(*waits)
         assert {end.outcome for end in ends} == {Outcome.TIMEOUT}
         unseen = [end for end in ends if NO_TURN in end.message]
-        assert len(ends) - len(unseen) == pytest.approx(2 * LONGEST_LAST_LOOK, rel=0.01)
+        assert len(ends) - len(unseen) == pytest.approx(2 * LONGEST_FINAL_POLL, rel=0.01)
         assert all("last status RUNNING, " in end.message and " ago)" in end.message for end in unseen)
-        assert max(crowd.ended) == pytest.approx(3600 + LONGEST_LAST_LOOK, abs=1)
+        assert max(crowd.ended) == pytest.approx(3600 + LONGEST_FINAL_POLL, abs=1)
         await crowd.leave()
 
     run(main())
@@ -129,7 +129,7 @@ def test_a_pause_that_the_api_asked_for_is_waited_out_within_reason(pause: float
         end = await waiting
         assert end.outcome is (Outcome.FINISHED if is_seen else Outcome.TIMEOUT)
         assert (NO_TURN in end.message) is not is_seen
-        assert crowd.ended == [pytest.approx(3595 + pause if is_seen else 3600 + LONGEST_LAST_LOOK, abs=1)]
+        assert crowd.ended == [pytest.approx(3595 + pause if is_seen else 3600 + LONGEST_FINAL_POLL, abs=1)]
         assert len(crowd.polls_of("job", since=3595)) == (1 if is_seen else 0)
         await crowd.leave()
 
@@ -167,7 +167,7 @@ def test_an_api_that_does_not_answer_is_waited_for_a_minute() -> None:
     async def main() -> None:
         crowd = Crowd(latency=10_000.0)
         end = await crowd.wait("job", ends=NEVER, deadline=3600)
-        assert (end.outcome, crowd.ended) == (Outcome.TIMEOUT, [pytest.approx(3600 + LAST_LOOK_SECONDS, abs=1)])
+        assert (end.outcome, crowd.ended) == (Outcome.TIMEOUT, [pytest.approx(3600 + FINAL_POLL_SECONDS, abs=1)])
         assert "its status was never seen" in end.message
         await crowd.client.close()
 

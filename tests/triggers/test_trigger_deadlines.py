@@ -72,7 +72,7 @@ async def test_a_wait_in_a_long_queue_is_told_the_end_at_its_deadline(
 async def test_where_no_look_is_possible_the_event_says_so(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LAST_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(schedule, "FINAL_POLL_SECONDS", 0.2)
     connected.fault(Fault(times=10_000, delay=60))
 
     event = await event_of(EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK, deadline=time.time() + 1))

@@ -32,11 +32,11 @@ SHORTEST_DELAY = 0.05
 """The least pause in seconds, so that a deadline missed by a rounding error makes no busy loop."""
 
 
-LAST_LOOK_SECONDS = 60.0
+FINAL_POLL_SECONDS = 60.0
 """How long the look at the deadline may take, in seconds, once its turn has come. It goes before ordinary polls."""
 
 
-LONGEST_LAST_LOOK = 600.0
+LONGEST_FINAL_POLL = 600.0
 """How long it may take with the wait for its turn: thousands may come due at once, or the API may have asked for a
 pause. An end that is told late but right is worth more than one in time that may be wrong; but it has to come before
 Airflow's own limit on the deferral, 15 minutes after the deadline, which tells nothing."""
@@ -69,12 +69,12 @@ def _base_delay(waited: float, shortest: float, longest: float) -> float:
     return min(max(SHARE_OF_WAIT * waited, shortest), max(longest, shortest))
 
 
-def last_look_patience(delay: float) -> float:
+def final_poll_patience(delay: float) -> float:
     """Say how long a look at the deadline may take, in seconds.
 
     :param delay: how long it is to its turn.
     """
-    return min(LAST_LOOK_SECONDS + delay, LONGEST_LAST_LOOK)
+    return min(FINAL_POLL_SECONDS + delay, LONGEST_FINAL_POLL)
 
 
 def backoff(failures: int, longest: float, random: float) -> float:
