@@ -118,12 +118,12 @@ class CountedWait(Wait):
         self._polls = 0
         self._is_counted = False
 
-    def saw(self, answer: Job | ApiError, now: float, *, is_poll: bool = True) -> WaitEnd | None:
+    def receive(self, answer: Job | ApiError, now: float, *, is_poll: bool = True) -> WaitEnd | None:
         """Take in the answer to one poll, and count it.
 
         :param is_poll: whether the API was asked; not if there was no connection to ask it with.
         """
-        end = super().saw(answer, now)
+        end = super().receive(answer, now)
         if is_poll:
             self._polls += 1
             count_poll(answer, self.job)

@@ -82,7 +82,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
     wait = Wait(job_id, WaitPolicy(started=_START))
     access = Access(login)
 
-    def carry_out(flow: Generator[Any, Any, Any]) -> Any:
+    def run(flow: Generator[Any, Any, Any]) -> Any:
         nonlocal now, requests
         answer: Any = None
         while True:
@@ -94,7 +94,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
             if isinstance(step, Sleep):
                 now += step.seconds
             elif isinstance(step, SingleFlight):
-                answer = carry_out(step.make())
+                answer = run(step.make())
             elif isinstance(step, Send):
                 assert step.make() is not None
                 requests += 1
@@ -102,6 +102,6 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
                 job = {"status": status, "job_id": job_id, "job_type": "createServer", "entities": {}}
                 answer = Response(200, {}, b"", Parsed(job))
 
-    end = carry_out(flows.wait_for_job(access, wait, clock, look_first=False))
+    end = run(flows.wait_for_job(access, wait, clock, poll_first=False))
     assert end.outcome is Outcome.FINISHED, end
     return requests, now - _START - length

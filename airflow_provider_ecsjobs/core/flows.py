@@ -37,7 +37,7 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def look(access: Access, job_id: str, clock: Clock, *, is_last: bool = False) -> Flow[Job | ApiError]:
+def poll_once(access: Access, job_id: str, clock: Clock, *, is_last: bool = False) -> Flow[Job | ApiError]:
     """Ask for a job once. API page: *Querying the Execution Status of a Job*.
 
     :param is_last: whether it is a wait's last look.
@@ -56,7 +56,7 @@ def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
     :return: the job, or the last error.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        answer = yield from look(access, job_id, clock)
+        answer = yield from poll_once(access, job_id, clock)
         if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
             break
         yield Log(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
@@ -65,16 +65,16 @@ def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
     return answer
 
 
-def wait_for_job(access: Access, wait: Wait, clock: Clock, *, look_first: bool = True) -> Flow[WaitEnd]:
+def wait_for_job(access: Access, wait: Wait, clock: Clock, *, poll_first: bool = True) -> Flow[WaitEnd]:
     """Wait for a job to end, as its policy says.
 
     :param access: in whose name to ask.
     :param wait: the wait; it may have been shown answers before.
     :param clock: clock and chance.
-    :param look_first: whether to ask at once, or to begin with a pause.
+    :param poll_first: whether to ask at once, or to begin with a pause.
     :return: how the wait ended. Every wait ends in one way or another; nothing is raised.
     """
-    if not look_first:
+    if not poll_first:
         yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
     while True:
         # In a flow of its own, which holds the answer: that may be large, and the next pause long.
@@ -96,14 +96,14 @@ def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
         answer = yield SingleFlight(
-            ("job", wait.job_id), partial(look, access, wait.job_id, clock), detached=False, timeout=left
+            ("job", wait.job_id), partial(poll_once, access, wait.job_id, clock), detached=False, timeout=left
         )
         if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
     if answer is None:
         answer = yield from _final_poll(access, wait, clock)
     now = wait.now(clock)
-    return wait.give_up(now) if answer is None else wait.saw(answer, now)
+    return wait.give_up(now) if answer is None else wait.receive(answer, now)
 
 
 def _final_poll(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
@@ -114,7 +114,7 @@ def _final_poll(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
-    together = SingleFlight(key, partial(look, access, wait.job_id, clock, is_last=True), detached=False)
+    together = SingleFlight(key, partial(poll_once, access, wait.job_id, clock, is_last=True), detached=False)
     answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer
@@ -189,7 +189,7 @@ def check_access(access: Access, clock: Clock) -> Flow[ApiError | None]:
     failure = yield from establish(access, clock)
     if failure is not None:
         return failure
-    answer = yield from look(access, "0" * 32, clock)
+    answer = yield from poll_once(access, "0" * 32, clock)
     if not isinstance(answer, ApiError) or (answer.kind is ErrorKind.NOT_FOUND and answer.code):
         return None
     return answer

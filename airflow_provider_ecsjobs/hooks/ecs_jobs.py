@@ -113,14 +113,14 @@ class EcsJobsHook(BaseHook):
         if client is not None:
             client.close()
 
-    def look(self, job_id: str) -> Job | ApiError:
+    def poll_once(self, job_id: str) -> Job | ApiError:
         """Ask for a job once, and give back whatever comes; the building block of a wait.
 
         :param job_id: the job's id.
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        return client.run(flows.look(client.access, check_job_id(job_id), client.clock))
+        return client.run(flows.poll_once(client.access, check_job_id(job_id), client.clock))
 
     def get_job(self, job_id: str) -> Job:
         """Ask for a job; up to three times if the trouble may pass.
@@ -256,7 +256,7 @@ class EcsJobsHook(BaseHook):
             not_found_grace=seconds_of("not_found_grace", not_found_grace, zero_allowed=True),
             unreachable_timeout=seconds_of("unreachable_timeout", unreachable_timeout),
         )
-        return succeeded_or_raise(self.carry_out(CountedWait(check_job_id(job_id), policy)))
+        return succeeded_or_raise(self.run(CountedWait(check_job_id(job_id), policy)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Try the connection: log in, find the project, and ask the service for a job that does not exist.
@@ -287,7 +287,7 @@ class EcsJobsHook(BaseHook):
 
         return form_widgets()
 
-    def carry_out(self, wait: Wait) -> WaitEnd:
+    def run(self, wait: Wait) -> WaitEnd:
         """Carry a wait out in this process, to its end whichever it is."""
         client = self.get_conn()
         return client.run(flows.wait_for_job(client.access, wait, client.clock))

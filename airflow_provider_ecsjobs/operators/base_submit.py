@@ -100,10 +100,10 @@ class EcsSubmittingOperator(EcsWaitingOperator):
                 return submission.result()
             wait = CountedWait(job_id, policy)
             # A job that was submitted this moment can't have ended; it may even be unknown for a while.
-            end = None if seen is None else self._saw(wait, seen)
+            end = None if seen is None else self._receive(wait, seen)
             if end is None and self.deferrable:
                 self._defer(wait)
-            return self._finish(context, self.hook.carry_out(wait) if end is None else end)
+            return self._finish(context, self.hook.run(wait) if end is None else end)
         finally:
             self.hook.close()
 
@@ -136,7 +136,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             attempt=attempt_of(context, self.retries or 0),
             ledger=Ledger(context.get("task_state_store")),
             send=send,
-            look=self.hook.look,
+            poll_once=self.hook.poll_once,
             is_good=self._is_good,
             grace=self.not_found_grace,
             log=self.log,

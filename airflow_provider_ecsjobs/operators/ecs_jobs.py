@@ -44,7 +44,7 @@ class EcsJobOperator(EcsWaitingOperator):
         """
         job_id = checked_job_id(self.job_id)
         self._leave_console_link(context)
-        wait_for = self._look_then_defer if self.deferrable else self._wait_in_worker
+        wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
         return self._done(context, wait_for(job_id, self._policy()))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:

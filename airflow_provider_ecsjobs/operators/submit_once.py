@@ -115,7 +115,7 @@ class SubmitOnce:
     :param ledger: the record.
     :param send: sends the request with this token; the flags tell that an earlier sending may have been carried out,
         and that an earlier try has sent it and was not refused.
-    :param look: asks for a job.
+    :param poll_once: asks for a job.
     :param is_good: whether a job that failed is good enough.
     :param grace: for how many seconds after its submit a job may be unknown.
     :param log: where to say what was found.
@@ -125,7 +125,7 @@ class SubmitOnce:
     attempt: Attempt
     ledger: Ledger
     send: Send
-    look: Callable[[str], Job | ApiError]
+    poll_once: Callable[[str], Job | ApiError]
     is_good: Callable[[Job], bool]
     grace: float
     log: LogSink
@@ -157,7 +157,7 @@ class SubmitOnce:
         was_cleared = record.is_before_clear(self.attempt)
         if record.job_id is None:  # an order alone: there was nothing to wait for
             return self._submit(self._unused(record, token)) if was_cleared else (record.submission, None)
-        seen = self.look(record.job_id)
+        seen = self.poll_once(record.job_id)
         # Without a token a repeat is told by the request alone. A create may well be named after the time.
         if record.request != self.terms.digest and record.request and (was_cleared or not self.terms.takes_token):
             return self._submit_other(record, seen, token)
@@ -235,7 +235,7 @@ class SubmitOnce:
         if fresh is None:
             return submission, seen
         if submission.job_id is not None:
-            seen = self.look(submission.job_id)
+            seen = self.poll_once(submission.job_id)
             if isinstance(seen, Job) and seen.status.is_finished and _began_by(seen, record.submitted_at):
                 self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
                 return self._submit(fresh)
@@ -257,7 +257,7 @@ class SubmitOnce:
             submission = self._send_once(token, is_doubtful=is_doubtful, mark=mark)
             if chain <= 0 or token is None or submission.job_id is None:
                 return submission, None
-            seen = self.look(submission.job_id)
+            seen = self.poll_once(submission.job_id)
             failed = isinstance(seen, Job) and seen.status is JobStatus.FAIL
             if not failed or (isinstance(seen, Job) and self.is_good(seen)):
                 return submission, seen

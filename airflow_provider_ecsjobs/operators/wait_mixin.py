@@ -119,18 +119,18 @@ class EcsJobWaitMixin(_Task):
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
         try:
-            return self.hook.carry_out(CountedWait(job_id, policy))
+            return self.hook.run(CountedWait(job_id, policy))
         finally:
             self.hook.close()
 
-    def _look_then_defer(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
+    def _poll_once_then_defer(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Look once: a job that has ended never defers. Any other is left to the trigger.
 
         :return: the end of the wait, if one look was enough.
         :raises TaskDeferred: if it was not.
         """
         wait = CountedWait(job_id, policy)
-        end = self._saw(wait, self._ask(wait))
+        end = self._receive(wait, self._send_step(wait))
         if end is None:
             self._defer(wait)
         return end
@@ -167,16 +167,16 @@ class EcsJobWaitMixin(_Task):
         )
         raise AssertionError("unreachable: defer() raises")
 
-    def _ask(self, wait: Wait) -> Job | ApiError:
+    def _send_step(self, wait: Wait) -> Job | ApiError:
         """Ask for the job once, and leave no connection open."""
         try:
-            return self.hook.look(wait.job_id)
+            return self.hook.poll_once(wait.job_id)
         finally:
             self.hook.close()
 
-    def _saw(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
+    def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
-        end = wait.saw(answer, time.time())
+        end = wait.receive(answer, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
         return end

@@ -99,7 +99,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         policy = self._policy(time.time())
         self._leave_console_link(context)
         with self._skipping():
-            wait_for = self._look_then_defer if self.deferrable else self._wait_in_worker
+            wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
             return self._done(context, wait_for(job_id, policy))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -113,13 +113,13 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = CountedWait(checked_job_id(self.job_id), policy, was_running=first is not None)
-        answer = self._ask(wait)
+        answer = self._send_step(wait)
         if first is not None and isinstance(answer, Job):
             # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.
             began = answer.begin_time
             wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
-            end = self._saw(wait, answer)
+            end = self._receive(wait, answer)
             self._requested_delay = wait.requested_delay
             return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
 

@@ -92,7 +92,7 @@ class AsyncClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
             auto_decompress=False,
-            # Else aiohttp would read .netrc in the event loop; the environment's proxies are looked up in `_ask`.
+            # Else aiohttp would read .netrc in the event loop; the environment's proxies are looked up in `_send_step`.
             trust_env=False,
         )
 
@@ -122,7 +122,7 @@ class AsyncClient:
                 return end.value  # type: ignore[no-any-return]
             answer = None
             if isinstance(step, (HttpRequest, Send)):
-                answer = await self._ask(step)
+                answer = await self._send_step(step)
             elif isinstance(step, Sleep):
                 seconds = step.seconds
                 del step  # thousands may sleep here
@@ -130,7 +130,7 @@ class AsyncClient:
             elif isinstance(step, Log):
                 write_log(logger, step)
             elif isinstance(step, SingleFlight):
-                answer = await self._carry_out(step, logger)
+                answer = await self._run_shared(step, logger)
             elif isinstance(step, Mask):
                 await self._have_masked(step.secrets)
             else:
@@ -146,7 +146,7 @@ class AsyncClient:
             if not limit.expired():
                 raise
 
-    async def _carry_out(self, step: SingleFlight, logger: LogSink) -> Any:
+    async def _run_shared(self, step: SingleFlight, logger: LogSink) -> Any:
         result = self._share(step, logger) if step.detached else self._join(step, logger)
         if step.timeout == math.inf:
             return await result
@@ -188,7 +188,7 @@ class AsyncClient:
             mine.cancel()
         return result
 
-    async def _ask(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
+    async def _send_step(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
         # What a flow asks of its own accord is for a login.
         priority = (

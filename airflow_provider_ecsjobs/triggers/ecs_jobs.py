@@ -154,8 +154,8 @@ class EcsJobTrigger(BaseTrigger):
             try:
                 client = lease.client
                 # Who had trouble with the connection has paused already.
-                look_first = wait.failures > 0
-                flow = flows.wait_for_job(client.access, wait, client.clock, look_first=look_first)
+                poll_first = wait.failures > 0
+                flow = flows.wait_for_job(client.access, wait, client.clock, poll_first=poll_first)
                 return await client.run(flow, self.log)
             finally:
                 await lease.leave()
@@ -194,7 +194,7 @@ class EcsJobTrigger(BaseTrigger):
                 conn_id = clean(self.huawei_ecs_conn_id, 200)
                 what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
             # The metadata database or secrets backend is away: trouble that passes, like the API's own.
-            end = wait.saw(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock), is_poll=False)
+            end = wait.receive(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock), is_poll=False)
             for log in wait.take_logs():
                 self.log.log(log.level, "%s", log.message)
             if end is not None:

@@ -14,7 +14,7 @@ from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
 from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.flows import check_access, get_job, look, wait_for_job
+from airflow_provider_ecsjobs.core.flows import check_access, get_job, poll_once, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import (
     Clock,
@@ -98,21 +98,21 @@ class Drive:
                 raise AssertionError(step)
         return None
 
-    def look(self, job_id: str = JOB_ID) -> Any:
-        return self.run(look(self.access, job_id, self.clock))
+    def poll_once(self, job_id: str = JOB_ID) -> Any:
+        return self.run(poll_once(self.access, job_id, self.clock))
 
     def get_job(self) -> Any:
         return self.run(get_job(self.access, JOB_ID, self.clock))
 
-    def wait(self, *, look_first: bool = True, **policy: Any) -> Any:
+    def wait(self, *, poll_first: bool = True, **policy: Any) -> Any:
         wait = Wait(JOB_ID, WaitPolicy(started=START, **policy))
-        return self.run(wait_for_job(self.access, wait, self.clock, look_first=look_first))
+        return self.run(wait_for_job(self.access, wait, self.clock, poll_first=poll_first))
 
 
 class TestLook:
     def test_one_request_gives_the_job(self) -> None:
         drive = Drive(Response(200, {}, API_PAGE_EXAMPLE.encode()))
-        found = drive.look()
+        found = drive.poll_once()
         assert isinstance(found, Job)
         assert found.to_dict() == json.loads(API_PAGE_EXAMPLE)
         (request,) = drive.requests
@@ -121,7 +121,7 @@ class TestLook:
 
     def test_the_request_is_signed_over_what_is_sent(self) -> None:
         drive = Drive(ok("RUNNING"))
-        drive.look()
+        drive.poll_once()
         headers = dict(drive.requests[0].headers)
         assert headers["Host"] == "ecs.eu-west-101.myhuaweicloud.com"
         assert headers["X-Sdk-Date"] == "20260301T120000Z"
@@ -136,7 +136,7 @@ class TestLook:
 
     def test_no_secret_and_no_signature_is_shown(self) -> None:
         drive = Drive(ok("RUNNING"))
-        drive.look()
+        drive.poll_once()
         shown = repr(drive.requests[0]) + repr(drive.access.login) + repr(drive.access.identity)
         signature = drive.requests[0].headers["Authorization"].rpartition("=")[2]
         assert not [secret for secret in (SECRET, "canary-session-token", signature) if secret in shown]
@@ -151,14 +151,14 @@ class TestLook:
     )
     def test_an_endpoint_may_have_a_port_and_a_path(self, endpoint: str, url: str) -> None:
         drive = Drive(ok("RUNNING"), login=replace(LOGIN, endpoint=endpoint))
-        drive.look("j")
+        drive.poll_once("j")
         assert drive.requests[0].url == url
         assert url.split("/")[2] == drive.requests[0].headers["Host"]
 
     @pytest.mark.parametrize("odd", ["../x", "a/b", "a?b", "a#b", "a b", "ñ", "{project_id}"])
     def test_an_odd_id_stays_within_its_segment(self, odd: str) -> None:
         drive = Drive(ok("RUNNING"), login=replace(LOGIN, project_id=odd))
-        drive.look(odd)
+        drive.poll_once(odd)
         path = drive.requests[0].url.removeprefix(LOGIN.endpoint)
         assert path.isascii()
         assert path.count("/") == 4
@@ -170,7 +170,7 @@ class TestLook:
     )
     def test_what_came_instead_of_a_job_is_classified_and_not_asked_again(self, answer: Any, kind: ErrorKind) -> None:
         drive = Drive(answer)
-        found = drive.look()
+        found = drive.poll_once()
         assert isinstance(found, ApiError)
         assert found.kind is kind
         assert len(drive.requests) == 1
@@ -178,7 +178,7 @@ class TestLook:
     def test_a_refused_key_is_sent_once_however_often_it_is_asked_for(self) -> None:
         drive = Drive(REFUSED)
         for _ in range(20):
-            found = drive.look()
+            found = drive.poll_once()
             assert isinstance(found, ApiError)
             assert found.kind is ErrorKind.UNAUTHORIZED
         assert (len(drive.requests), drive.reloads) == (1, 1)
@@ -186,7 +186,7 @@ class TestLook:
     def test_a_changed_connection_is_tried_once_with_its_own_key(self) -> None:
         fresh = replace(LOGIN, credentials=Credentials("AK2", SECRET))
         drive = Drive(REFUSED, ok("RUNNING"), reloaded=fresh)
-        assert isinstance(drive.look(), Job)
+        assert isinstance(drive.poll_once(), Job)
         assert ["Access=AK," in one.headers["Authorization"] for one in drive.requests] == [True, False]
         assert "Access=AK2," in drive.requests[1].headers["Authorization"]
 
@@ -254,7 +254,7 @@ class TestWait:
 
     def test_it_can_begin_with_a_pause(self) -> None:
         drive = Drive(ok("SUCCESS"))
-        assert drive.wait(look_first=False).outcome is Outcome.FINISHED
+        assert drive.wait(poll_first=False).outcome is Outcome.FINISHED
         assert (drive.sleeps, len(drive.requests)) == ([5.5], 1)
 
     def test_trouble_in_between_is_waited_out(self) -> None:

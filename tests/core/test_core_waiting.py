@@ -353,6 +353,6 @@ class TestReports:
 
     def test_a_report_is_given_once(self) -> None:
         waiting = Waiting()
-        waiting.wait.saw(seen(), START)
+        waiting.wait.receive(seen(), START)
         assert len(waiting.wait.take_logs()) == 1
         assert waiting.wait.take_logs() == ()

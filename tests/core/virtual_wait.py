@@ -34,7 +34,7 @@ class Waiting:
         self.levels: list[int] = []
 
     def at(self, time: float, answer: Job | ApiError) -> WaitEnd | None:
-        end = self.wait.saw(answer, START + time)
+        end = self.wait.receive(answer, START + time)
         for log in self.wait.take_logs():
             self.logged.append(log.message)
             self.levels.append(log.level)

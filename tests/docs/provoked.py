@@ -44,13 +44,13 @@ def _of_jobs(emulator: Emulator) -> Iterator[str]:
     yield _waited(good, running, timeout=0)
     silence = Wait(JOB_ID, WaitPolicy(started=0.0))
     for minutes in (0, 8, 16):
-        end = silence.saw(ApiError(ErrorKind.TRANSIENT, "the connection was refused"), minutes * 60.0)
+        end = silence.receive(ApiError(ErrorKind.TRANSIENT, "the connection was refused"), minutes * 60.0)
     assert end is not None
     yield end.message
     yield Wait(JOB_ID, WaitPolicy(started=0.0, deadline=3600.0)).give_up(3660.0).message
     with _connection(good):
         wait = Wait(emulator.plant_job(unpaid), WaitPolicy(started=time.time(), payment_timeout=0))
-        wait.saw(EcsJobsHook().get_job(wait.job_id), time.time())
+        wait.receive(EcsJobsHook().get_job(wait.job_id), time.time())
         yield from (report.message for report in wait.take_reports())
 
 

@@ -35,7 +35,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 _warmed_up: list[str] = []
 
 
-def carry_out(way: str, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> End:
+def run(way: str, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> End:
     """Wait as planned, and check all that holds for any wait."""
     story = STORIES[plan.story]
     limits = limits_of(way, {**story.limits, **dict(plan.limits)})
@@ -77,22 +77,22 @@ def check_truth(end: End, plan: Plan) -> None:
 @plans_per_path(few=10)
 @given(plan=PLANS)
 def test_any_plan(way: str, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
-    carry_out(way, plan, monkeypatch)
+    run(way, plan, monkeypatch)
 
 
 def test_each_kind_of_trouble_passes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert carry_out(way, Plan("fails in part", tuple(PASSING)), monkeypatch).outcome == "fail"
+    assert run(way, Plan("fails in part", tuple(PASSING)), monkeypatch).outcome == "fail"
 
 
 @pytest.mark.parametrize("kind", ENDING)
 def test_each_kind_of_refusal_ends_a_wait_after_trouble(way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan("succeeds", ("good", "503", "reset before", "HTML 200"), kind)
 
-    assert carry_out(way, plan, monkeypatch).outcome == ENDING[kind].outcome
+    assert run(way, plan, monkeypatch).outcome == ENDING[kind].outcome
 
 
 @pytest.mark.parametrize("story", STORIES)
 def test_each_story_is_told_to_its_end(way: str, story: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = Plan(story, (*HARMLESS, "429 in seconds"), login="password", names=(True, False))
 
-    assert carry_out(way, plan, monkeypatch).outcome == STORIES[story].end
+    assert run(way, plan, monkeypatch).outcome == STORIES[story].end

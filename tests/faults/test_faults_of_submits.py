@@ -82,7 +82,7 @@ def conclude(emulator: Emulator, order: str) -> None:
         (emulator.pay_order if order == "is paid" else emulator.cancel_order)(order_id)
 
 
-def carry_out(plan: SubmitPlan, monkeypatch: pytest.MonkeyPatch) -> End:
+def run(plan: SubmitPlan, monkeypatch: pytest.MonkeyPatch) -> End:
     """Run the task as planned, and check all that holds for any such task."""
     run = task(plan)
     with (
@@ -152,23 +152,23 @@ def _warmed_up() -> None:
 @plans_per_path(few=12)
 @given(plan=PLANS)
 def test_any_plan_of_a_create(monkeypatch: pytest.MonkeyPatch, plan: SubmitPlan) -> None:
-    carry_out(plan, monkeypatch)
+    run(plan, monkeypatch)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FIT_FOR_SUBMITS if kind in WITH_EFFECT])
 def test_an_answer_that_is_lost_makes_no_second_server(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert carry_out(SubmitPlan(submits=(kind, kind), fails=False), monkeypatch).outcome == "success"
+    assert run(SubmitPlan(submits=(kind, kind), fails=False), monkeypatch).outcome == "success"
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_each_kind_of_trouble_of_a_submit_passes(deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = SubmitPlan(deferrable=deferrable, submits=FIT_FOR_SUBMITS, queries=tuple(PASSING)[:12])
 
-    assert carry_out(plan, monkeypatch).outcome == "success"
+    assert run(plan, monkeypatch).outcome == "success"
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_each_end_of_an_order(order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = SubmitPlan(order=order, queries=("503", "HTML 200"))
 
-    assert carry_out(plan, monkeypatch).outcome == ORDERS[order]
+    assert run(plan, monkeypatch).outcome == ORDERS[order]

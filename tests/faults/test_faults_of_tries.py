@@ -31,7 +31,7 @@ CERTAIN = frozenset(
 REPEATABLE = ("delete", "detach")
 
 
-def carry_out(kind: str, plan: TriesPlan, monkeypatch: pytest.MonkeyPatch) -> End:
+def run(kind: str, plan: TriesPlan, monkeypatch: pytest.MonkeyPatch) -> End:
     """Try the task as planned, and check all that holds for any such task."""
     with nothing_left_behind(monkeypatch) as complaints, task_in_a_world(kind, plan, monkeypatch) as tried:
         end = tried.try_to_the_end(complaints)
@@ -162,7 +162,7 @@ def _warmed_up() -> None:
 @plans_per_path(few=4)
 @given(data=st.data())
 def test_any_plan_of_tries(kind: str, monkeypatch: pytest.MonkeyPatch, data: st.DataObject) -> None:
-    carry_out(kind, data.draw(plans(kind)), monkeypatch)
+    run(kind, data.draw(plans(kind)), monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_worker_that_dies_leaves_the_work_to_the_next_one(
     first = Try(submits=("503",), queries=("HTML 502",), death=death)
     is_lost = kind == "attach" and death in ("before send", "after send")
 
-    end = carry_out(kind, TriesPlan((first, Try(queries=("reset during",)))), monkeypatch)
+    end = run(kind, TriesPlan((first, Try(queries=("reset during",)))), monkeypatch)
 
     assert end.outcome == ("unknown" if is_lost else "success")
 
@@ -196,7 +196,7 @@ def test_a_try_that_the_cloud_is_away_from_is_followed_by_one_that_goes_on(
 ) -> None:
     is_lost = kind == "attach" and where == "submits"
 
-    end = carry_out(kind, TriesPlan((Try(is_down=where),), deferrable=False), monkeypatch)
+    end = run(kind, TriesPlan((Try(is_down=where),), deferrable=False), monkeypatch)
 
     assert end.outcome == ("unknown" if is_lost else "success")
 
@@ -214,7 +214,7 @@ def test_failed_jobs_are_followed_by_others_as_often_as_the_task_is_tried(
 ) -> None:
     plan = TriesPlan((Try(queries=("unknown status",)),), deferrable=False, failing=failing)
 
-    assert carry_out(kind, plan, monkeypatch).outcome == outcome
+    assert run(kind, plan, monkeypatch).outcome == outcome
 
 
 @pytest.mark.parametrize("kind", ["create", "create without a store", "attach"])
@@ -223,7 +223,7 @@ def test_a_job_that_is_purged_before_the_next_try_is_not_followed_by_another(
 ) -> None:
     death = "after record" if KINDS[kind].is_kept else "after send"
 
-    end = carry_out(kind, TriesPlan((Try(death=death), Try(purged_at=1))), monkeypatch)
+    end = run(kind, TriesPlan((Try(death=death), Try(purged_at=1))), monkeypatch)
 
     assert end.outcome == "not_found"
 
@@ -244,13 +244,13 @@ def test_each_kind_of_trouble_of_a_deletion_passes(monkeypatch: pytest.MonkeyPat
     submits = tuple(name for name in FIT_FOR_SUBMITS if name not in WITH_EFFECT)
     plan = TriesPlan((Try(submits=submits, is_expired=True),), login="password")
 
-    assert carry_out("delete", plan, monkeypatch).outcome == "success"
+    assert run("delete", plan, monkeypatch).outcome == "success"
 
 
 @pytest.mark.parametrize("kind", REPEATABLE)
 def test_what_was_done_unseen_is_found_done(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The second answer is late by more than the first job takes.
-    end = carry_out(kind, TriesPlan((Try(submits=("reset after", "latency after")),)), monkeypatch)
+    end = run(kind, TriesPlan((Try(submits=("reset after", "latency after")),)), monkeypatch)
 
     assert end.outcome == "success"
     assert end.result["job_id"] is None

@@ -162,7 +162,7 @@ def test_a_hook_looks_its_connection_up_once_and_keeps_one_tcp_connection(
 
     for _ in range(3):
         hook.get_job(job_id)
-    hook.look(job_id)
+    hook.poll_once(job_id)
 
     assert lookups == ["huawei_ecs_default"]
     assert connected.counters["connections"] == 1

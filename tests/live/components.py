@@ -94,12 +94,12 @@ class Components:
     def stop(self) -> None:
         """End every process of these components: asked first, then killed. Nothing of them is left after it."""
         try:
-            self._ask()
+            self._send_step()
         finally:
             # A second Ctrl-C lands here at once: no more patience, but still nothing left behind.
             self._kill()
 
-    def _ask(self) -> None:
+    def _send_step(self) -> None:
         for process in self.processes.values():
             # A repeated SIGTERM makes the scheduler exit without stopping its workers: ask once.
             with contextlib.suppress(ProcessLookupError):

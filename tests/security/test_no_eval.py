@@ -36,7 +36,7 @@ def test_nothing_is_evaluated(path: Path) -> None:
 @pytest.mark.parametrize("job_id", SEGMENTS, ids=repr)
 def test_a_job_id_that_is_no_segment_is_not_asked_for(connected: Emulator, job_id: Any) -> None:
     hook = EcsJobsHook()
-    for ask in (hook.look, hook.get_job, hook.wait_for_job):
+    for ask in (hook.poll_once, hook.get_job, hook.wait_for_job):
         with pytest.raises(EcsInvalidJobIdError):
             ask(job_id)
     assert connected.counters["requests"] == 0

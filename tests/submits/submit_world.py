@@ -95,7 +95,7 @@ class World:
         self._die("after send")
         return Submission(job_id, None, (f"server-of-{job_id}",))
 
-    def look(self, job_id: str) -> Job | ApiError:
+    def poll_once(self, job_id: str) -> Job | ApiError:
         self.looks.append(job_id)
         status = self.jobs[job_id]
         if status in set(ErrorKind):
@@ -139,7 +139,7 @@ class World:
             attempt=self.attempt,
             ledger=Ledger(self if self.kept else None),
             send=self.send,
-            look=self.look,
+            poll_once=self.poll_once,
             is_good=self.is_good,
             grace=60.0,
             log=self,

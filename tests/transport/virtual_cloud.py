@@ -94,5 +94,5 @@ class Client(AsyncClient):
 
     async def wait(self, job_id: str, **policy: Any) -> WaitEnd:
         wait = Wait(job_id, WaitPolicy(**{"started": self.clock.now(), **policy}))
-        flow = flows.wait_for_job(self.access, wait, self.clock, look_first=False)
+        flow = flows.wait_for_job(self.access, wait, self.clock, poll_first=False)
         return await self.run(flow, logging.getLogger("virtual"))

@@ -154,17 +154,17 @@ def test_nor_that_of_a_wait_in_a_worker(connected: Emulator, monkeypatch: pytest
     began, polls = time.time(), 0
 
     class Watched(CountedWait):
-        def saw(self, *args: Any, **kwargs: Any) -> Any:
+        def receive(self, *args: Any, **kwargs: Any) -> Any:
             nonlocal polls
             polls += 1
             if polls == 3:
                 clocks.set_ahead = jump
             if polls == 6:
                 clocks.passed = HOUR / 2
-            return super().saw(*args, **kwargs)
+            return super().receive(*args, **kwargs)
 
     hook = EcsJobsHook()
-    end = hook.carry_out(Watched(job, WaitPolicy(started=began, deadline=began + HOUR / 2, **QUICK)))
+    end = hook.run(Watched(job, WaitPolicy(started=began, deadline=began + HOUR / 2, **QUICK)))
     hook.close()
 
     assert polls >= 6

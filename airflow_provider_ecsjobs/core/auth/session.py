@@ -122,7 +122,7 @@ def send(
             return failure
         used, error = access.identity, access.doubt
         if error is None:
-            answer = yield from _ask(access, call, used, clock, is_last)
+            answer = yield from _send_step(access, call, used, clock, is_last)
             if answer is None:
                 continue  # the identity was proven, or given up, before this request's turn came
             error = answer if isinstance(answer, ApiError) else _refusal_in(answer, clock.now())
@@ -147,7 +147,7 @@ def establish(access: Access, clock: Clock) -> Flow[ApiError | None]:
     return failure
 
 
-def _ask(
+def _send_step(
     access: Access, call: ApiRequest, used: Identity | None, clock: Clock, is_last: bool
 ) -> Flow[Response | TransportFailure | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.

@@ -132,7 +132,7 @@ class Wait:
         """Tell how long it is to the deadline."""
         return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(clock)
 
-    def saw(self, answer: Job | ApiError, now: float) -> WaitEnd | None:
+    def receive(self, answer: Job | ApiError, now: float) -> WaitEnd | None:
         """Take in the answer to one poll.
 
         :param answer: the job, or what came instead.
@@ -140,7 +140,7 @@ class Wait:
         :return: the end of the wait, or ``None`` to go on.
         """
         outline, seen, self._answered_at = self.job, self.seen, now
-        end = self._saw_job(answer, now) if isinstance(answer, Job) else self._saw_error(answer, now)
+        end = self._receive_job(answer, now) if isinstance(answer, Job) else self._receive_error(answer, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
             end = self.give_up(now)
         if end is None and isinstance(answer, Job):
@@ -181,7 +181,7 @@ class Wait:
         self._due = now + seconds
         return seconds
 
-    def _saw_job(self, job: Job, now: float) -> WaitEnd | None:
+    def _receive_job(self, job: Job, now: float) -> WaitEnd | None:
         failed_before = self._last_error is not None and self._last_error.is_passing
         if failed_before:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
@@ -206,7 +206,7 @@ class Wait:
         if job.status.is_finished:
             return WaitEnd(Outcome.FINISHED, job.progress(waited), job)
         if job.status is JobStatus.PENDING_PAYMENT:
-            return self._saw_unpaid(job, now)
+            return self._receive_unpaid(job, now)
         self.pending_since = None
         return None
 
@@ -215,7 +215,7 @@ class Wait:
         plain = _base_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
-    def _saw_unpaid(self, job: Job, now: float) -> WaitEnd | None:
+    def _receive_unpaid(self, job: Job, now: float) -> WaitEnd | None:
         order = clean(job.entities.get("order_id") or job.raw.get("order_id") or self.policy.order_id, 200)
         order = f"its order {order}" if order else "its order"
         if self.pending_since is None:
@@ -237,7 +237,7 @@ class Wait:
             job,
         )
 
-    def _saw_error(self, error: ApiError, now: float) -> WaitEnd | None:
+    def _receive_error(self, error: ApiError, now: float) -> WaitEnd | None:
         if error.kind is ErrorKind.NOT_FOUND:
             self._failing_since = None  # the API answers, it only does not know the job yet
         elif self._failing_since is None:
