@@ -53,15 +53,15 @@ def succeeded_or_raise(
     end: WaitEnd,
     *,
     failed: type[EcsJobFailed] = EcsJobFailed,
-    missing: type[EcsJobNotFound] = EcsJobNotFound,
-    refused: type[EcsUnauthorizedError] = EcsUnauthorizedError,
+    not_found: type[EcsJobNotFound] = EcsJobNotFound,
+    unauthorized: type[EcsUnauthorizedError] = EcsUnauthorizedError,
 ) -> Job:
     """Give the job of a wait that ended well; raise what the other ends mean.
 
     :param end: the end of a wait.
     :param failed: what to raise for a job that failed; it decides whether Airflow retries the task.
-    :param missing: what to raise for a job that the API does not know.
-    :param refused: what to raise for credentials that were not accepted.
+    :param not_found: what to raise for a job that the API does not know.
+    :param unauthorized: what to raise for credentials that were not accepted.
     """
     job = end.job
     if end.outcome is Outcome.FINISHED and job is not None:
@@ -73,9 +73,9 @@ def succeeded_or_raise(
     if end.outcome is Outcome.PAYMENT_TIMEOUT:
         raise EcsJobPaymentTimeout(end.message, job)
     if end.outcome is Outcome.NOT_FOUND:
-        raise missing(end.message, job)
+        raise not_found(end.message, job)
     if end.outcome is Outcome.UNAUTHORIZED:
-        raise refused(end.message, end.error)
+        raise unauthorized(end.message, end.error)
     if end.outcome is Outcome.UNREACHABLE:
         raise EcsUnreachableError(end.message, end.error)
     raise EcsApiError(end.message, end.error)

@@ -79,7 +79,7 @@ class ApiError:
         return self.kind in (ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
 
     @property
-    def is_refusal(self) -> bool:
+    def is_unauthorized(self) -> bool:
         """Whether the credentials were not accepted."""
         return self.kind is ErrorKind.UNAUTHORIZED
 

@@ -140,7 +140,7 @@ class EcsJobsHook(BaseHook):
         message = f"ECS job {job_id} can't be queried: {answer}"
         if answer.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
-        raise (EcsUnauthorizedError if answer.is_refusal else EcsApiError)(message, answer)
+        raise (EcsUnauthorizedError if answer.is_unauthorized else EcsApiError)(message, answer)
 
     def submit(
         self,
@@ -212,7 +212,9 @@ class EcsJobsHook(BaseHook):
             raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
         if taken.is_passing:
             raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
-        raise (EcsUnauthorizedError if taken.is_refusal else EcsRejectedError)(f"{name} was rejected: {said}", taken)
+        raise (EcsUnauthorizedError if taken.is_unauthorized else EcsRejectedError)(
+            f"{name} was rejected: {said}", taken
+        )
 
     def wait_for_job(
         self,

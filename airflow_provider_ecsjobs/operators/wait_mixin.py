@@ -191,7 +191,7 @@ class EcsJobWaitMixin(_Task):
             # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
             return succeeded_or_raise(end, failed=failed).result()
         return succeeded_or_raise(
-            end, failed=failed, missing=EcsJobNotFoundNoRetry, refused=EcsUnauthorizedNoRetry
+            end, failed=failed, not_found=EcsJobNotFoundNoRetry, unauthorized=EcsUnauthorizedNoRetry
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class SyncClient:
         """
         failure = self.run(establish(self.access, self.clock))
         if failure is not None:
-            kind = EcsUnauthorizedError if failure.is_refusal else EcsApiError
+            kind = EcsUnauthorizedError if failure.is_unauthorized else EcsApiError
             raise kind(f"Connection '{self.settings.login.conn_id}': can't log in: {failure}", failure)
         return self.access
 

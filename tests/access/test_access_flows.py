@@ -300,7 +300,7 @@ def test_a_key_is_refused_for_a_minute_however_the_clock_is_set(jump: float) -> 
     cloud.revoked = set()
     cloud.driver.ahead += jump
     cloud.driver.now += 59
-    assert cloud.poll_once(access).is_refusal
+    assert cloud.poll_once(access).is_unauthorized
     cloud.driver.now += 2
     assert isinstance(cloud.poll_once(access), Job)
 

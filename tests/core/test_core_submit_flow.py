@@ -209,8 +209,8 @@ class TestNotDone:
             (missing("volume v"), ErrorKind.NOT_FOUND),
         ],
     )
-    def test_a_refusal_is_final(self, refusal: Response, kind: ErrorKind) -> None:
-        run = Submit(ATTACH, refusal, TAKEN, may_repeat=True, missing_ok=True)
+    def test_a_refusal_is_final(self, unauthorized: Response, kind: ErrorKind) -> None:
+        run = Submit(ATTACH, unauthorized, TAKEN, may_repeat=True, missing_ok=True)
         assert (run.error.kind, run.error.advice, len(run.sent)) == (kind, "", 1)
 
 

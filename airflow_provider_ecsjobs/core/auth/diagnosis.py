@@ -31,7 +31,7 @@ def diagnose(login: Login, error: ApiError, *, project_known: bool) -> str:
     """
     said = str(error)
     if error.kind is ErrorKind.UNAUTHORIZED:
-        advice = advice_on_refusal(login, error)
+        advice = advice_on_unauthorized(login, error)
         return f"{advice[0].upper()}{advice[1:]} The API said: {replace(error, advice='')}"
     if error.code in _WRONG_PROJECT:
         region = f"of region {login.region}" if login.region else "the one meant"
@@ -67,7 +67,7 @@ MAX_CLOCK_SKEW = 15 * 60.0
 """How far the machine's clock may be off, in seconds, before the gateway refuses a signature."""
 
 
-def advice_on_refusal(login: Login, error: ApiError) -> str:
+def advice_on_unauthorized(login: Login, error: ApiError) -> str:
     """Say whose credentials were refused, and what to check.
 
     :param login: the login that was refused.

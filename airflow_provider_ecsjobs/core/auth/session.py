@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Identity, authorized_request
-from airflow_provider_ecsjobs.core.auth.diagnosis import advice_on_refusal
+from airflow_provider_ecsjobs.core.auth.diagnosis import advice_on_unauthorized
 from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_project, new_identity
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.credentials import Login
     from airflow_provider_ecsjobs.core.steps import Clock, Flow, HttpRequest
 
-REFUSAL_KEPT = 60.0
+UNAUTHORIZED_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
 MAX_RENEWALS = 3
 """How many new tokens in a row may be refused: one can be revoked, by a change of the password, before it is used."""
@@ -47,18 +47,18 @@ class Access:
         """The 401 that this identity was answered with, while it is being seen to: nobody else need try it."""
         self.renewals = 0
         self.reloaded = False
-        self.refusal: ApiError | None = None
-        self._refused_until = 0.0
+        self.unauthorized: ApiError | None = None
+        self._unauthorized_until = 0.0
 
     def is_ready(self, now: float) -> bool:
         """Whether requests can be authorized without asking anybody."""
-        if self.refusal is not None or self.identity is None or not self.project_id:
+        if self.unauthorized is not None or self.identity is None or not self.project_id:
             return False
         return now < self.identity.refresh_at
 
     def change(self, login: Login) -> None:
         """Begin anew with a connection that has changed."""
-        self.login, self.identity, self.project_id, self.refusal = login, None, login.project_id, None
+        self.login, self.identity, self.project_id, self.unauthorized = login, None, login.project_id, None
         self.proven, self.doubt, self.renewals = False, None, 0
         self.redactor.add(login.secrets)
 
@@ -72,33 +72,33 @@ class Access:
         """Note that the cloud took the identity."""
         self.proven, self.renewals, self.reloaded = True, 0, False
 
-    def refuse(self, error: ApiError, now: float) -> ApiError:
+    def mark_unauthorized(self, error: ApiError, now: float) -> ApiError:
         """Note that the cloud did not take it, and keep everybody from trying it again for a while.
 
         :param now: the time by the monotonic clock.
         """
         self.proven, self.doubt = False, None
-        advice = f"Connection '{self.login.conn_id}', {advice_on_refusal(self.login, error)}"
+        advice = f"Connection '{self.login.conn_id}', {advice_on_unauthorized(self.login, error)}"
         not_again = "This process does not try it again for a minute, since failures in a row lock a key."
-        self.refusal = replace(error, advice=f"{advice} {not_again}")
-        self._refused_until = now + REFUSAL_KEPT
-        return self.refusal
+        self.unauthorized = replace(error, advice=f"{advice} {not_again}")
+        self._unauthorized_until = now + UNAUTHORIZED_KEPT
+        return self.unauthorized
 
     def retry(self) -> None:
         """Begin anew after a refusal, with nothing of what was refused."""
-        self.identity, self.refusal = None, None
+        self.identity, self.unauthorized = None, None
         self.renewals, self.reloaded = 0, False
 
-    def is_refused(self, now: float) -> bool:
+    def is_unauthorized_now(self, now: float) -> bool:
         """Whether the credentials were refused just now, by the monotonic clock; after that they may be tried again."""
-        return self.refusal is not None and now < self._refused_until
+        return self.unauthorized is not None and now < self._unauthorized_until
 
     def authorize_if_current(self, call: ApiRequest, used: Identity | None, clock: Clock) -> HttpRequest | None:
         """Build the request to the service, in the project's name.
 
         :param used: the identity that was meant; ``None`` is returned if it has been replaced, doubted or refused.
         """
-        if used is None or self.identity is not used or self.doubt is not None or self.refusal is not None:
+        if used is None or self.identity is not used or self.doubt is not None or self.unauthorized is not None:
             return None
         path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
         call = replace(call, path=path)
@@ -125,8 +125,8 @@ def send(
             answer = yield from _send_step(access, call, used, clock, is_last)
             if answer is None:
                 continue  # the identity was proven, or given up, before this request's turn came
-            error = answer if isinstance(answer, ApiError) else _refusal_in(answer, clock.now())
-            if error is None or not error.is_refusal:
+            error = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
+            if error is None or not error.is_unauthorized:
                 return answer
             if access.identity is used:
                 access.doubt = error
@@ -197,10 +197,10 @@ def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> Api
     # A job that failed has an error code too, but that is the job's.
     if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
         return None
-    return replace(error, skew=clock_skew(answer, now)) if error.is_passing or error.is_refusal else None
+    return replace(error, skew=clock_skew(answer, now)) if error.is_passing or error.is_unauthorized else None
 
 
-def _refusal_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
+def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
     if isinstance(answer, TransportFailure) or 200 <= answer.status < 300:
         return None
     error = read_error(answer, object_in(answer), now=now)
@@ -209,8 +209,8 @@ def _refusal_in(answer: Response | TransportFailure, now: float) -> ApiError | N
 
 def _recover(access: Access, used: Identity | None, error: ApiError, clock: Clock) -> Flow[ApiError | None]:
     """Respond to a 401: a new token; else the connection read again, once; else it is final."""
-    if access.refusal is not None:
-        return access.refusal
+    if access.unauthorized is not None:
+        return access.unauthorized
     if access.identity is not used:
         return None
     access.proven = False
@@ -218,7 +218,7 @@ def _recover(access: Access, used: Identity | None, error: ApiError, clock: Cloc
         access.renewals += 1
         access.identity = None
     elif not (yield from _reload(access)):
-        return access.refuse(error, clock.monotonic())
+        return access.mark_unauthorized(error, clock.monotonic())
     return (yield from establish(access, clock))
 
 
@@ -235,9 +235,9 @@ def _reload(access: Access) -> Flow[bool]:
 
 
 def _log_in(access: Access, clock: Clock) -> Flow[ApiError | None]:
-    if access.refusal is not None:
-        if access.is_refused(clock.monotonic()):
-            return access.refusal
+    if access.unauthorized is not None:
+        if access.is_unauthorized_now(clock.monotonic()):
+            return access.unauthorized
         access.retry()
         yield from _reload(access)
     while True:
@@ -245,7 +245,7 @@ def _log_in(access: Access, clock: Clock) -> Flow[ApiError | None]:
         if failure is None or failure.kind is not ErrorKind.UNAUTHORIZED:
             return failure
         if not (yield from _reload(access)):
-            return access.refuse(failure, clock.monotonic())
+            return access.mark_unauthorized(failure, clock.monotonic())
 
 
 def _renew_and_find(access: Access, clock: Clock) -> Flow[ApiError | None]:
