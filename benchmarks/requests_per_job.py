@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Clock, Parsed, Response, Send, SingleFlight, Sleep
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
@@ -73,7 +73,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
     """
     now, requests = _START, 1  # the task has looked once before it defers
     clock = Clock(lambda: now, chance.random, lambda: now)
-    credentials = Credentials("EMULATORACCESSKEY", "emulator-secret-key", "")
+    credentials = AccessKey("EMULATORACCESSKEY", "emulator-secret-key", "")
     endpoint = "https://ecs.emu-region-1.example.com"
     login = Login(
         conn_id="bench", auth="aksk", endpoint=endpoint, region="r", project_id="p" * 32, credentials=credentials

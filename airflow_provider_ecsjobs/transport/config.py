@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, Login
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: 
     if auth == "aksk":
         access_key = check.key("login", fields.login, "the access key (AK)")
         secret_key = check.key("password", fields.password, "the secret key (SK)")
-        return {"credentials": Credentials(access_key, secret_key, check.secret("security_token"))}
+        return {"credentials": AccessKey(access_key, secret_key, check.secret("security_token"))}
     if auth == "env":
         found = {name: environment.get(variable, "") for name, variable in SDK_ENVIRONMENT.items()}
         access_key = check.key(
@@ -217,7 +217,7 @@ def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: 
         secret_key = check.key(
             f"environment variable {SDK_ENVIRONMENT['password']}", found["password"], "the secret key (SK)"
         )
-        return {"credentials": Credentials(access_key, secret_key, found["security_token"].strip())}
+        return {"credentials": AccessKey(access_key, secret_key, found["security_token"].strip())}
     if auth == "password":
         return {
             "user_name": check.required("login", fields.login, "the name of the IAM user"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import (
     Clock,
     HttpRequest,
@@ -52,7 +52,7 @@ def login(auth: str = "aksk", **changes: Any) -> Login:
         "project_id": PROJECT,
     }
     if auth == "aksk":
-        fields["credentials"] = Credentials("AK", "SK")
+        fields["credentials"] = AccessKey("AK", "SK")
     if auth == "password":
         fields |= {"user_name": "user", "domain_name": "domain", "password": "pw"}
     if auth == "token":

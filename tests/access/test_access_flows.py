@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted import GOOD, JOB, PROJECT, REFUSED, START, Scripted, access_of, answer, login
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, poll_once
 from airflow_provider_ecsjobs.core.job import Job
@@ -74,7 +74,7 @@ def test_a_key_signs_at_once_with_no_question_to_iam() -> None:
 
 def test_a_temporary_key_sends_its_token_signed() -> None:
     cloud = Cloud()
-    cloud.poll_once(access_of(credentials=Credentials("AK", "SK", "st-1")))
+    cloud.poll_once(access_of(credentials=AccessKey("AK", "SK", "st-1")))
     (request,) = cloud.driver.requests
     assert request.headers["X-Security-Token"] == "st-1"
     assert "x-security-token" in request.headers["Authorization"]
@@ -137,7 +137,7 @@ def test_a_rotated_key_is_read_from_the_connection_again() -> None:
     cloud, access = Cloud(), access_of()
     cloud.poll_once(access)
     cloud.revoked = {"Access=AK,"}
-    cloud.driver.reload = lambda: login(credentials=Credentials("NEW", "SK2"))
+    cloud.driver.reload = lambda: login(credentials=AccessKey("NEW", "SK2"))
     assert isinstance(cloud.poll_once(access), Job)
     assert cloud.driver.reloads == 1
     assert "Access=NEW," in cloud.driver.requests[-1].headers["Authorization"]
@@ -159,7 +159,7 @@ def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_firs
     cloud.revoked = {"Access=AK,"}
     cloud.poll_once(access)
     cloud.driver.now += 61
-    cloud.driver.reload = lambda: login(credentials=Credentials("NEW", "SK2"))
+    cloud.driver.reload = lambda: login(credentials=AccessKey("NEW", "SK2"))
     assert isinstance(cloud.poll_once(access), Job)
     assert len(cloud.driver.requests) == 2
 

@@ -12,7 +12,7 @@ from core_samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 
 from airflow_provider_ecsjobs.core.auth.credentials import Login
 from airflow_provider_ecsjobs.core.auth.session import Access
-from airflow_provider_ecsjobs.core.auth.signing import Credentials, signature_of
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_access, get_job, poll_once, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
@@ -37,7 +37,7 @@ LOGIN = Login(
     endpoint="https://ecs.eu-west-101.myhuaweicloud.com",
     region="eu-west-101",
     project_id="0a1b2c",
-    credentials=Credentials("AK", SECRET, "canary-session-token"),
+    credentials=AccessKey("AK", SECRET, "canary-session-token"),
 )
 GONE = Response(400, {}, b'{"error":{"code":"Common.0011","message":"Failed to query system tasks"}}')
 BUSY = Response(503, {"x-request-id": "req-1"}, b'{"error":{"code":"Common.1503","message":"slow down"}}')
@@ -184,7 +184,7 @@ class TestLook:
         assert (len(drive.requests), drive.reloads) == (1, 1)
 
     def test_a_changed_connection_is_tried_once_with_its_own_key(self) -> None:
-        fresh = replace(LOGIN, credentials=Credentials("AK2", SECRET))
+        fresh = replace(LOGIN, credentials=AccessKey("AK2", SECRET))
         drive = Drive(REFUSED, ok("RUNNING"), reloaded=fresh)
         assert isinstance(drive.poll_once(), Job)
         assert ["Access=AK," in one.headers["Authorization"] for one in drive.requests] == [True, False]

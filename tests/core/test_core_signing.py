@@ -14,15 +14,15 @@ from hypothesis import example as at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign, signature_of
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey, sign, signature_of
 
-KEY = Credentials("AK", "the secret key", "the session token")
+KEY = AccessKey("AK", "the secret key", "the session token")
 WHEN = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 DATE = "20260301T120000Z"
 HOST = "ecs.eu-west-101.myhuaweicloud.com"
 
 
-def official(key: Credentials, *, method: str, path: str, query: Any, headers: dict[str, str], body: bytes) -> Any:
+def official(key: AccessKey, *, method: str, path: str, query: Any, headers: dict[str, str], body: bytes) -> Any:
     request = SdkRequest(
         method=method,
         schema="https",
@@ -35,7 +35,7 @@ def official(key: Credentials, *, method: str, path: str, query: Any, headers: d
     return Signer(SimpleNamespace(ak=key.access_key, sk=key.secret_key)).sign(request)
 
 
-def both(key: Credentials = KEY, **parts: Any) -> tuple[dict[str, str], dict[str, str]]:
+def both(key: AccessKey = KEY, **parts: Any) -> tuple[dict[str, str], dict[str, str]]:
     request: dict[str, Any] = {"method": "GET", "path": "/v1/p/jobs/j", "query": [], "headers": {}, "body": b""} | parts
     return sign(key, host=HOST, when=WHEN, **request), official(key, **request).header_params
 
@@ -88,7 +88,7 @@ def test_the_signature_of_headers_beyond_ascii_equals_the_official_one(named: di
 
 @given(texts.filter(bool), texts.filter(bool))
 def test_any_key_signs_as_the_official_signer_does(access_key: str, secret_key: str) -> None:
-    ours, theirs = both(Credentials("AK" + access_key + "x", secret_key), path="/v1/p")
+    ours, theirs = both(AccessKey("AK" + access_key + "x", secret_key), path="/v1/p")
     assert ours["Authorization"] == theirs["Authorization"]
 
 
@@ -136,7 +136,7 @@ def test_a_hash_that_is_given_is_used_only_with_a_body(name: str, body: bytes) -
     [
         *(("method", "PUT"), ("path", "/v1/p/jobs/J"), ("query", [("a", "1")]), ("body", b"x")),
         ("headers", {"X-Project-Id": "p"}),
-        ("key", Credentials("AK", "another")),
+        ("key", AccessKey("AK", "another")),
     ],
 )
 def test_every_part_is_signed(changed: str, value: Any) -> None:

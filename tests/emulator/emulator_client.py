@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import requests
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey, sign
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -21,7 +21,7 @@ class SignedClient:
     def __init__(self, emulator: Emulator) -> None:
         connection = emulator.connection()
         self.url = emulator.url
-        self.credentials = Credentials(connection["login"], connection["password"])
+        self.credentials = AccessKey(connection["login"], connection["password"])
         self.project_id = connection["extra"]["project_id"]
         self.now = lambda: datetime.now(UTC)
         self.session = requests.Session()

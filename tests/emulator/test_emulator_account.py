@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from emulator_client import SignedClient
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def test_an_agency_has_a_new_temporary_key_each_time(
     assert not set(first.values()) & set(second.values()) - {first["expires_at"]}
     assert datetime.strptime(first["expires_at"], FORMAT).replace(tzinfo=UTC).timestamp() == clock() + 1800
     for key in (first, second):
-        client.credentials = Credentials(key["access"], key["secret"], key["securitytoken"])
+        client.credentials = AccessKey(key["access"], key["secret"], key["securitytoken"])
         assert client.show_job("x").status_code == 400
     assert ecs_emulator.counters["metadata"] == 2
 
@@ -258,14 +258,14 @@ def test_an_agency_has_a_new_temporary_key_each_time(
 def test_a_temporary_key_needs_its_security_token(
     client: SignedClient, ecs_emulator: Emulator, token: str, reason: str
 ) -> None:
-    key = Credentials(*ecs_emulator.temporary_key())
+    key = AccessKey(*ecs_emulator.temporary_key())
     client.credentials = replace(key, security_token=token)
 
     assert refusal(client.show_job("x")).endswith(f"information: {reason.format(key.access_key)}")
 
 
 def test_a_temporary_key_ends(client: SignedClient, ecs_emulator: Emulator, clock: Clock) -> None:
-    client.credentials = Credentials(*ecs_emulator.temporary_key())
+    client.credentials = AccessKey(*ecs_emulator.temporary_key())
     clock.now += 1799
     assert client.show_job("x").status_code == 400
 
@@ -289,7 +289,7 @@ def test_a_server_without_an_agency_has_no_key(client: SignedClient, ecs_emulato
 def test_a_rotated_key_is_refused_and_the_new_one_taken(client: SignedClient, ecs_emulator: Emulator) -> None:
     old = client.credentials
 
-    client.credentials = Credentials(*ecs_emulator.rotate_key())
+    client.credentials = AccessKey(*ecs_emulator.rotate_key())
 
     assert client.show_job("x").status_code == 400
     connection = ecs_emulator.connection()
@@ -303,7 +303,7 @@ def test_a_rotated_key_is_refused_and_the_new_one_taken(client: SignedClient, ec
 
 def test_keys_can_be_added_and_removed(client: SignedClient, ecs_emulator: Emulator) -> None:
     ecs_emulator.add_key("SECOND", "its secret")
-    client.credentials = Credentials("SECOND", "its secret")
+    client.credentials = AccessKey("SECOND", "its secret")
     assert client.show_job("x").status_code == 400
 
     ecs_emulator.remove_key("SECOND")
@@ -343,11 +343,11 @@ def test_a_right_signature_resets_the_count(client: SignedClient) -> None:
 
 def test_a_lock_is_for_one_key(client: SignedClient, ecs_emulator: Emulator) -> None:
     ecs_emulator.add_key("SECOND", "its secret")
-    client.credentials = Credentials("SECOND", "wrong")
+    client.credentials = AccessKey("SECOND", "wrong")
     for _ in range(7):
         refusal(client.show_job("x"))
 
-    client.credentials = Credentials(*list(ecs_emulator.connection().values())[1:3])
+    client.credentials = AccessKey(*list(ecs_emulator.connection().values())[1:3])
 
     assert client.show_job("x").status_code == 400
 
@@ -410,7 +410,7 @@ def test_no_secret_is_remembered_logged_or_shown(
     show_job(client, token)
     show_job(client, "canary-token")
     given = security_key(client).json()["credential"]
-    key = client.credentials = Credentials(given["access"], given["secret"], given["securitytoken"])
+    key = client.credentials = AccessKey(given["access"], given["secret"], given["securitytoken"])
     client.show_job("x")
 
     seen = json.dumps([ecs_emulator.requests, ecs_emulator.counters]) + caplog.text + repr(vars(ecs_emulator))

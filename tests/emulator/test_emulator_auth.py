@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey, sign
 from airflow_provider_ecsjobs.emulator.account import Account, Key
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.signature_check import verify
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-KEY = Credentials("AK", "SK")
+KEY = AccessKey("AK", "SK")
 
 
-def signed(key: Credentials = KEY, **changes: Any) -> dict[str, Any]:
+def signed(key: AccessKey = KEY, **changes: Any) -> dict[str, Any]:
     request = {
         "method": "POST",
         "path": "/v1/project/cloudservers/a%20b",
@@ -94,13 +94,13 @@ def test_a_changed_or_missing_signed_header_is_refused() -> None:
 
 
 def test_a_wrong_secret_key_is_refused_without_showing_it() -> None:
-    reason = refusal(signed(Credentials("AK", "wrong")))
+    reason = refusal(signed(AccessKey("AK", "wrong")))
     assert reason.startswith("verify aksk signature fail, canonicalRequest:POST|/v1/project/cloudservers/a%20b|")
     assert "SK" not in reason.replace("aksk", "")
 
 
 def test_an_unknown_access_key_is_named() -> None:
-    assert refusal(signed(Credentials("NOBODY", "SK"))) == "Get secretKey failed,ak:NOBODY,err:ak not exist"
+    assert refusal(signed(AccessKey("NOBODY", "SK"))) == "Get secretKey failed,ak:NOBODY,err:ak not exist"
 
 
 @pytest.mark.parametrize("minutes", [-16, 16])

@@ -12,7 +12,7 @@ import pytest
 import requests
 from emulator_client import SignedClient
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -142,7 +142,7 @@ def test_keys_rotate_while_requests_are_served(ecs_emulator: Emulator) -> None:
         client = SignedClient(ecs_emulator)
         with client.session:
             for _ in range(20):
-                client.credentials = Credentials(*ecs_emulator.rotate_key())
+                client.credentials = AccessKey(*ecs_emulator.rotate_key())
                 ecs_emulator.add_key(client.credentials.access_key, client.credentials.secret_key)
                 statuses.append(client.show_job("x").status_code)
 

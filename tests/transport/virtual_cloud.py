@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import Login
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START = 1_800_000_000.0
-LOGIN = Login("conn", "aksk", "http://ecs.example.com", project_id="p", credentials=Credentials("AK", "SK"))
+LOGIN = Login("conn", "aksk", "http://ecs.example.com", project_id="p", credentials=AccessKey("AK", "SK"))
 LIMITED = {"error_code": "APIGW.0308", "error_msg": "policy user over ratelimit,limit:200,time:5 minute"}
 BUSY = {"error": {"code": "Common.1503", "message": "slow down"}}
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
-from airflow_provider_ecsjobs.core.auth.signing import Credentials, sign
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey, sign
 from airflow_provider_ecsjobs.core.steps import HttpRequest
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Login:
     metadata_endpoint: str = DEFAULT_METADATA_ENDPOINT
     region: str = ""
     project_id: str = ""
-    credentials: Credentials | None = None
+    credentials: AccessKey | None = None
     user_name: str = ""
     domain_name: str = ""
     password: str = field(default="", repr=False)
@@ -80,7 +80,7 @@ class Identity:
     :param expires_at: when it ends, in seconds since the epoch.
     """
 
-    credentials: Credentials | None = None
+    credentials: AccessKey | None = None
     token: str = field(default="", repr=False)
     project_id: str = ""
     refresh_at: float = math.inf

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Identity, authorized_request
-from airflow_provider_ecsjobs.core.auth.signing import Credentials
+from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import parse_time
 from airflow_provider_ecsjobs.core.responses import object_in, parse_http_date, read_error
@@ -80,7 +80,7 @@ def _new_temporary_key(login: Login, clock: Clock, redactor: Redactor) -> Flow[I
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
         return ApiError(ErrorKind.REJECTED, f"{what}: there is no key in the answer; {hint}", status=answer.status)
-    return _expiring(Identity(Credentials(*texts)), key.get("expires_at"), clock.now())
+    return _expiring(Identity(AccessKey(*texts)), key.get("expires_at"), clock.now())
 
 
 def _not_refused(kind: ErrorKind) -> ErrorKind:

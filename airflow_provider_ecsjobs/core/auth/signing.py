@@ -23,7 +23,7 @@ CONTENT_HASH_HEADER = "X-Sdk-Content-Sha256"
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class AccessKey:
     """An access key, with the session token where the key is a temporary one.
 
     :param access_key: the AK; names the key in messages, it is no secret.
@@ -37,7 +37,7 @@ class Credentials:
 
 
 def sign(
-    credentials: Credentials,
+    credentials: AccessKey,
     *,
     method: str,
     host: str,
