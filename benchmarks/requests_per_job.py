@@ -8,8 +8,8 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.auth.credentials import Login
-from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
+from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Clock, Parsed, Response, Send, SingleFlight, Sleep
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
@@ -75,12 +75,12 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
     clock = Clock(lambda: now, chance.random, lambda: now)
     credentials = AccessKey("EMULATORACCESSKEY", "emulator-secret-key", "")
     endpoint = "https://ecs.emu-region-1.example.com"
-    login = Login(
+    login = AuthConfig(
         conn_id="bench", auth="aksk", endpoint=endpoint, region="r", project_id="p" * 32, credentials=credentials
     )
     job_id = "2c9eb2c5544cbf6101544f0602af2b4f"
     wait = Wait(job_id, WaitPolicy(started=_START))
-    access = Access(login)
+    access = AuthSession(login)
 
     def run(flow: Generator[Any, Any, Any]) -> Any:
         nonlocal now, requests

@@ -34,7 +34,7 @@ with DAG(
         from huaweicloudsdkcore.region.region import Region
         from huaweicloudsdkecs import v2 as ecs
 
-        login = EcsJobsHook().settings.login
+        login = EcsJobsHook().settings.auth_config
         key = login.credentials  # for the auths 'aksk' and 'env'
         credentials = BasicCredentials(key.access_key, key.secret_key, login.project_id or None)
         credentials.with_security_token(key.security_token or None).with_iam_endpoint(login.iam_endpoint or None)

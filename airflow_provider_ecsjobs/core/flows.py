@@ -26,7 +26,7 @@ from airflow_provider_ecsjobs.core.submit.submission import (
 from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, final_poll_patience
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.auth.session import Access
+    from airflow_provider_ecsjobs.core.auth.session import AuthSession
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.steps import Clock, Flow
     from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest
@@ -37,26 +37,26 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def poll_once(access: Access, job_id: str, clock: Clock, *, is_last: bool = False) -> Flow[Job | ApiError]:
+def poll_once(auth: AuthSession, job_id: str, clock: Clock, *, is_last: bool = False) -> Flow[Job | ApiError]:
     """Ask for a job once. API page: *Querying the Execution Status of a Job*.
 
     :param is_last: whether it is a wait's last look.
     :return: the job, or the classified error.
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(access, call, clock, is_last=is_last)
+    answer = yield from send(auth, call, clock, is_last=is_last)
     if isinstance(answer, ApiError):
         return answer
     return read_job(answer, job_id=job_id, now=clock.now())
 
 
-def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
+def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
     """Ask for a job, up to three times where the trouble may pass.
 
     :return: the job, or the last error.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        answer = yield from poll_once(access, job_id, clock)
+        answer = yield from poll_once(auth, job_id, clock)
         if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
             break
         yield Log(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
@@ -65,10 +65,10 @@ def get_job(access: Access, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
     return answer
 
 
-def wait_for_job(access: Access, wait: Wait, clock: Clock, *, poll_first: bool = True) -> Flow[WaitEnd]:
+def wait_for_job(auth: AuthSession, wait: Wait, clock: Clock, *, poll_first: bool = True) -> Flow[WaitEnd]:
     """Wait for a job to end, as its policy says.
 
-    :param access: in whose name to ask.
+    :param auth: in whose name to ask.
     :param wait: the wait; it may have been shown answers before.
     :param clock: clock and chance.
     :param poll_first: whether to ask at once, or to begin with a pause.
@@ -78,14 +78,14 @@ def wait_for_job(access: Access, wait: Wait, clock: Clock, *, poll_first: bool =
         yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
     while True:
         # In a flow of its own, which holds the answer: that may be large, and the next pause long.
-        end = yield from _poll(access, wait, clock)
+        end = yield from _poll(auth, wait, clock)
         yield from wait.take_logs()
         if end is not None:
             return end
         yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
 
 
-def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
+def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     """Ask once for all who wait for the same job just now; each of them goes on by its own schedule.
 
     A poll that has had no answer by the deadline makes room for the last look.
@@ -96,17 +96,17 @@ def _poll(access: Access, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
         answer = yield SingleFlight(
-            ("job", wait.job_id), partial(poll_once, access, wait.job_id, clock), detached=False, timeout=left
+            ("job", wait.job_id), partial(poll_once, auth, wait.job_id, clock), detached=False, timeout=left
         )
         if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
     if answer is None:
-        answer = yield from _final_poll(access, wait, clock)
+        answer = yield from _final_poll(auth, wait, clock)
     now = wait.now(clock)
     return wait.give_up(now) if answer is None else wait.receive(answer, now)
 
 
-def _final_poll(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
+def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
     """Ask for the job at its deadline; a second time, if trouble that may pass comes just then.
 
     :return: the answer; ``None`` if there was no turn for it in time, or none came.
@@ -114,7 +114,7 @@ def _final_poll(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
-    together = SingleFlight(key, partial(poll_once, access, wait.job_id, clock, is_last=True), detached=False)
+    together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, is_last=True), detached=False)
     answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer
@@ -127,7 +127,7 @@ def _final_poll(access: Access, wait: Wait, clock: Clock) -> Flow[Job | ApiError
 
 
 def submit(
-    access: Access,
+    auth: AuthSession,
     request: SubmitRequest,
     clock: Clock,
     *,
@@ -138,7 +138,7 @@ def submit(
 ) -> Flow[Submission | ApiError]:
     """Send a request that starts a job, and again where that is safe and may help.
 
-    :param access: in whose name.
+    :param auth: in whose name.
     :param request: the request. It is sent again with the same client token.
     :param clock: clock and chance.
     :param give_up_at: until when to try, in seconds since the epoch.
@@ -150,7 +150,7 @@ def submit(
     failures, call = 0, request.call()
     anchor = clock.anchor()
     while True:
-        answer = yield from send(access, call, clock)
+        answer = yield from send(auth, call, clock)
         result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=clock.now())
         if isinstance(result, Submission):
             return result
@@ -181,15 +181,15 @@ def submit(
         yield Sleep(delay)
 
 
-def check_access(access: Access, clock: Clock) -> Flow[ApiError | None]:
+def check_auth(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     """Find out whether the connection works: log in, find the project, and ask for a job that does not exist.
 
     :return: what is wrong, ``None`` if all is well.
     """
-    failure = yield from establish(access, clock)
+    failure = yield from establish(auth, clock)
     if failure is not None:
         return failure
-    answer = yield from poll_once(access, "0" * 32, clock)
+    answer = yield from poll_once(auth, "0" * 32, clock)
     if not isinstance(answer, ApiError) or (answer.kind is ErrorKind.NOT_FOUND and answer.code):
         return None
     return answer

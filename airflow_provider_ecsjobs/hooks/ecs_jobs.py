@@ -120,7 +120,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        return client.run(flows.poll_once(client.access, check_job_id(job_id), client.clock))
+        return client.run(flows.poll_once(client.auth, check_job_id(job_id), client.clock))
 
     def get_job(self, job_id: str) -> Job:
         """Ask for a job; up to three times if the trouble may pass.
@@ -134,7 +134,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         """
         client = self.get_conn()
-        answer = client.run(flows.get_job(client.access, check_job_id(job_id), client.clock))
+        answer = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
         if not isinstance(answer, ApiError):
             return answer
         message = f"ECS job {job_id} can't be queried: {answer}"
@@ -194,7 +194,7 @@ class EcsJobsHook(BaseHook):
         """
         client = self.get_conn()
         flow = flows.submit(
-            client.access,
+            client.auth,
             request,
             client.clock,
             give_up_at=time.time() + timeout,
@@ -265,17 +265,17 @@ class EcsJobsHook(BaseHook):
 
         :return: whether it works, and what it reaches or the one thing to fix.
         """
-        from airflow_provider_ecsjobs.core.auth.diagnosis import describe_access, diagnose
+        from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach, diagnose
 
         try:
             with self.get_conn() as client:
-                failure = client.run(flows.check_access(client.access, client.clock))
-                access = client.access
+                failure = client.run(flows.check_auth(client.auth, client.clock))
+                auth = client.auth
         except EcsConfigError as error:
             return False, str(error)
         if failure is None:
-            return True, describe_access(access.login, access.project_id)
-        return False, diagnose(access.login, failure, project_known=bool(access.project_id))
+            return True, describe_reach(auth.config, auth.project_id)
+        return False, diagnose(auth.config, failure, project_known=bool(auth.project_id))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -292,4 +292,4 @@ class EcsJobsHook(BaseHook):
     def run(self, wait: Wait) -> WaitEnd:
         """Carry a wait out in this process, to its end whichever it is."""
         client = self.get_conn()
-        return client.run(flows.wait_for_job(client.access, wait, client.clock))
+        return client.run(flows.wait_for_job(client.auth, wait, client.clock))

@@ -216,7 +216,7 @@ class EcsJobWaitMixin(_Task):
     def _leave_console_link(self, context: Mapping[str, Any], server_ids: Sequence[str] = ()) -> None:
         """Push where the console shows the servers, for the button of the task; no task fails for want of it."""
         try:
-            url = console_url(self.hook.settings.login.endpoint, server_ids)
+            url = console_url(self.hook.settings.auth_config.endpoint, server_ids)
         except Exception:
             self.log.debug("There is no link to the console", exc_info=True)
             return

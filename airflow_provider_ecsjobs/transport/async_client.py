@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 from yarl import URL
 
-from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.errors import ErrorKind
 from airflow_provider_ecsjobs.core.responses import parse_object, slowdown_in
 from airflow_provider_ecsjobs.core.steps import (
@@ -76,7 +76,7 @@ class AsyncClient:
     ) -> None:
         self._mask = mask
         self.settings = settings
-        self.access = Access(settings.login, settings.secrets)
+        self.auth = AuthSession(settings.auth_config, settings.secrets)
         self._reload = reload
         self._queue = RequestQueue(AdaptiveRateLimiter(settings.requests_per_second), MAX_CONNECTIONS)
         self._timers = TimerQueue()
@@ -135,7 +135,7 @@ class AsyncClient:
                 await self._have_masked(step.secrets)
             else:
                 settings = await self._reload()
-                answer = None if settings is None else settings.login
+                answer = None if settings is None else settings.auth_config
 
     async def _have_masked(self, secrets: tuple[str, ...]) -> None:
         """Have secrets masked in the logs, in a thread: Airflow tells its supervisor of them, over a socket."""
@@ -222,8 +222,8 @@ class AsyncClient:
             if lowered:
                 log.info(
                     "Connection '%s': the API throttles (%s); asking %.3g times a second at most",
-                    self.settings.login.conn_id,
-                    self.access.redactor.text(str(slowdown)),
+                    self.settings.auth_config.conn_id,
+                    self.auth.redactor.text(str(slowdown)),
                     limiter.rate,
                 )
         limiter.pause_until(now + (slowdown.retry_after or 0.0))
@@ -261,9 +261,9 @@ class AsyncClient:
             if body is not None and "content-encoding" in headers:
                 body = await asyncio.to_thread(unpacked, body, headers["content-encoding"])
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-            return transport_failure(request, error, self.access.redactor)
+            return transport_failure(request, error, self.auth.redactor)
         if body is None:
-            return transport_failure(request, "the answer was too large", self.access.redactor)
+            return transport_failure(request, "the answer was too large", self.auth.redactor)
         return Response(response.status, headers, body)
 
 

@@ -140,7 +140,7 @@ def _checked_ssl_context(settings: Settings) -> ssl.SSLContext:
         return make_ssl_context(settings)
     except (OSError, ssl.SSLError) as error:
         raise EcsConfigError(
-            f"Connection '{settings.login.conn_id}': the CA bundle {settings.ca_file} (extra 'verify' or"
+            f"Connection '{settings.auth_config.conn_id}': the CA bundle {settings.ca_file} (extra 'verify' or"
             f" REQUESTS_CA_BUNDLE) can't be used: {error}"
         ) from None
 

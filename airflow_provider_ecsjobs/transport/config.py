@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, Login
+from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, AuthConfig
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
@@ -99,7 +99,7 @@ class Proxy:
 class Settings:
     """Endpoint, project, login and limits. The ``repr`` holds no secret.
 
-    :param login: how to log in, and to what.
+    :param auth_config: how to log in, and to what.
     :param connect_timeout: seconds to connect in, TLS included.
     :param read_timeout: seconds that the whole answer may take.
     :param verify: whether to check the server's certificate, or the path of a CA bundle to check it with.
@@ -107,7 +107,7 @@ class Settings:
     :param requests_per_second: the most that all waits of a process ask for together.
     """
 
-    login: Login
+    auth_config: AuthConfig
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     read_timeout: float = DEFAULT_READ_TIMEOUT
     verify: bool | str = True
@@ -136,7 +136,7 @@ class Settings:
         check = FieldChecker(fields.conn_id, fields.extra)
         proxy = check.proxy("proxy")
         return cls(
-            login=_login(check, fields, region, project_id, service, environment),
+            auth_config=_auth_config(check, fields, region, project_id, service, environment),
             connect_timeout=check.seconds("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
             read_timeout=check.seconds("read_timeout", DEFAULT_READ_TIMEOUT),
             verify=check.verify("verify"),
@@ -147,7 +147,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never show up anywhere."""
-        return (*self.login.secrets, *(self.proxy.secrets if self.proxy else ()))
+        return (*self.auth_config.secrets, *(self.proxy.secrets if self.proxy else ()))
 
     @property
     def ca_file(self) -> str | None:
@@ -167,14 +167,14 @@ class Settings:
         return Proxy.parse(found if "://" in found else f"http://{found}") if found else None
 
 
-def _login(
+def _auth_config(
     check: FieldChecker,
     fields: ConnectionFields,
     region: str | None,
     project_id: str | None,
     service: str,
     environment: Mapping[str, str],
-) -> Login:
+) -> AuthConfig:
     auth = check.choice("auth", AUTHS, default="aksk")
     region = check.region(region or check.text("region"))
     project = project_id or check.text("project_id")
@@ -191,7 +191,7 @@ def _login(
     needs_iam = auth == "password" or not project
     if needs_iam and not region and not (project and auth == "password"):
         check.fail("extra 'project_id'", "is missing, and so is 'region' to look it up by", "one of the two")
-    return Login(
+    return AuthConfig(
         conn_id=fields.conn_id,
         auth=auth,
         endpoint=endpoint,
@@ -208,7 +208,7 @@ def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: 
     if auth == "aksk":
         access_key = check.key("login", fields.login, "the access key (AK)")
         secret_key = check.key("password", fields.password, "the secret key (SK)")
-        return {"credentials": AccessKey(access_key, secret_key, check.secret("security_token"))}
+        return {"key": AccessKey(access_key, secret_key, check.secret("security_token"))}
     if auth == "env":
         found = {name: environment.get(variable, "") for name, variable in SDK_ENVIRONMENT.items()}
         access_key = check.key(
@@ -217,7 +217,7 @@ def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: 
         secret_key = check.key(
             f"environment variable {SDK_ENVIRONMENT['password']}", found["password"], "the secret key (SK)"
         )
-        return {"credentials": AccessKey(access_key, secret_key, found["security_token"].strip())}
+        return {"key": AccessKey(access_key, secret_key, found["security_token"].strip())}
     if auth == "password":
         return {
             "user_name": check.required("login", fields.login, "the name of the IAM user"),
@@ -227,7 +227,7 @@ def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: 
             ),
         }
     if auth == "token":
-        return {"token": check.key("extra 'token'", check.secret("token"), "a project-scoped IAM token")}
+        return {"iam_token": check.key("extra 'token'", check.secret("token"), "a project-scoped IAM token")}
     return {}
 
 

@@ -13,7 +13,7 @@ import requests.auth
 import urllib3.exceptions
 
 from airflow_provider_ecsjobs.core.auth.credentials import authorization_headers
-from airflow_provider_ecsjobs.core.auth.session import Access, establish
+from airflow_provider_ecsjobs.core.auth.session import AuthSession, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 _CHUNK = 64 * 1024
 
 
-class LoginAuth(requests.auth.AuthBase):
+class SessionAuth(requests.auth.AuthBase):
     """Authorizes any request of a ``requests`` session in a connection's name, logging in first if need be.
 
     :param client: the client whose login it is.
@@ -58,7 +58,7 @@ class LoginAuth(requests.auth.AuthBase):
         :raises EcsConfigError: the URL is not one of the connection's endpoints.
         :raises TypeError: the body is not at hand to be signed.
         """
-        login = self._client.settings.login
+        login = self._client.settings.auth_config
         parts = urlsplit(prepared.url or "")
         # The scheme too: a token over http, which was meant for https, is anybody's to read.
         known = {_origin(endpoint) for endpoint in (login.endpoint, login.iam_endpoint) if endpoint}
@@ -72,18 +72,18 @@ class LoginAuth(requests.auth.AuthBase):
             raise TypeError(
                 "A signed request needs its whole body: pass text, bytes or json=, not a file or generator."
             )
-        access = self._client.log_in()
-        assert access.identity is not None
+        auth = self._client.log_in()
+        assert auth.credentials is not None
         prepared.headers.update(
             authorization_headers(
-                access.identity,
+                auth.credentials,
                 method=prepared.method or "GET",
                 host=str(parts.netloc),
                 path=str(parts.path) or "/",
                 query=[(str(key), str(value)) for key, value in parse_qsl(parts.query, keep_blank_values=True)],
                 headers={
                     "Content-Type": prepared.headers.get("Content-Type", "application/json"),
-                    "X-Project-Id": access.project_id,
+                    "X-Project-Id": auth.project_id,
                 },
                 body=body.encode() if isinstance(body, str) else body,
                 now=time.time(),
@@ -113,7 +113,7 @@ class SyncClient:
     ) -> None:
         self._mask = mask
         self.settings = settings
-        self.access = Access(settings.login, settings.secrets)
+        self.auth = AuthSession(settings.auth_config, settings.secrets)
         self.clock = system_clock()
         self._logger = logger
         self._reload = reload
@@ -122,8 +122,8 @@ class SyncClient:
         # Else requests would read .netrc, and take proxies and certificates in another order than the connection says.
         self.session.trust_env = False
         self.session.verify = settings.verify if settings.verify is False else settings.ca_file or True
-        self.session.auth = LoginAuth(self)
-        proxy = settings.proxy_for(settings.login.endpoint)
+        self.session.auth = SessionAuth(self)
+        proxy = settings.proxy_for(settings.auth_config.endpoint)
         if proxy is not None:
             self.session.proxies = {"http": proxy.url_with_credentials, "https": proxy.url_with_credentials}
 
@@ -139,16 +139,16 @@ class SyncClient:
         """Close all connections."""
         self.session.close()
 
-    def log_in(self) -> Access:
+    def log_in(self) -> AuthSession:
         """Log in and find the project, unless that has been done.
 
         :raises EcsApiError: it could not be done.
         """
-        failure = self.run(establish(self.access, self.clock))
+        failure = self.run(establish(self.auth, self.clock))
         if failure is not None:
             kind = EcsUnauthorizedError if failure.is_unauthorized else EcsApiError
-            raise kind(f"Connection '{self.settings.login.conn_id}': can't log in: {failure}", failure)
-        return self.access
+            raise kind(f"Connection '{self.settings.auth_config.conn_id}': can't log in: {failure}", failure)
+        return self.auth
 
     def run(self, flow: Flow[_T]) -> _T:
         """Carry a flow out.
@@ -178,7 +178,7 @@ class SyncClient:
                 self._mask(step.secrets)
             else:
                 settings = self._reload()
-                answer = None if settings is None else settings.login
+                answer = None if settings is None else settings.auth_config
 
     def _send(self, request: HttpRequest) -> Response | TransportFailure:
         """Send a request, and be done with it in time.
@@ -199,7 +199,7 @@ class SyncClient:
         try:
             return outcome.result(settings.connect_timeout + settings.read_timeout)
         except TimeoutError:
-            return transport_failure(request, "it took too long", self.access.redactor)
+            return transport_failure(request, "it took too long", self.auth.redactor)
 
     def _exchange(self, request: HttpRequest) -> Response | TransportFailure:
         settings = self.settings
@@ -225,9 +225,9 @@ class SyncClient:
             if body is not None:
                 body = unpacked(body, headers.get("content-encoding", ""))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return transport_failure(request, error, self.access.redactor)
+            return transport_failure(request, error, self.auth.redactor)
         if body is None:
-            return transport_failure(request, "the answer was too large", self.access.redactor)
+            return transport_failure(request, "the answer was too large", self.auth.redactor)
         return Response(response.status_code, headers, body)
 
     def _read(self, response: requests.Response) -> bytes | None:

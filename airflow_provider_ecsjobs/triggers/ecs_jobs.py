@@ -155,7 +155,7 @@ class EcsJobTrigger(BaseTrigger):
                 client = lease.client
                 # Who had trouble with the connection has paused already.
                 poll_first = wait.failures > 0
-                flow = flows.wait_for_job(client.access, wait, client.clock, poll_first=poll_first)
+                flow = flows.wait_for_job(client.auth, wait, client.clock, poll_first=poll_first)
                 return await client.run(flow, self.log)
             finally:
                 await lease.leave()

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.auth.credentials import Login
-from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
+from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import (
     Clock,
@@ -40,7 +40,7 @@ REFUSED = answer(401, {"error_code": "APIGW.0301", "error_msg": "Incorrect IAM a
 GOOD = answer(200, JOB)
 
 
-def login(auth: str = "aksk", **changes: Any) -> Login:
+def login(auth: str = "aksk", **changes: Any) -> AuthConfig:
     """A login of each kind, for the same project."""
     fields: dict[str, Any] = {
         "conn_id": "my_conn",
@@ -57,7 +57,7 @@ def login(auth: str = "aksk", **changes: Any) -> Login:
         fields |= {"user_name": "user", "domain_name": "domain", "password": "pw"}
     if auth == "token":
         fields["token"] = "given-token"
-    return Login(**(fields | changes))
+    return AuthConfig(**(fields | changes))
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Scripted:
     """
 
     serve: Callable[[HttpRequest], Response | TransportFailure]
-    reload: Callable[[], Login | None] = lambda: None
+    reload: Callable[[], AuthConfig | None] = lambda: None
     now: float = START
     ahead: float = 0.0
     requests: list[HttpRequest] = field(default_factory=list)
@@ -114,6 +114,6 @@ class Scripted:
         return [request.url.split("/", 3)[3] for request in self.requests]
 
 
-def access_of(auth: str = "aksk", **changes: Any) -> Access:
+def auth_of(auth: str = "aksk", **changes: Any) -> AuthSession:
     """What is known of a login before anything has been asked."""
-    return Access(login(auth, **changes))
+    return AuthSession(login(auth, **changes))

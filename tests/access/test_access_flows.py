@@ -8,16 +8,16 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted import GOOD, JOB, PROJECT, REFUSED, START, Scripted, access_of, answer, login
+from scripted import GOOD, JOB, PROJECT, REFUSED, START, Scripted, answer, auth_of, login
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.flows import check_access, poll_once
+from airflow_provider_ecsjobs.core.flows import check_auth, poll_once
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.auth.session import Access
+    from airflow_provider_ecsjobs.core.auth.session import AuthSession
 
 
 def iso(seconds: float) -> str:
@@ -60,13 +60,13 @@ class Cloud:
         body = {"token": {"expires_at": iso(self.driver.now + self.lifetime), "project": {"id": PROJECT}}}
         return answer(201, body, x_subject_token=self.tokens[-1])
 
-    def poll_once(self, access: Access) -> Any:
+    def poll_once(self, access: AuthSession) -> Any:
         return self.driver.run(poll_once(access, JOB["job_id"], self.driver.clock))
 
 
 def test_a_key_signs_at_once_with_no_question_to_iam() -> None:
     cloud = Cloud()
-    assert isinstance(cloud.poll_once(access_of()), Job)
+    assert isinstance(cloud.poll_once(auth_of()), Job)
     (request,) = cloud.driver.requests
     assert request.headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=AK, ")
     assert request.headers["X-Project-Id"] == PROJECT
@@ -74,7 +74,7 @@ def test_a_key_signs_at_once_with_no_question_to_iam() -> None:
 
 def test_a_temporary_key_sends_its_token_signed() -> None:
     cloud = Cloud()
-    cloud.poll_once(access_of(credentials=AccessKey("AK", "SK", "st-1")))
+    cloud.poll_once(auth_of(credentials=AccessKey("AK", "SK", "st-1")))
     (request,) = cloud.driver.requests
     assert request.headers["X-Security-Token"] == "st-1"
     assert "x-security-token" in request.headers["Authorization"]
@@ -82,18 +82,18 @@ def test_a_temporary_key_sends_its_token_signed() -> None:
 
 @pytest.mark.parametrize("project_id", [PROJECT, ""])
 def test_a_password_gives_one_token_for_all(project_id: str) -> None:
-    cloud, access = Cloud(), access_of("password", project_id=project_id)
+    cloud, access = Cloud(), auth_of("password", project_id=project_id)
     for _ in range(3):
         assert isinstance(cloud.poll_once(access), Job)
     assert cloud.tokens == ["token-0"]
     assert cloud.driver.requests[-1].headers["X-Auth-Token"] == "token-0"
-    assert access.project_id == PROJECT
+    assert auth.project_id == PROJECT
     assert not any("projects" in path for path in cloud.driver.paths())  # the token says it
 
 
 @pytest.mark.parametrize("auth", ["password", "agency"])
 def test_what_expires_is_replaced_shortly_before(auth: str) -> None:
-    cloud, access = Cloud(lifetime=3600), access_of(auth)
+    cloud, access = Cloud(lifetime=3600), auth_of(auth)
     cloud.poll_once(access)
     got = cloud.tokens or cloud.keys
     cloud.driver.now = START + 3600 - 361
@@ -105,7 +105,7 @@ def test_what_expires_is_replaced_shortly_before(auth: str) -> None:
 
 
 def test_a_held_token_serves_while_iam_is_down() -> None:
-    cloud, access = Cloud(lifetime=3600), access_of("password")
+    cloud, access = Cloud(lifetime=3600), auth_of("password")
     cloud.poll_once(access)
     cloud.iam_is_down = True
     cloud.driver.now = START + 3600 - 300
@@ -122,7 +122,7 @@ def test_a_held_token_serves_while_iam_is_down() -> None:
 
 @pytest.mark.parametrize("auth", ["password", "agency"])
 def test_a_revoked_token_or_key_is_replaced_once(auth: str) -> None:
-    cloud, access = Cloud(), access_of(auth)
+    cloud, access = Cloud(), auth_of(auth)
     cloud.poll_once(access)
     cloud.revoked = {"token-0", "TMP0"}
     assert isinstance(cloud.poll_once(access), Job)
@@ -134,7 +134,7 @@ def test_a_revoked_token_or_key_is_replaced_once(auth: str) -> None:
 
 
 def test_a_rotated_key_is_read_from_the_connection_again() -> None:
-    cloud, access = Cloud(), access_of()
+    cloud, access = Cloud(), auth_of()
     cloud.poll_once(access)
     cloud.revoked = {"Access=AK,"}
     cloud.driver.reload = lambda: login(credentials=AccessKey("NEW", "SK2"))
@@ -145,7 +145,7 @@ def test_a_rotated_key_is_read_from_the_connection_again() -> None:
 
 @pytest.mark.parametrize("auth", ["aksk", "token"])
 def test_a_wrong_key_is_tried_once_and_then_left_alone(auth: str) -> None:
-    cloud, access = Cloud(), access_of(auth)
+    cloud, access = Cloud(), auth_of(auth)
     cloud.revoked = {"Access=AK,", "given-token"}
     cloud.driver.reload = lambda: login(auth)
     errors = [cloud.poll_once(access) for _ in range(20)]
@@ -155,7 +155,7 @@ def test_a_wrong_key_is_tried_once_and_then_left_alone(auth: str) -> None:
 
 
 def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_first() -> None:
-    cloud, access = Cloud(), access_of()
+    cloud, access = Cloud(), auth_of()
     cloud.revoked = {"Access=AK,"}
     cloud.poll_once(access)
     cloud.driver.now += 61
@@ -165,7 +165,7 @@ def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_firs
 
 
 def test_a_refused_login_gets_a_new_token_after_a_while() -> None:
-    cloud, access = Cloud(), access_of("password")
+    cloud, access = Cloud(), auth_of("password")
     cloud.revoked = {"token-"}
     assert cloud.poll_once(access).kind is ErrorKind.UNAUTHORIZED
     assert len(cloud.tokens) == 4  # one, and three in its place
@@ -176,7 +176,7 @@ def test_a_refused_login_gets_a_new_token_after_a_while() -> None:
 
 
 def test_tokens_that_are_revoked_before_they_are_used_are_replaced() -> None:
-    cloud, access = Cloud(), access_of("password")
+    cloud, access = Cloud(), auth_of("password")
     cloud.revoked = {"token-0", "token-1", "token-2"}
     assert isinstance(cloud.poll_once(access), Job)
     assert cloud.driver.reloads == 0
@@ -187,7 +187,7 @@ def test_a_wrong_password_is_tried_once() -> None:
         assert "/v3/auth/tokens" in request.url
         return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
 
-    driver, access = Scripted(iam), access_of("password")
+    driver, access = Scripted(iam), auth_of("password")
     errors = [driver.run(poll_once(access, "j", driver.clock)) for _ in range(5)]
     assert len(driver.requests) == 1
     assert "IAM user user of domain" in str(errors[-1])
@@ -196,7 +196,7 @@ def test_a_wrong_password_is_tried_once() -> None:
 
 
 def test_a_refusal_names_connection_and_key_and_what_to_check() -> None:
-    cloud, access = Cloud(), access_of()
+    cloud, access = Cloud(), auth_of()
     cloud.revoked = {"Access=AK,"}
     text = str(cloud.poll_once(access))
     assert "APIGW.0301 Incorrect IAM authentication information (HTTP 401)" in text
@@ -208,7 +208,7 @@ def test_a_refusal_names_connection_and_key_and_what_to_check() -> None:
 def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> None:
     date = format_datetime(datetime.fromtimestamp(START + minutes * 60, UTC), usegmt=True)
     refused = Response(401, {"date": date}, REFUSED.body)
-    driver, access = Scripted(lambda _: refused), access_of()
+    driver, access = Scripted(lambda _: refused), auth_of()
     error = driver.run(poll_once(access, "j", driver.clock))
     assert f"this machine's clock is {way} the server's" in str(error)
 
@@ -225,7 +225,7 @@ def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> 
     ],
 )
 def test_a_project_that_is_not_the_only_one_is_an_error_that_lists_them(projects: list[Any], text: str) -> None:
-    cloud, access = Cloud(), access_of(project_id="")
+    cloud, access = Cloud(), auth_of(project_id="")
     cloud.projects = projects
     error = cloud.poll_once(access)
     assert text in str(error)
@@ -233,7 +233,7 @@ def test_a_project_that_is_not_the_only_one_is_an_error_that_lists_them(projects
 
 
 def test_the_project_is_looked_up_once() -> None:
-    cloud, access = Cloud(), access_of(project_id="")
+    cloud, access = Cloud(), auth_of(project_id="")
     for _ in range(3):
         cloud.poll_once(access)
     assert [path for path in cloud.driver.paths() if "projects" in path] == ["v3/projects?name=r-1"]
@@ -250,16 +250,16 @@ def test_the_project_is_looked_up_once() -> None:
 )
 def test_a_server_without_an_agency_is_told_so(reply: Response, text: str) -> None:
     driver = Scripted(lambda _: reply)
-    error = driver.run(poll_once(access_of("agency"), "j", driver.clock))
+    error = driver.run(poll_once(auth_of("agency"), "j", driver.clock))
     assert text in str(error)
     assert error.kind is not ErrorKind.UNAUTHORIZED
 
 
 def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
-    driver, access = Scripted(lambda _: TransportFailure("no answer")), access_of()
+    driver, access = Scripted(lambda _: TransportFailure("no answer")), auth_of()
     error = driver.run(poll_once(access, "j", driver.clock))
     assert error.kind is ErrorKind.TRANSIENT
-    assert not access.proven
+    assert not auth.proven
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
 )
 def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Response, fine: bool) -> None:
     driver = Scripted(lambda _: reply)
-    failure = driver.run(check_access(access_of(), driver.clock))
+    failure = driver.run(check_auth(auth_of(), driver.clock))
     assert (failure is None) is fine
 
 
@@ -280,7 +280,7 @@ def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Response
 def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(auth: str) -> None:
     not_found = answer(404, {"error": {"code": "404", "message": "no such page"}})
     driver = Scripted(lambda _: not_found)
-    error = driver.run(poll_once(access_of(auth), "j", driver.clock))
+    error = driver.run(poll_once(auth_of(auth), "j", driver.clock))
     assert error.kind is ErrorKind.REJECTED
     assert "asking " in str(error)
 
@@ -288,13 +288,13 @@ def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(auth: str) -> N
 def test_a_locked_key_is_said_to_be_locked() -> None:
     locked = answer(401, {"error_code": "APIGW.0301", "error_msg": "AK access failed to reach the limit,forbidden"})
     driver = Scripted(lambda _: locked)
-    error = driver.run(poll_once(access_of(), "j", driver.clock))
+    error = driver.run(poll_once(auth_of(), "j", driver.clock))
     assert "the key is locked for 5 min" in str(error)
 
 
 @pytest.mark.parametrize("jump", [-86_400, 86_400])
 def test_a_key_is_refused_for_a_minute_however_the_clock_is_set(jump: float) -> None:
-    cloud, access = Cloud(), access_of()
+    cloud, access = Cloud(), auth_of()
     cloud.revoked = {"Access=AK,"}
     cloud.poll_once(access)
     cloud.revoked = set()
@@ -307,7 +307,7 @@ def test_a_key_is_refused_for_a_minute_however_the_clock_is_set(jump: float) -> 
 
 @pytest.mark.parametrize("jump", [-3600, 3600, 2 * 86_400])
 def test_a_clock_that_is_set_costs_new_tokens_at_most(jump: float) -> None:
-    cloud, access = Cloud(), access_of("password")
+    cloud, access = Cloud(), auth_of("password")
     assert isinstance(cloud.poll_once(access), Job)
     cloud.driver.ahead += jump
     for _ in range(10):

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from forward_proxy import ForwardProxy
 
-from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
@@ -22,7 +22,7 @@ from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_provider_ecsjobs.core.auth.credentials import Identity
+    from airflow_provider_ecsjobs.core.auth.credentials import Credentials
 
     Vanish = Callable[[Emulator], None]
 
@@ -44,14 +44,14 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Give a set that fills with all that requests are authorized with; nothing is masked."""
     monkeypatch.setattr("airflow_provider_ecsjobs.hooks.connection.mask_secret", lambda *args: None)
     seen = {CANARY}
-    hold = Access.hold
+    hold = AuthSession.hold
 
-    def noting(self: Access, identity: Identity) -> None:
+    def noting(self: AuthSession, identity: Credentials) -> None:
         keys = identity.credentials
         seen.update({identity.token} if keys is None else {keys.secret_key, keys.security_token})
         hold(self, identity)
 
-    monkeypatch.setattr(Access, "hold", noting)
+    monkeypatch.setattr(AuthSession, "hold", noting)
     return seen
 
 

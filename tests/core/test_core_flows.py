@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from core_samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 
-from airflow_provider_ecsjobs.core.auth.credentials import Login
-from airflow_provider_ecsjobs.core.auth.session import Access
+from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
+from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.flows import check_access, get_job, poll_once, wait_for_job
+from airflow_provider_ecsjobs.core.flows import check_auth, get_job, poll_once, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import (
     Clock,
@@ -31,7 +31,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 
 START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
 SECRET = "canary-secret-key"
-LOGIN = Login(
+LOGIN = AuthConfig(
     conn_id="huawei",
     auth="aksk",
     endpoint="https://ecs.eu-west-101.myhuaweicloud.com",
@@ -53,10 +53,10 @@ class Drive:
     """A driver without sockets: gives the answers in order, the last one for ever, and notes what was asked for."""
 
     def __init__(
-        self, *answers: Response | TransportFailure, login: Login = LOGIN, reloaded: Login | None = None
+        self, *answers: Response | TransportFailure, login: AuthConfig = LOGIN, reloaded: AuthConfig | None = None
     ) -> None:
         self.answers = list(answers)
-        self.access = Access(login)
+        self.auth = AuthSession(login)
         self.reloaded = reloaded
         self.now = START
         self.requests: list[HttpRequest] = []
@@ -99,14 +99,14 @@ class Drive:
         return None
 
     def poll_once(self, job_id: str = JOB_ID) -> Any:
-        return self.run(poll_once(self.access, job_id, self.clock))
+        return self.run(poll_once(self.auth, job_id, self.clock))
 
     def get_job(self) -> Any:
-        return self.run(get_job(self.access, JOB_ID, self.clock))
+        return self.run(get_job(self.auth, JOB_ID, self.clock))
 
     def wait(self, *, poll_first: bool = True, **policy: Any) -> Any:
         wait = Wait(JOB_ID, WaitPolicy(started=START, **policy))
-        return self.run(wait_for_job(self.access, wait, self.clock, poll_first=poll_first))
+        return self.run(wait_for_job(self.auth, wait, self.clock, poll_first=poll_first))
 
 
 class TestLook:
@@ -137,7 +137,7 @@ class TestLook:
     def test_no_secret_and_no_signature_is_shown(self) -> None:
         drive = Drive(ok("RUNNING"))
         drive.poll_once()
-        shown = repr(drive.requests[0]) + repr(drive.access.login) + repr(drive.access.identity)
+        shown = repr(drive.requests[0]) + repr(drive.auth.config) + repr(drive.auth.credentials)
         signature = drive.requests[0].headers["Authorization"].rpartition("=")[2]
         assert not [secret for secret in (SECRET, "canary-session-token", signature) if secret in shown]
 
@@ -313,6 +313,6 @@ class TestWait:
 @pytest.mark.parametrize(("answer", "fine"), [(GONE, True), (ok("RUNNING"), True), (REFUSED, False), (RESET, False)])
 def test_access_is_checked_with_a_job_that_does_not_exist(answer: Any, fine: bool) -> None:
     drive = Drive(answer)
-    wrong = drive.run(check_access(drive.access, drive.clock))
+    wrong = drive.run(check_auth(drive.access, drive.clock))
     assert (wrong is None) is fine
     assert drive.requests[0].url.endswith("/jobs/" + "0" * 32)

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from access.scripted import GOOD, REFUSED, START, Scripted, access_of, answer
+from access.scripted import GOOD, REFUSED, START, Scripted, answer, auth_of
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import submit
@@ -53,7 +53,7 @@ class Submit:
         self.answers = list(answers)
         self.driver = Scripted(self._serve)
         options = {"give_up_at": START + 900, **options}
-        self.result = self.driver.run(submit(access_of(auth), request, self.driver.clock, **options))
+        self.result = self.driver.run(submit(auth_of(auth), request, self.driver.clock, **options))
 
     def _serve(self, request: HttpRequest) -> Response | TransportFailure:
         assert len(self.driver.requests) < 200

@@ -27,7 +27,7 @@ from readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet,
 
 from airflow_provider_ecsjobs import exceptions
 from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
-from airflow_provider_ecsjobs.core.auth.diagnosis import describe_access
+from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -220,8 +220,8 @@ def test_a_connection_added_on_the_command_line_waits_for_a_job(monkeypatch: pyt
 def test_the_test_button_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found = snippets("connection")[0]
     monkeypatch.setenv(VARIABLE, found.text)
-    login = EcsJobsHook().settings.login
-    assert describe_access(login, login.project_id) == snippet("test message").text.strip()
+    login = EcsJobsHook().settings.auth_config
+    assert describe_reach(login, login.project_id) == snippet("test message").text.strip()
 
 
 def test_the_failure_text_is_what_the_code_says(connected: Emulator) -> None:
@@ -376,7 +376,7 @@ def _wait_through(connection: Any, monkeypatch: pytest.MonkeyPatch, auth: str = 
             monkeypatch.setenv(name, value)
         fields = {"conn_type": connection.conn_type, "login": connection.login, "password": connection.password}
         monkeypatch.setenv(VARIABLE, json.dumps({**fields, "host": connection.host, "extra": extra}))
-        assert EcsJobsHook().settings.login.auth == auth
+        assert EcsJobsHook().settings.auth_config.auth == auth
         there = {"iam_endpoint": emulator.url, "metadata_endpoint": emulator.url}
         if "token" in extra:
             there["token"] = emulator.connection("token")["extra"]["token"]

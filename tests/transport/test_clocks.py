@@ -110,12 +110,12 @@ def carried_out(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
             monkeypatch.setattr(time, "sleep", lambda seconds: ran.__setitem__(0, ran[0] + seconds))
             cloud = Cloud(Machine(lambda: ran[0], **happens), ends, away)
             client = InWorker(cloud)
-            return Told(client.run(flows.wait_for_job(client.access, wait, client.clock)), cloud)
+            return Told(client.run(flows.wait_for_job(client.auth, wait, client.clock)), cloud)
 
         async def main() -> Told:
             cloud = Cloud(Machine(asyncio.get_running_loop().time, **happens), ends, away)
             client = InTriggerer(cloud)
-            flow = flows.wait_for_job(client.access, wait, client.clock)
+            flow = flows.wait_for_job(client.auth, wait, client.clock)
             told = Told(await client.run(flow, logging.getLogger("virtual")), cloud)
             await client.close()
             return told

@@ -84,7 +84,7 @@ def test_the_environment_gives_keys_and_project() -> None:
 @pytest.mark.parametrize("auth", ["agency", "token"])
 def test_agency_and_token_need_no_login(auth: str) -> None:
     settings = read(login="", password="", extra={"auth": auth, "token": "a-token"})
-    assert settings.login.credentials is None
+    assert settings.auth_config.credentials is None
 
 
 def test_a_password_needs_iam_even_if_the_project_is_known() -> None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
@@ -43,7 +43,7 @@ REQUEST = HttpRequest("POST", "http://ecs.example.com:81/v1/p/cloudservers?flag=
 
 
 def settings(**changes: Any) -> Settings:
-    login = Login("conn", "aksk", "http://ecs.example.com", credentials=AccessKey("AK", SECRET))
+    login = AuthConfig("conn", "aksk", "http://ecs.example.com", credentials=AccessKey("AK", SECRET))
     return Settings(login, **{"connect_timeout": 1.0, "read_timeout": 0.4, **changes})
 
 

@@ -11,7 +11,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core import flows
-from airflow_provider_ecsjobs.core.auth.credentials import Login
+from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START = 1_800_000_000.0
-LOGIN = Login("conn", "aksk", "http://ecs.example.com", project_id="p", credentials=AccessKey("AK", "SK"))
+LOGIN = AuthConfig("conn", "aksk", "http://ecs.example.com", project_id="p", credentials=AccessKey("AK", "SK"))
 LIMITED = {"error_code": "APIGW.0308", "error_msg": "policy user over ratelimit,limit:200,time:5 minute"}
 BUSY = {"error": {"code": "Common.1503", "message": "slow down"}}
 
@@ -94,5 +94,5 @@ class Client(AsyncClient):
 
     async def wait(self, job_id: str, **policy: Any) -> WaitEnd:
         wait = Wait(job_id, WaitPolicy(**{"started": self.clock.now(), **policy}))
-        flow = flows.wait_for_job(self.access, wait, self.clock, poll_first=False)
+        flow = flows.wait_for_job(self.auth, wait, self.clock, poll_first=False)
         return await self.run(flow, logging.getLogger("virtual"))

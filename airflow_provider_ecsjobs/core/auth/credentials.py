@@ -23,7 +23,7 @@ DEFAULT_METADATA_ENDPOINT = "http://169.254.169.254"
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class AuthConfig:
     """How to log in, and to what. Two are equal if the connection has not changed. The ``repr`` holds no secret.
 
     :param conn_id: the Airflow connection, for messages.
@@ -33,11 +33,11 @@ class Login:
     :param metadata_endpoint: the same of the metadata service.
     :param region: the region; names the project where no project id is given.
     :param project_id: the project; empty to have it looked up by region.
-    :param credentials: the key, for ``aksk`` and ``env``.
+    :param key: the key, for ``aksk`` and ``env``.
     :param user_name: the IAM user, for ``password``.
     :param domain_name: the account that the IAM user belongs to, for ``password``.
     :param password: the IAM user's password.
-    :param token: a token got elsewhere, for ``token``.
+    :param iam_token: a token got elsewhere, for ``iam_token``.
     """
 
     conn_id: str
@@ -47,17 +47,16 @@ class Login:
     metadata_endpoint: str = DEFAULT_METADATA_ENDPOINT
     region: str = ""
     project_id: str = ""
-    credentials: AccessKey | None = None
+    key: AccessKey | None = None
     user_name: str = ""
     domain_name: str = ""
     password: str = field(default="", repr=False)
-    token: str = field(default="", repr=False)
+    iam_token: str = field(default="", repr=False)
 
-    @property
-    def identity(self) -> str:
+    def describe(self) -> str:
         """Who logs in, in words that hold no secret."""
-        if self.credentials is not None:
-            return f"access key {self.credentials.access_key}"
+        if self.key is not None:
+            return f"access key {self.key.access_key}"
         if self.auth == "password":
             return f"IAM user {self.user_name} of {self.domain_name}"
         return "the agency of this server" if self.auth == "agency" else "the given token"
@@ -65,23 +64,23 @@ class Login:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never show up anywhere."""
-        keys = (self.credentials.secret_key, self.credentials.security_token) if self.credentials else ()
-        return tuple(secret for secret in (*keys, self.password, self.token) if secret)
+        keys = (self.key.secret_key, self.key.security_token) if self.key else ()
+        return tuple(secret for secret in (*keys, self.password, self.iam_token) if secret)
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class Credentials:
     """What a request is authorized with: a key that signs it, or a token.
 
-    :param credentials: the key; ``None`` where there is a token.
-    :param token: the token; empty where there is a key.
+    :param key: the key; ``None`` where there is a token.
+    :param iam_token: the token; empty where there is a key.
     :param project_id: the project that a token is for; empty where a key leaves that open.
     :param refresh_at: when to replace it, in seconds since the epoch.
     :param expires_at: when it ends, in seconds since the epoch.
     """
 
-    credentials: AccessKey | None = None
-    token: str = field(default="", repr=False)
+    key: AccessKey | None = None
+    iam_token: str = field(default="", repr=False)
     project_id: str = ""
     refresh_at: float = math.inf
     expires_at: float = math.inf
@@ -89,8 +88,8 @@ class Identity:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never show up anywhere."""
-        key = self.credentials
-        return tuple(filter(None, (self.token, *((key.secret_key, key.security_token) if key else ()))))
+        key = self.key
+        return tuple(filter(None, (self.iam_token, *((key.secret_key, key.security_token) if key else ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,12 @@ class ApiRequest:
 
 
 def authorized_request(
-    endpoint: str, identity: Identity, call: ApiRequest, *, now: float, project_id: str = ""
+    endpoint: str, credentials: Credentials, call: ApiRequest, *, now: float, project_id: str = ""
 ) -> HttpRequest:
     """Build a request and authorize it.
 
     :param endpoint: scheme, host, port and path prefix.
-    :param identity: the key or token.
+    :param credentials: the key or token.
     :param call: what to ask.
     :param now: the time, in seconds since the epoch.
     :param project_id: the project it is for; empty where it is for none.
@@ -130,7 +129,7 @@ def authorized_request(
         headers["X-Project-Id"] = project_id
     path = base.path + call.path
     headers = authorization_headers(
-        identity,
+        credentials,
         method=call.method,
         host=base.netloc,
         path=path,
@@ -144,7 +143,7 @@ def authorized_request(
 
 
 def authorization_headers(
-    identity: Identity,
+    credentials: Credentials,
     *,
     method: str,
     host: str,
@@ -155,11 +154,11 @@ def authorization_headers(
     now: float,
 ) -> dict[str, str]:
     """Add to a request's headers what authorizes it: a signature, or the token."""
-    if identity.credentials is None:
-        return {**headers, "X-Auth-Token": identity.token}
-    security_token = identity.credentials.security_token
+    if credentials.key is None:
+        return {**headers, "X-Auth-Token": credentials.iam_token}
+    security_token = credentials.key.security_token
     return sign(
-        identity.credentials,
+        credentials.key,
         method=method,
         host=host,
         path=path,

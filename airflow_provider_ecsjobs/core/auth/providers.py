@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
-from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Identity, authorized_request
+from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials, authorized_request
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import parse_time
@@ -23,7 +23,7 @@ from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, Transport
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.auth.credentials import Login
+    from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
     from airflow_provider_ecsjobs.core.redaction import Redactor
     from airflow_provider_ecsjobs.core.steps import Clock, Flow
 
@@ -33,41 +33,41 @@ REFRESH_MARGIN = 600.0
 """How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
 
 
-def new_identity(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
+def new_credentials(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
     """Get what requests are authorized with: from the connection itself, from IAM, or from the metadata service."""
-    if login.auth == "password":
-        return (yield from _new_token(login, clock, redactor))
-    if login.auth == "agency":
-        return (yield from _new_temporary_key(login, clock, redactor))
-    return Identity(credentials=login.credentials, token=login.token)
+    if config.auth == "password":
+        return (yield from _new_token(config, clock, redactor))
+    if config.auth == "agency":
+        return (yield from _new_temporary_key(config, clock, redactor))
+    return Credentials(key=config.key, iam_token=config.iam_token)
 
 
-def _new_token(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
-    user = {"name": login.user_name, "password": login.password, "domain": {"name": login.domain_name}}
-    project = {"id": login.project_id} if login.project_id else {"name": login.region}
+def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
+    user = {"name": config.user_name, "password": config.password, "domain": {"name": config.domain_name}}
+    project = {"id": config.project_id} if config.project_id else {"name": config.region}
     body = {
         "auth": {
             "identity": {"methods": ["password"], "password": {"user": user}},
             "scope": {"project": project},
         }
     }
-    url = f"{login.iam_endpoint}/v3/auth/tokens"
+    url = f"{config.iam_endpoint}/v3/auth/tokens"
     answer = yield HttpRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
     what = f"asking IAM at {_host(url)} for a token"
     parsed = _read(answer, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
-    token = answer.headers.get("x-subject-token", "")
-    if not _SECRET.fullmatch(token):
+    iam_token = answer.headers.get("x-subject-token", "")
+    if not _SECRET.fullmatch(iam_token):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: the answer has none", status=answer.status)
     described = _mapping(parsed.get("token"))
     project_id = _mapping(described.get("project")).get("id")
-    identity = Identity(token=token, project_id=project_id if _is_project_id(project_id) else "")
-    return _expiring(identity, described.get("expires_at"), clock.now())
+    credentials = Credentials(iam_token=iam_token, project_id=project_id if _is_project_id(project_id) else "")
+    return _expiring(credentials, described.get("expires_at"), clock.now())
 
 
-def _new_temporary_key(login: Login, clock: Clock, redactor: Redactor) -> Flow[Identity | ApiError]:
-    url = f"{login.metadata_endpoint}/openstack/latest/securitykey"
+def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
+    url = f"{config.metadata_endpoint}/openstack/latest/securitykey"
     answer = yield HttpRequest("GET", url, is_direct=True)
     what = f"asking the metadata service at {_host(url)} for the agency's key"
     parsed = _read(answer, what, redactor, now=clock.now())
@@ -80,7 +80,7 @@ def _new_temporary_key(login: Login, clock: Clock, redactor: Redactor) -> Flow[I
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
         return ApiError(ErrorKind.REJECTED, f"{what}: there is no key in the answer; {hint}", status=answer.status)
-    return _expiring(Identity(AccessKey(*texts)), key.get("expires_at"), clock.now())
+    return _expiring(Credentials(AccessKey(*texts)), key.get("expires_at"), clock.now())
 
 
 def _not_refused(kind: ErrorKind) -> ErrorKind:
@@ -88,45 +88,47 @@ def _not_refused(kind: ErrorKind) -> ErrorKind:
     return ErrorKind.REJECTED if kind is ErrorKind.UNAUTHORIZED else kind
 
 
-def _expiring(identity: Identity, expires_at: Any, now: float) -> Identity:
+def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credentials:
     end = parse_time(expires_at)
     if end is None:
-        return identity
+        return credentials
     lifetime = max(end.timestamp() - now, 0.0)
     return replace(
-        identity,
+        credentials,
         expires_at=end.timestamp(),
         # A token that is over when it comes (a clock that is off) is used all the same; the 401 tells.
         refresh_at=end.timestamp() - min(REFRESH_MARGIN, lifetime / 10) if lifetime else math.inf,
     )
 
 
-def find_project(login: Login, identity: Identity, clock: Clock, redactor: Redactor) -> Flow[str | ApiError]:
+def find_project(
+    config: AuthConfig, credentials: Credentials, clock: Clock, redactor: Redactor
+) -> Flow[str | ApiError]:
     """Look the project up by the region's name.
 
     :return: the project's id, or an error that says which projects there are.
     """
-    named = yield from _projects(login, identity, [("name", login.region)], clock, redactor)
+    named = yield from _projects(config, credentials, [("name", config.region)], clock, redactor)
     if isinstance(named, ApiError):
         return named
     if len(named) == 1:
         return named[0][0]
-    what = f"Connection '{login.conn_id}': {login.identity} sees"
+    what = f"Connection '{config.conn_id}': {config.describe()} sees"
     if named:
-        message = f"{what} several projects named '{login.region}': {_listed(named)}. Set extra 'project_id'"
+        message = f"{what} several projects named '{config.region}': {_listed(named)}. Set extra 'project_id'"
         return ApiError(ErrorKind.REJECTED, message)
-    seen = yield from _projects(login, identity, [], clock, redactor)
+    seen = yield from _projects(config, credentials, [], clock, redactor)
     found = "" if isinstance(seen, ApiError) else _listed(seen)
-    message = f"{what} no project named '{login.region}', only: {found or 'none at all'}."
+    message = f"{what} no project named '{config.region}', only: {found or 'none at all'}."
     return ApiError(ErrorKind.REJECTED, f"{message} Check extra 'region', or set 'project_id'")
 
 
 def _projects(
-    login: Login, identity: Identity, query: list[tuple[str, str]], clock: Clock, redactor: Redactor
+    config: AuthConfig, credentials: Credentials, query: list[tuple[str, str]], clock: Clock, redactor: Redactor
 ) -> Flow[list[tuple[str, str]] | ApiError]:
     call = ApiRequest("GET", "/v3/projects", query)
-    answer = yield authorized_request(login.iam_endpoint, identity, call, now=clock.now())
-    what = f"looking up the project at {_host(login.iam_endpoint)}"
+    answer = yield authorized_request(config.iam_endpoint, credentials, call, now=clock.now())
+    what = f"looking up the project at {_host(config.iam_endpoint)}"
     parsed = _read(redactor.answer(answer), what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed

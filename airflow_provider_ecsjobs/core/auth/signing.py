@@ -37,7 +37,7 @@ class AccessKey:
 
 
 def sign(
-    credentials: AccessKey,
+    key: AccessKey,
     *,
     method: str,
     host: str,
@@ -49,7 +49,7 @@ def sign(
 ) -> dict[str, str]:
     """Sign a request.
 
-    :param credentials: the key to sign with.
+    :param key: the key to sign with.
     :param method: the HTTP method.
     :param host: the ``Host`` header as it will be sent, with the port unless it is the scheme's own.
     :param path: the path, quoted or not: both sign alike.
@@ -70,12 +70,8 @@ def sign(
         signed[DATE_HEADER] = when.strftime(DATE_FORMAT)
     if "host" not in present:
         signed["Host"] = host
-    names, signature = signature_of(
-        credentials.secret_key, method=method, path=path, query=query, headers=signed, body=body
-    )
-    signed["Authorization"] = (
-        f"{ALGORITHM} Access={credentials.access_key}, SignedHeaders={names}, Signature={signature}"
-    )
+    names, signature = signature_of(key.secret_key, method=method, path=path, query=query, headers=signed, body=body)
+    signed["Authorization"] = f"{ALGORITHM} Access={key.access_key}, SignedHeaders={names}, Signature={signature}"
     return {name: str(value).strip() for name, value in signed.items()}
 
 
