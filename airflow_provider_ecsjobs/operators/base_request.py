@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
 
-    IsOpen = Callable[[Any], bool]
+    IsTemplated = Callable[[Any], bool]
 
 
 def is_template(value: Any) -> bool:
@@ -34,7 +34,7 @@ def is_template(value: Any) -> bool:
     return not isinstance(value, dict | list | tuple | set | int | float | None)
 
 
-def nothing_is_open(value: Any) -> bool:
+def nothing_is_templated(value: Any) -> bool:
     """Whether a value of a task that runs is known only later: none is, whatever it looks like."""
     return False
 
@@ -77,26 +77,26 @@ class EcsRequestOperator(EcsSubmittingOperator):
         """Give the parameters in the path and the query."""
         return {}
 
-    def _request_body(self, is_open: IsOpen) -> Any:
+    def _request_body(self, is_templated: IsTemplated) -> Any:
         """Give the body, as far as it is known.
 
-        :param is_open: tells which values are not known yet.
+        :param is_templated: tells which values are not known yet.
         """
         return self.body
 
-    def _check(self, *, is_open: IsOpen) -> None:
+    def _check(self, *, is_templated: IsTemplated) -> None:
         """Check the request, as far as it is known.
 
         :raises EcsInvalidRequestError: it is wrong.
         """
-        self._mask_secrets(is_open)
+        self._mask_secrets(is_templated)
         name = self._operation()
-        if is_open(name):
+        if is_templated(name):
             return
-        operation, body = find_operation(name), self._request_body(is_open)
+        operation, body = find_operation(name), self._request_body(is_templated)
         if self.is_dry_run and not operation.has_dry_run:
             raise EcsInvalidRequestError(f"dry_run is given, but the API has none for {operation.name}.")
-        check_request(operation, self._parameters(), body, is_open=is_open, names=self._names)
+        check_request(operation, self._parameters(), body, is_templated=is_templated, names=self._names)
 
     def _secrets(self) -> set[str]:
         """Give the passwords and user data that are to be sent."""
@@ -107,9 +107,9 @@ class EcsRequestOperator(EcsSubmittingOperator):
         except ValueError:
             return {self.body}  # which part of it is secret can't be told
 
-    def _mask_secrets(self, is_open: IsOpen = nothing_is_open) -> None:
+    def _mask_secrets(self, is_templated: IsTemplated = nothing_is_templated) -> None:
         for secret in self._secrets():
-            if not is_open(secret):
+            if not is_templated(secret):
                 mask_secret(secret)
 
     def _request(self) -> SubmitRequest:
@@ -119,8 +119,8 @@ class EcsRequestOperator(EcsSubmittingOperator):
         """
         try:
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
-            self._check(is_open=nothing_is_open)
-            body = self._request_body(nothing_is_open)
+            self._check(is_templated=nothing_is_templated)
+            body = self._request_body(nothing_is_templated)
             request = SubmitRequest(
                 find_operation(self._operation()),
                 self._parameters(),

@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, ob
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_ecsjobs.operators.base_request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 
 class EcsCreateServersOperator(EcsTypedOperator):
@@ -127,29 +127,29 @@ class EcsCreateServersOperator(EcsTypedOperator):
         self.period_type = period_type
         self.period_count = period_count
         self.auto_pay = auto_pay
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
     def _secrets(self) -> set[str]:
         own = {value for value in (self.admin_password, self.user_data) if isinstance(value, str) and value}
         return super()._secrets() | own
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         server = given(
             name=self.name,
             flavorRef=self.flavor,
             imageRef=self.image,
             vpcid=self.vpc,
-            nics=objects("subnets", self.subnets, "subnet_id", is_open),
+            nics=objects("subnets", self.subnets, "subnet_id", is_templated),
             root_volume={"volumetype": self.root_volume} if isinstance(self.root_volume, str) else self.root_volume,
             data_volumes=self.data_volumes,
-            count=_count(self.count, is_open),
+            count=_count(self.count, is_templated),
             availability_zone=self.availability_zone,
-            security_groups=objects("security_groups", self.security_groups, "id", is_open),
+            security_groups=objects("security_groups", self.security_groups, "id", is_templated),
             key_name=self.key_name,
             adminPass=self.admin_password,
-            user_data=_encoded(self.user_data, is_open),
+            user_data=_encoded(self.user_data, is_templated),
             publicip=self.public_ip,
-            server_tags=_tags(self.tags, is_open),
+            server_tags=_tags(self.tags, is_templated),
             extendparam=self._charging(),
         )
         return {"server": server}
@@ -173,9 +173,9 @@ class EcsCreateServersOperator(EcsTypedOperator):
         }
 
 
-def _count(value: Any, is_open: IsOpen) -> Any:
+def _count(value: Any, is_templated: IsTemplated) -> Any:
     """Read a count, which a template gives as text."""
-    if is_open(value):
+    if is_templated(value):
         return value
     is_number = isinstance(value, int) and not isinstance(value, bool)
     count = int(value) if is_number or (isinstance(value, str) and value.strip().isdecimal()) else 0
@@ -184,16 +184,16 @@ def _count(value: Any, is_open: IsOpen) -> Any:
     return count
 
 
-def _encoded(user_data: Any, is_open: IsOpen) -> Any:
-    if user_data is None or is_open(user_data):
+def _encoded(user_data: Any, is_templated: IsTemplated) -> Any:
+    if user_data is None or is_templated(user_data):
         return user_data
     if not isinstance(user_data, str):
         raise EcsInvalidRequestError(f"user_data is of type {type(user_data).__name__}; expected a text.")
     return base64.b64encode(user_data.encode()).decode()
 
 
-def _tags(tags: Any, is_open: IsOpen) -> Any:
-    if tags is None or is_open(tags):
+def _tags(tags: Any, is_templated: IsTemplated) -> Any:
+    if tags is None or is_templated(tags):
         return tags
     if not isinstance(tags, Mapping):
         raise EcsInvalidRequestError(f"tags is of type {type(tags).__name__}; expected a dict.")

@@ -98,7 +98,7 @@ class EcsSubmitJobOperator(EcsRequestOperator):
         self.server_id = server_id
         self.volume_id = volume_id
         self.delete_flag = delete_flag
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
     def _operation(self) -> str:
         return self.operation

@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, ob
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_ecsjobs.operators.base_request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 
 class _ServerOperator(EcsTypedOperator):
@@ -58,9 +58,9 @@ class EcsResizeServerOperator(_ServerOperator):
         self.flavor = flavor
         self.mode = mode
         self.auto_pay = auto_pay
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         pay = {"isAutoPay": "true"} if self.auto_pay else None
         return {"resize": given(flavorRef=self.flavor, mode=self.mode, extendparam=pay)}
 
@@ -88,9 +88,9 @@ class EcsAttachVolumeOperator(_ServerOperator):
         super().__init__(**kwargs)
         self.volume_id = volume_id
         self.device = device
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"volumeAttachment": given(volumeId=self.volume_id, device=self.device)}
 
 
@@ -115,7 +115,7 @@ class EcsDetachVolumeOperator(_ServerOperator):
         super().__init__(**kwargs)
         self.volume_id = volume_id
         self.force = force
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
     def _parameters(self) -> dict[str, Any]:
         flag = {"delete_flag": "1"} if self.force else {}
@@ -178,12 +178,12 @@ class EcsChangeOsOperator(_SystemOperator):
     def __init__(self, *, image: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image = image
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
     def _operation(self) -> str:
         return f"change_server_os_with{'' if self.cloud_init else 'out'}_cloud_init"
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"os-change": {**self._system(), **given(imageid=self.image)}}
 
 
@@ -208,12 +208,12 @@ class EcsReinstallOsOperator(_SystemOperator):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
     def _operation(self) -> str:
         return f"reinstall_server_with{'' if self.cloud_init else 'out'}_cloud_init"
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"os-reinstall": self._system()}
 
 
@@ -237,10 +237,10 @@ class EcsAddNicsOperator(_ServerOperator):
     def __init__(self, *, subnets: Sequence[str | dict[str, Any]] | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.subnets = subnets
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
-        return given(nics=objects("subnets", self.subnets, "subnet_id", is_open))
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
+        return given(nics=objects("subnets", self.subnets, "subnet_id", is_templated))
 
 
 class EcsDeleteNicsOperator(_ServerOperator):
@@ -263,7 +263,7 @@ class EcsDeleteNicsOperator(_ServerOperator):
     def __init__(self, *, nic_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.nic_ids = nic_ids
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
-        return given(nics=objects("nic_ids", self.nic_ids, "id", is_open))
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
+        return given(nics=objects("nic_ids", self.nic_ids, "id", is_templated))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_ecsjobs.operators.base_request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 __all__ = [
     "EcsAddNicsOperator",
@@ -55,8 +55,8 @@ class _ServersOperator(EcsTypedOperator):
         super().__init__(**kwargs)
         self.server_ids = server_ids
 
-    def _servers(self, is_open: IsOpen) -> dict[str, Any]:
-        return given(servers=objects("server_ids", self.server_ids, "id", is_open))
+    def _servers(self, is_templated: IsTemplated) -> dict[str, Any]:
+        return given(servers=objects("server_ids", self.server_ids, "id", is_templated))
 
 
 class _PowerOperator(_ServersOperator):
@@ -70,10 +70,10 @@ class _PowerOperator(_ServersOperator):
         if mode not in ("SOFT", "HARD"):
             raise EcsInvalidRequestError(f"mode is {clean(repr(mode), 100)}; expected 'SOFT' or 'HARD'.")
         self.mode = mode
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
-        return {self._key: {**self._servers(is_open), "type": self.mode}}
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
+        return {self._key: {**self._servers(is_templated), "type": self.mode}}
 
 
 class EcsDeleteServersOperator(_ServersOperator):
@@ -108,7 +108,7 @@ class EcsDeleteServersOperator(_ServersOperator):
         self.delete_volumes = delete_volumes
         self._missing_ok = missing_ok
         if self.server_ids not in ([], ()):
-            self._check(is_open=is_template)
+            self._check(is_templated=is_template)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the servers, and wait.
@@ -119,9 +119,9 @@ class EcsDeleteServersOperator(_ServersOperator):
             raise AirflowSkipException("There are no servers to delete: server_ids is empty.")
         return super().execute(context)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {
-            **self._servers(is_open),
+            **self._servers(is_templated),
             "delete_publicip": self.delete_public_ip,
             "delete_volume": self.delete_volumes,
         }
@@ -143,10 +143,10 @@ class EcsStartServersOperator(_ServersOperator):
 
     def __init__(self, *, server_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
         super().__init__(server_ids=server_ids, **kwargs)
-        self._check(is_open=is_template)
+        self._check(is_templated=is_template)
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
-        return {"os-start": self._servers(is_open)}
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
+        return {"os-start": self._servers(is_templated)}
 
 
 class EcsStopServersOperator(_PowerOperator):

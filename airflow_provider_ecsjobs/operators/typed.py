@@ -9,7 +9,7 @@ from airflow_provider_ecsjobs.core.submit.validation import read_ids
 from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.operators.base_request import IsOpen
+    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 
 class EcsTypedOperator(EcsRequestOperator):
@@ -20,17 +20,17 @@ class EcsTypedOperator(EcsRequestOperator):
     def _operation(self) -> str:
         return self._request_name
 
-    def _own_body(self, is_open: IsOpen) -> dict[str, Any]:
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         """Make the body that the parameters stand for.
 
-        :param is_open: tells which values are not known yet; they are put in as they are.
+        :param is_templated: tells which values are not known yet; they are put in as they are.
         """
         return {}
 
-    def _request_body(self, is_open: IsOpen) -> Any:
-        if is_open(self.body) or (self.body is not None and not isinstance(self.body, Mapping)):
+    def _request_body(self, is_templated: IsTemplated) -> Any:
+        if is_templated(self.body) or (self.body is not None and not isinstance(self.body, Mapping)):
             return self.body
-        return merged(self._own_body(is_open), self.body or {}) or None
+        return merged(self._own_body(is_templated), self.body or {}) or None
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,16 +48,16 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def objects(name: str, value: Any, key: str, is_open: IsOpen) -> Any:
+def objects(name: str, value: Any, key: str, is_templated: IsTemplated) -> Any:
     """Make the list of objects that the API wants of a list of ids.
 
     :param name: the parameter, for messages.
     :param value: the ids; an item that is an object stays as it is.
     :param key: what the id is called in the object.
-    :param is_open: tells what is not known yet, and stays as it is.
+    :param is_templated: tells what is not known yet, and stays as it is.
     """
-    if value is None or is_open(value):
+    if value is None or is_templated(value):
         return value
-    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) or is_open(item) for item in value):
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) or is_templated(item) for item in value):
         return [item if isinstance(item, Mapping) else {key: item} for item in value]
     return [{key: item} for item in read_ids(name, value)]

@@ -39,7 +39,7 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != key}
 
 
-def is_open(value: Any) -> bool:
+def is_templated(value: Any) -> bool:
     return isinstance(value, str) and "{{" in value
 
 
@@ -243,14 +243,14 @@ class TestNotKnownYet:
         ],
     )
     def test_is_passed_over(self, name: str, parameters: dict[str, Any], body: Any) -> None:
-        check_request(OPERATIONS[name], parameters, body, is_open=is_open)
+        check_request(OPERATIONS[name], parameters, body, is_templated=is_templated)
 
     def test_what_stands_beside_it_is_checked(self) -> None:
         body = {"servers": [{"id": "{{ x }}"}, {"id": ""}]}
-        assert problems("delete_servers", {}, body, is_open=is_open) == "the body lacks servers[1].id"
-        said = problems("attach_server_volume", {"server_id": "{{ x }}"}, {}, is_open=is_open)
+        assert problems("delete_servers", {}, body, is_templated=is_templated) == "the body lacks servers[1].id"
+        said = problems("attach_server_volume", {"server_id": "{{ x }}"}, {}, is_templated=is_templated)
         assert said == "the body lacks volumeAttachment"
-        assert problems("attach_server_volume", {}, "{{ x }}", is_open=is_open) == "server_id is missing"
+        assert problems("attach_server_volume", {}, "{{ x }}", is_templated=is_templated) == "server_id is missing"
 
 
 class TestNames:

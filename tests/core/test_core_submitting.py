@@ -24,8 +24,8 @@ from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     SubmitRequest,
     check_client_token,
-    hide,
     read_submission,
+    redact,
     secrets_in,
     submission_in,
     with_advice,
@@ -381,7 +381,7 @@ class TestSecrets:
         ],
     )
     def test_are_hidden_the_longest_first(self, secrets: set[str], hidden: str) -> None:
-        assert hide("the pass passw0rd is weak", secrets) == hidden
+        assert redact("the pass passw0rd is weak", secrets) == hidden
 
 
 class TestSubmissionIn:

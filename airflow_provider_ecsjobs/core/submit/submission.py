@@ -260,11 +260,11 @@ def secrets_in(body: Any) -> set[str]:
 def digest(request: SubmitRequest) -> str:
     """Tell two requests apart without keeping what they hold: the passwords and user data are left out."""
     told = [request.operation.name, dict(request.parameters), request.body]
-    text = hide(json.dumps(told, sort_keys=True, default=str), secrets_in(request.body))
+    text = redact(json.dumps(told, sort_keys=True, default=str), secrets_in(request.body))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def hide(text: str, secrets: set[str]) -> str:
+def redact(text: str, secrets: set[str]) -> str:
     """Replace secrets in a text, the longest first: one may be a part of another."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")

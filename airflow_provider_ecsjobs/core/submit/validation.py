@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.operations import Operation
 
-    IsOpen = Callable[[Any], bool]
+    IsTemplated = Callable[[Any], bool]
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
@@ -42,7 +42,7 @@ def check_request(
     parameters: Mapping[str, Any],
     body: Any,
     *,
-    is_open: IsOpen = lambda value: False,
+    is_templated: IsTemplated = lambda value: False,
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Check the parameters and the body of a request.
@@ -50,20 +50,25 @@ def check_request(
     :param operation: what is asked for.
     :param parameters: the path and query parameters; ``None`` counts as not given.
     :param body: the JSON object, ``None`` for none.
-    :param is_open: tells which values are not known yet, such as a template; they are passed over.
+    :param is_templated: tells which values are not known yet, such as a template; they are passed over.
     :param names: what the one who asks calls the keys of the body, where it is another name.
     :raises EcsInvalidRequestError: something is missing, wrong or of no use; the message names all of it.
     """
-    problems = [*_parameter_problems(operation, parameters, is_open), *_body_problems(operation, body, is_open, names)]
+    problems = [
+        *_parameter_problems(operation, parameters, is_templated),
+        *_body_problems(operation, body, is_templated, names),
+    ]
     if problems:
         page = f"See the API page '{operation.page}'."
         raise EcsInvalidRequestError(f"{operation.name} can't be submitted: {'; '.join(problems)}. {page}")
 
 
-def _parameter_problems(operation: Operation, parameters: Mapping[str, Any], is_open: IsOpen) -> Iterator[str]:
+def _parameter_problems(
+    operation: Operation, parameters: Mapping[str, Any], is_templated: IsTemplated
+) -> Iterator[str]:
     for name in operation.path_parameters:
         value = parameters.get(name)
-        if is_open(value):
+        if is_templated(value):
             continue
         if value is None or value == "":
             yield f"{name} is missing"
@@ -78,8 +83,10 @@ def _parameter_problems(operation: Operation, parameters: Mapping[str, Any], is_
             yield f"{name} is given, but {operation.name} {takes}"
 
 
-def _body_problems(operation: Operation, body: Any, is_open: IsOpen, names: Mapping[str, str]) -> Iterator[str]:
-    if is_open(body):
+def _body_problems(
+    operation: Operation, body: Any, is_templated: IsTemplated, names: Mapping[str, str]
+) -> Iterator[str]:
+    if is_templated(body):
         return
     if not operation.body:
         if body:
@@ -91,20 +98,20 @@ def _body_problems(operation: Operation, body: Any, is_open: IsOpen, names: Mapp
         return
     lacking: set[str] = set()
     for path in operation.required:
-        lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_open))
+        lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_templated))
     for path in sorted(lacking):
         name = names.get(re.sub(r"\[.*", "", path))
         yield f"{name} is missing ({path.split()[0]} in the body)" if name else f"the body lacks {path}"
     dry_run = body.get("dry_run")
-    if dry_run is not None and not is_open(dry_run) and not isinstance(dry_run, bool):
+    if dry_run is not None and not is_templated(dry_run) and not isinstance(dry_run, bool):
         yield f"dry_run in the body is {clean(repr(dry_run), 100)}; expected true or false"
     elif dry_run and not operation.has_dry_run:
         yield "the API has no dry run for it"
 
 
-def _lacking(node: Any, steps: list[str], path: str, is_open: IsOpen) -> Iterator[str]:
+def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) -> Iterator[str]:
     """Find what of a required path is not there, such as ``servers[1].id``."""
-    if is_open(node):
+    if is_templated(node):
         return
     if not steps:
         if node in (None, "", "None"):  # the last is what a template without a value renders to
@@ -116,13 +123,13 @@ def _lacking(node: Any, steps: list[str], path: str, is_open: IsOpen) -> Iterato
             yield f"{path}[] (a list, not empty)"
             return
         for index, item in enumerate(node):
-            yield from _lacking(item, rest, f"{path}[{index}]", is_open)
+            yield from _lacking(item, rest, f"{path}[{index}]", is_templated)
         return
     below = f"{path}.{step}" if path else step
     if not isinstance(node, Mapping) or node.get(step) is None:
         yield below
     else:
-        yield from _lacking(node[step], rest, below, is_open)
+        yield from _lacking(node[step], rest, below, is_templated)
 
 
 def _top(operation: Operation) -> list[str]:
