@@ -132,7 +132,7 @@ def submit(
     clock: Clock,
     *,
     give_up_at: float,
-    may_repeat: bool = False,
+    allow_resend: bool = False,
     missing_ok: bool = False,
     is_doubtful: bool = False,
 ) -> Flow[Submission | ApiError]:
@@ -142,7 +142,7 @@ def submit(
     :param request: the request. It is sent again with the same client token.
     :param clock: clock and chance.
     :param give_up_at: until when to try, in seconds since the epoch.
-    :param may_repeat: whether to send it again even if doing it twice may do harm.
+    :param allow_resend: whether to send it again even if doing it twice may do harm.
     :param missing_ok: whether what is to be deleted or detached may be gone already.
     :param is_doubtful: whether it was sent before, and it is not known what became of that.
     :return: what the API took; or the error, of the kind ``UNCERTAIN`` if the request may have been carried out.
@@ -168,7 +168,7 @@ def submit(
                 continue
         if result.kind is ErrorKind.UNCERTAIN:
             is_doubtful = True
-            if not (may_repeat or request.may_repeat):
+            if not (allow_resend or request.allow_resend):
                 return result
         elif not result.is_passing:
             return with_advice(result, request, is_doubtful=is_doubtful)

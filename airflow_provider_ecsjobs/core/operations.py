@@ -40,7 +40,7 @@ class Operation:
     :param required: what of the body must be there: keys joined by dots, ``[]`` for each item of a list.
     :param query: the query parameters, all optional.
     :param takes_client_token: whether ``X-Client-Token`` makes it safe to send it again.
-    :param is_repeatable: whether doing it twice harms nothing.
+    :param is_idempotent: whether doing it twice harms nothing.
     :param has_dry_run: whether ``dry_run`` in the body only checks the request.
     :param to_check: what to look at, where it is not known if the request was carried out.
     :param done_codes: the codes of the API that say, of a request that was sent before, that it was carried out.
@@ -54,7 +54,7 @@ class Operation:
     required: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     takes_client_token: bool = False
-    is_repeatable: bool = False
+    is_idempotent: bool = False
     has_dry_run: bool = False
     to_check: str = ""
     done_codes: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ _ALL = (
         "Deleting ECSs",
         body=("servers", "delete_publicip", "delete_volume"),
         required=("servers[].id",),
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="whether the servers still exist",
     ),
     Operation(
@@ -105,7 +105,7 @@ _ALL = (
         "Starting ECSs in a Batch",
         body=("os-start",),
         required=("os-start.servers[].id",),
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="whether the servers run",
     ),
     Operation(
@@ -115,7 +115,7 @@ _ALL = (
         "Stopping ECSs in a Batch",
         body=("os-stop",),
         required=("os-stop.servers[].id",),
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="whether the servers are stopped",
     ),
     Operation(
@@ -218,7 +218,7 @@ _ALL = (
         f"{_SERVER}/detachvolume/{{volume_id}}",
         "Detaching an EVS Disk from an ECS",
         query=("delete_flag",),
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="whether the volume is still attached to the server",
         done_codes=("Ecs.0111",),
     ),
@@ -238,7 +238,7 @@ _ALL = (
         "Batch Detaching a Shared Disk from ECSs",
         body=("serverinfo",),
         required=("serverinfo[]",),
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="which servers the volume is still attached to",
     ),
     Operation(
@@ -257,7 +257,7 @@ _ALL = (
         "Deleting NICs from an ECS in a Batch",
         body=("nics",),
         required=("nics[].id",),
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="which NICs the server has",
     ),
     Operation(
@@ -290,7 +290,7 @@ _ALL = (
         "DELETE",
         _RECYCLED,
         "Permanently Deleting an ECS from the Recycle Bin",
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="whether the server is still in the recycle bin",
         done_codes=("Ecs.0114", "Ecs.0614"),
     ),
@@ -299,7 +299,7 @@ _ALL = (
         "POST",
         f"{_RECYCLED}/actions/revert",
         "Restoring an ECS from the Recycle Bin",
-        is_repeatable=True,
+        is_idempotent=True,
         to_check="whether the server is still in the recycle bin",
     ),
 )

@@ -53,7 +53,7 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
         terms = Terms(
             "@task.ecs_job",
             takes_token=self._takes_token,
-            may_repeat=False,
+            allow_resend=False,
             to_check="what the function has submitted",
             # The function sends the request itself: only it knows whether it got that far.
             marks=False,

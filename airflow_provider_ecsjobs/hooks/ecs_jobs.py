@@ -179,7 +179,7 @@ class EcsJobsHook(BaseHook):
         request: SubmitRequest,
         *,
         timeout: float = DEFAULT_SUBMIT_TIMEOUT,
-        may_repeat: bool = False,
+        allow_resend: bool = False,
         missing_ok: bool = False,
         is_doubtful: bool = False,
     ) -> Submission:
@@ -187,7 +187,7 @@ class EcsJobsHook(BaseHook):
 
         :param request: the request.
         :param timeout: for how many seconds to send it again where the trouble passes.
-        :param may_repeat: whether to send it again even if doing it twice may do harm.
+        :param allow_resend: whether to send it again even if doing it twice may do harm.
         :param missing_ok: whether what is to be deleted or detached may be gone already.
         :param is_doubtful: whether it was sent before, and it is not known what became of that.
         :raises EcsApiError: as for :meth:`submit`.
@@ -198,7 +198,7 @@ class EcsJobsHook(BaseHook):
             request,
             client.clock,
             give_up_at=time.time() + timeout,
-            may_repeat=may_repeat,
+            allow_resend=allow_resend,
             missing_ok=missing_ok,
             is_doubtful=is_doubtful,
         )

@@ -140,7 +140,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
         terms = Terms(
             operation.name,
             takes_token=operation.takes_client_token and not request.is_dry_run,
-            may_repeat=operation.is_repeatable or request.is_dry_run,
+            allow_resend=operation.is_idempotent or request.is_dry_run,
             to_check=operation.to_check,
             digest=digest(request),
         )
@@ -150,7 +150,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
 
     def _is_safe_to_retry(self) -> bool:
         operation = find_operation(self._operation())
-        return operation.takes_client_token or operation.is_repeatable or self.resubmit_unknown
+        return operation.takes_client_token or operation.is_idempotent or self.resubmit_unknown
 
     def _send(
         self, request: SubmitRequest, give_up_at: float, token: str | None, is_doubtful: bool, was_sent: bool
@@ -158,7 +158,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
         return self.hook.send(
             request.with_token(token),
             timeout=max(give_up_at - time.time(), 0.0),
-            may_repeat=self.resubmit_unknown,
+            allow_resend=self.resubmit_unknown,
             # An earlier try may have deleted some of the servers, or detached the volume.
             missing_ok=self._missing_ok or was_sent,
             is_doubtful=is_doubtful,

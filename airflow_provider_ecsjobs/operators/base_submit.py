@@ -132,7 +132,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
 
     def _submit_once(self, context: Mapping[str, Any], terms: Terms, send: Send) -> SubmitOnce:
         return SubmitOnce(
-            terms=replace(terms, may_repeat=terms.may_repeat or self.resubmit_unknown),
+            terms=replace(terms, allow_resend=terms.allow_resend or self.resubmit_unknown),
             attempt=attempt_of(context, self.retries or 0),
             ledger=Ledger(context.get("task_state_store")),
             send=send,
@@ -155,7 +155,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
         except EcsOutcomeUnknownError as error:
-            if once.terms.takes_token or once.terms.may_repeat:
+            if once.terms.takes_token or once.terms.allow_resend:
                 raise  # a retry sends it again, which is safe
             raise EcsOutcomeUnknownNoRetry(
                 f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"

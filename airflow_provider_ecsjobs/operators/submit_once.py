@@ -92,7 +92,7 @@ class Terms:
 
     :param name: names the request in the record.
     :param takes_token: whether a client token makes it safe to send the request again.
-    :param may_repeat: whether it may be sent again without one.
+    :param allow_resend: whether it may be sent again without one.
     :param to_check: what a user should look at where the outcome is not known.
     :param marks: whether to note that the request is about to be sent.
     :param digest: tells what is asked for from other requests of that name; empty if that is not known.
@@ -100,7 +100,7 @@ class Terms:
 
     name: str
     takes_token: bool
-    may_repeat: bool
+    allow_resend: bool
     to_check: str
     marks: bool = True
     digest: str = ""
@@ -208,7 +208,7 @@ class SubmitOnce:
         if self.terms.takes_token and record.token is not None:
             self._say("an earlier try may have sent the request; asking with the same client token")
             return self._submit_again(record, self._unused(record, token) if was_cleared else None)
-        if self.terms.may_repeat or was_cleared:
+        if self.terms.allow_resend or was_cleared:
             self._say("an earlier try may have sent the request; sending it again")
             return self._submit(token, is_doubtful=not was_cleared)
         ago = duration(time.time() - record.submitted_at)

@@ -152,7 +152,7 @@ def test_it_says_what_to_check_and_where_to_read(operation: Operation) -> None:
 
 
 def test_only_what_can_be_done_twice_without_harm_is_repeatable() -> None:
-    repeatable = {name for name, operation in OPERATIONS.items() if operation.is_repeatable}
+    repeatable = {name for name, operation in OPERATIONS.items() if operation.is_idempotent}
     harmless = re.compile(r"(batch_)?(delete|detach|start|stop|revert)_\w+")
     assert repeatable == {name for name in OPERATIONS if harmless.fullmatch(name)}
 

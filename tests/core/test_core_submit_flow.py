@@ -122,7 +122,7 @@ class TestALostAnswer:
         assert (run.error.kind, len(run.sent)) == (UNCERTAIN, 1)
 
     def test_to_what_may_be_done_twice_is_asked_for(self) -> None:
-        assert Submit(ATTACH, LOST, TAKEN, may_repeat=True).result == Submission("job", None, ("a",))
+        assert Submit(ATTACH, LOST, TAKEN, allow_resend=True).result == Submission("job", None, ("a",))
         assert Submit(DETACH, LOST, TAKEN).result == Submission("job", None, ("a",))
         dry = SubmitRequest(ATTACH.operation, ATTACH.parameters, {**(ATTACH.body or {}), "dry_run": True})
         assert Submit(dry, LOST, Response(202)).result == Submission(None)
@@ -210,7 +210,7 @@ class TestNotDone:
         ],
     )
     def test_a_refusal_is_final(self, unauthorized: Response, kind: ErrorKind) -> None:
-        run = Submit(ATTACH, unauthorized, TAKEN, may_repeat=True, missing_ok=True)
+        run = Submit(ATTACH, unauthorized, TAKEN, allow_resend=True, missing_ok=True)
         assert (run.error.kind, run.error.advice, len(run.sent)) == (kind, "", 1)
 
 

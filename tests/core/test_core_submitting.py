@@ -140,7 +140,7 @@ class TestMayRepeat:
         ],
     )
     def test_what_may_be_sent_again(self, of: SubmitRequest, expected: bool) -> None:
-        assert of.may_repeat is expected
+        assert of.allow_resend is expected
 
     @pytest.mark.parametrize("text", ["false", "False"])
     def test_a_text_is_either_refused_or_makes_no_dry_run(self, text: str) -> None:
@@ -148,7 +148,7 @@ class TestMayRepeat:
         create = request("create_servers", body={"server": NEW_SERVER, "dry_run": text})
         with suppress(EcsInvalidRequestError):
             check_request(create.operation, {}, create.body)
-            assert not create.may_repeat
+            assert not create.allow_resend
 
 
 # status, body -> kind, for a request that is no dry run

@@ -300,7 +300,7 @@ def test_the_table_of_operations_is_that_of_the_code() -> None:
     for name, (parameters, repeatable, dry_run) in listed.items():
         operation = OPERATIONS[name]
         assert tuple(code_in(parameters)) == operation.path_parameters, name
-        safe = "by its token" if operation.takes_client_token else "yes" if operation.is_repeatable else "no"
+        safe = "by its token" if operation.takes_client_token else "yes" if operation.is_idempotent else "no"
         assert (repeatable, dry_run == "yes") == (safe, operation.has_dry_run), name
 
 

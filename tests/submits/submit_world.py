@@ -44,11 +44,11 @@ class World:
         *,
         kept: bool = True,
         takes_token: bool = True,
-        may_repeat: bool = False,
+        allow_resend: bool = False,
         is_good: Callable[[Job], bool] = lambda job: False,
         **more: Any,
     ) -> None:
-        self.kept, self.takes_token, self.may_repeat, self.more = kept, takes_token, may_repeat, more
+        self.kept, self.takes_token, self.allow_resend, self.more = kept, takes_token, allow_resend, more
         self.is_good = is_good
         self.values: dict[str, str] = {}
         self.jobs: dict[str, str] = {}
@@ -130,7 +130,7 @@ class World:
         terms = {
             "name": "create_servers",
             "takes_token": self.takes_token,
-            "may_repeat": self.may_repeat,
+            "may_repeat": self.allow_resend,
             "to_check": "whether servers of this name exist",
             **self.more,
         }

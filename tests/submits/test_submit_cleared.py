@@ -167,7 +167,7 @@ class TestWithoutAJob:
         assert len(set(placed)) == 2
 
     def test_a_dry_run_leaves_no_record(self) -> None:
-        w = World(takes_token=False, may_repeat=True)
+        w = World(takes_token=False, allow_resend=True)
         w.send = lambda *_: Submission(None)  # type: ignore[method-assign]
         assert w.run() == (Submission(None), None)
         assert w.values == {}
@@ -177,7 +177,7 @@ class TestWithoutMarks:
     """A user's function sends the request itself: only its answer is recorded."""
 
     def test_a_crash_leaves_nothing_and_an_answer_is_found(self) -> None:
-        w = World(marks=False, takes_token=False, may_repeat=True)
+        w = World(marks=False, takes_token=False, allow_resend=True)
         w.dies("before send")
         assert w.values == {}
         w.retry()

@@ -92,7 +92,7 @@ class TestAfterACrash:
 
     @pytest.mark.parametrize("where", UNANSWERED)
     def test_what_harms_nothing_is_sent_again(self, where: str) -> None:
-        w = World(takes_token=False, may_repeat=True)
+        w = World(takes_token=False, allow_resend=True)
         w.dies(where)
         w.retry()
         w.run()
@@ -249,9 +249,9 @@ class TestRefusedOrLost:
 
     @pytest.mark.parametrize(("takes_token", "may_repeat"), [(True, False), (False, True), (False, False)])
     def test_an_answer_that_can_not_be_recorded_is_waited_for_all_the_same(
-        self, takes_token: bool, may_repeat: bool, monkeypatch: pytest.MonkeyPatch
+        self, takes_token: bool, allow_resend: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        w = World(takes_token=takes_token, may_repeat=may_repeat)
+        w = World(takes_token=takes_token, allow_resend=allow_resend)
         write = w.set
 
         def failing(key: str, value: Any) -> None:
@@ -266,7 +266,7 @@ class TestRefusedOrLost:
         w.retry()
         if takes_token:
             assert w.job() == "job-1"
-        elif may_repeat:
+        elif allow_resend:
             assert w.job() == "job-2"
         else:
             with pytest.raises(EcsOutcomeUnknownNoRetry):

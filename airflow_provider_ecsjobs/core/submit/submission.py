@@ -81,9 +81,9 @@ class SubmitRequest:
         return bool(self.body) and self.body.get("dry_run") is True  # type: ignore[union-attr] # not empty, so not None
 
     @property
-    def may_repeat(self) -> bool:
+    def allow_resend(self) -> bool:
         """Whether it may be sent again when it is not known what became of it."""
-        return self.client_token is not None or self.operation.is_repeatable or self.is_dry_run
+        return self.client_token is not None or self.operation.is_idempotent or self.is_dry_run
 
     def with_token(self, token: str | None) -> SubmitRequest:
         """Give the request with this client token."""
