@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_ecsjobs.compat import determine_kwargs
 from airflow_provider_ecsjobs.core.submit.submission import submission_in
 from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
-from airflow_provider_ecsjobs.operators.submit_once import Terms
+from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
             kwargs = determine_kwargs(self.python_callable, self.op_args, context)
             return submission_in(self.python_callable(*self.op_args, **kwargs), self.python_callable.__name__)
 
-        terms = Terms(
+        resend_policy = ResendPolicy(
             "@task.ecs_job",
             takes_token=self._takes_token,
             allow_resend=False,
@@ -58,7 +58,7 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
             # The function sends the request itself: only it knows whether it got that far.
             marks=False,
         )
-        return self._submit_once(context, terms, call)
+        return self._submit_once(context, resend_policy, call)
 
     def _is_safe_to_retry(self) -> bool:
         return self._takes_token or self.resubmit_unknown

@@ -14,7 +14,7 @@ from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEO
 from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
 from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
-from airflow_provider_ecsjobs.operators.submit_once import Terms
+from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
         # What is wrong with the connection is found before it is noted that the request may have been sent.
         _ = self.hook.settings
         seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
-        terms = Terms(
+        resend_policy = ResendPolicy(
             operation.name,
             takes_token=operation.takes_client_token and not request.is_dry_run,
             allow_resend=operation.is_idempotent or request.is_dry_run,
@@ -146,7 +146,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
         )
         give_up_at = time.time() + seconds
         send = partial(self._send, request, give_up_at if deadline is None else min(give_up_at, deadline))
-        return self._submit_once(context, terms, send)
+        return self._submit_once(context, resend_policy, send)
 
     def _is_safe_to_retry(self) -> bool:
         operation = find_operation(self._operation())

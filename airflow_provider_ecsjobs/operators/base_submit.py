@@ -30,7 +30,7 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
-from airflow_provider_ecsjobs.operators.submit_once import Ledger, SubmitOnce, attempt_of
+from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
-    from airflow_provider_ecsjobs.operators.submit_once import Send, Terms
+    from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, Send
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 ON_PARTIAL_FAILURE = ("fail", "keep")
@@ -130,11 +130,11 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         """Whether a retry that knows nothing of this try does no harm."""
         raise NotImplementedError
 
-    def _submit_once(self, context: Mapping[str, Any], terms: Terms, send: Send) -> SubmitOnce:
+    def _submit_once(self, context: Mapping[str, Any], resend_policy: ResendPolicy, send: Send) -> SubmitOnce:
         return SubmitOnce(
-            terms=replace(terms, allow_resend=terms.allow_resend or self.resubmit_unknown),
-            attempt=attempt_of(context, self.retries or 0),
-            ledger=Ledger(context.get("task_state_store")),
+            resend_policy=replace(resend_policy, allow_resend=resend_policy.allow_resend or self.resubmit_unknown),
+            task_try=task_try_of(context, self.retries or 0),
+            record_store=SubmitRecordStore(context.get("task_state_store")),
             send=send,
             poll_once=self.hook.poll_once,
             is_good=self._is_good,
@@ -155,7 +155,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
         except EcsOutcomeUnknownError as error:
-            if once.terms.takes_token or once.terms.allow_resend:
+            if once.resend_policy.takes_token or once.resend_policy.allow_resend:
                 raise  # a retry sends it again, which is safe
             raise EcsOutcomeUnknownNoRetry(
                 f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"
@@ -210,7 +210,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         try:
             return self._result(end)
         except EcsUnreachableError as error:
-            if Ledger(context.get("task_state_store")).is_kept or self._is_safe_to_retry():
+            if SubmitRecordStore(context.get("task_state_store")).is_kept or self._is_safe_to_retry():
                 raise
             raise EcsOutcomeUnknownNoRetry(
                 f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again:"
@@ -220,7 +220,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
 
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Note that the order stayed unpaid: when a user clears the task, it orders anew."""
-        ledger = Ledger(context.get("task_state_store"))
-        record = ledger.read()
+        record_store = SubmitRecordStore(context.get("task_state_store"))
+        record = record_store.read()
         if record is not None:
-            ledger.write(record.given_up())
+            record_store.write(record.given_up())

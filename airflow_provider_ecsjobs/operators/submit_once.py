@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.submit.idempotency import Attempt, Record, Verdict, judge, next_token
+from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry, Verdict, judge, next_token
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
@@ -29,7 +29,7 @@ STORE_KEY = "ecs_submit"
 _TOKEN_USED_BEFORE = frozenset({"Ecs.0122", "Ecs.0124"})
 
 
-class Ledger:
+class SubmitRecordStore:
     """The record of a task's submit, in the task state store of Airflow 3.3; on older versions there is none.
 
     :param store: ``context["task_state_store"]``, ``None`` where Airflow has none.
@@ -58,7 +58,7 @@ class Ledger:
             self._store.delete(STORE_KEY)
 
 
-def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
+def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
     """Tell which try of which task this is.
 
     :param context: Airflow's context.
@@ -66,14 +66,14 @@ def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
     """
     ti = context.get("ti")
     if ti is None:  # not run by Airflow: there is no other try of it
-        return Attempt("", uuid.uuid4().hex, "")
+        return TaskTry("", uuid.uuid4().hex, "")
     tries_before = max(int(ti.try_number or 1) - 1, 0)
     max_tries = int(ti.max_tries or 0)
     # max_tries begins as the number of retries; when a user clears the task it grows by the tries there were.
     before_clear = max(max_tries - retries, 0)
     run = context.get("dag_run")
     started, clears = getattr(run, "start_date", None), getattr(run, "clear_number", None)
-    return Attempt(
+    return TaskTry(
         dag_id=str(ti.dag_id),
         run_id=str(ti.run_id),
         task_id=str(ti.task_id),
@@ -87,10 +87,10 @@ def attempt_of(context: Mapping[str, Any], retries: int) -> Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ResendPolicy:
     """On what terms a task's request may be sent.
 
-    :param name: names the request in the record.
+    :param operation: names the request in the record.
     :param takes_token: whether a client token makes it safe to send the request again.
     :param allow_resend: whether it may be sent again without one.
     :param to_check: what a user should look at where the outcome is not known.
@@ -98,7 +98,7 @@ class Terms:
     :param digest: tells what is asked for from other requests of that name; empty if that is not known.
     """
 
-    name: str
+    operation: str
     takes_token: bool
     allow_resend: bool
     to_check: str
@@ -110,9 +110,9 @@ class Terms:
 class SubmitOnce:
     """One task's submit: finds out what earlier tries have done, and sends the request only if that is called for.
 
-    :param terms: on what terms the request may be sent.
-    :param attempt: this try.
-    :param ledger: the record.
+    :param resend_policy: on what terms the request may be sent.
+    :param task_try: this try.
+    :param record_store: the record.
     :param send: sends the request with this token; the flags tell that an earlier sending may have been carried out,
         and that an earlier try has sent it and was not refused.
     :param poll_once: asks for a job.
@@ -121,9 +121,9 @@ class SubmitOnce:
     :param log: where to say what was found.
     """
 
-    terms: Terms
-    attempt: Attempt
-    ledger: Ledger
+    resend_policy: ResendPolicy
+    task_try: TaskTry
+    record_store: SubmitRecordStore
     send: Send
     poll_once: Callable[[str], Job | ApiError]
     is_good: Callable[[Job], bool]
@@ -139,40 +139,44 @@ class SubmitOnce:
         :raises EcsJobNotFoundNoRetry: an earlier try's job is known no more.
         :raises EcsOutcomeUnknownNoRetry: an earlier try may have sent what must not be sent twice.
         """
-        record = self._kept = self.ledger.read()
-        if record is not None and record.operation != self.terms.name:
+        record = self._kept = self.record_store.read()
+        if record is not None and record.operation != self.resend_policy.operation:
             before = clean(record.operation, 100)
             self._say(f"the task was {before} when it was submitted before; that is not looked at")
             record = None
-        token = self.attempt.token if self.terms.takes_token else None
+        token = self.task_try.token if self.resend_policy.takes_token else None
         if record is None:
             # Without a record the token alone tells: it gives back the job of an earlier try, which may have failed.
-            return self._submit(token, chain=0 if self.ledger.is_kept else self.attempt.earlier_tries)
+            return self._submit(token, chain=0 if self.record_store.is_kept else self.task_try.earlier_tries)
         if not record.is_answered:
             return self._resume_silence(record, token)
         return self._resume_job(record, token)
 
     def _resume_job(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Go on from a recorded job."""
-        was_cleared = record.is_before_clear(self.attempt)
+        was_cleared = record.is_before_clear(self.task_try)
         if record.job_id is None:  # an order alone: there was nothing to wait for
             return self._submit(self._unused(record, token)) if was_cleared else (record.submission, None)
         seen = self.poll_once(record.job_id)
         # Without a token a repeat is told by the request alone. A create may well be named after the time.
-        if record.request != self.terms.digest and record.request and (was_cleared or not self.terms.takes_token):
+        if (
+            record.request != self.resend_policy.digest
+            and record.request
+            and (was_cleared or not self.resend_policy.takes_token)
+        ):
             return self._submit_other(record, seen, token)
         is_good = isinstance(seen, Job) and self.is_good(seen)
-        verdict = judge(record, seen, self.attempt, is_good=is_good, now=time.time(), grace=self.grace)
+        verdict = judge(record, seen, self.task_try, is_good=is_good, now=time.time(), grace=self.grace)
         ago = duration(time.time() - record.submitted_at)
         submitted = f"ECS job {record.job_id} was submitted {ago} ago by an earlier try"
         if verdict in (Verdict.WAIT, Verdict.DONE):
             self._say(f"{submitted}; nothing is submitted again")
-            self._adopt(record)
+            self._reconnect(record)
             return record.submission, seen
         if verdict is Verdict.PURGED:
             raise EcsJobNotFoundNoRetry(
                 f"{submitted}, and the API no longer knows it: finished jobs are purged after a day. How it ended can't"
-                f" be told: check {self.terms.to_check}. To submit again, clear the task. The API said: {seen}"
+                f" be told: check {self.resend_policy.to_check}. To submit again, clear the task. The API said: {seen}"
             )
         if verdict is Verdict.RESUBMIT:
             self._say(f"{submitted}, and failed; submitting again")
@@ -189,7 +193,7 @@ class SubmitOnce:
         """
         if isinstance(seen, Job) and not seen.status.is_finished and not record.is_given_up:
             raise EcsApiError(
-                f"{self.terms.name}: ECS job {record.job_id} of an earlier try still runs, and the task's parameters"
+                f"{self.resend_policy.operation}: ECS job {record.job_id} of an earlier try still runs, and the task's parameters"
                 " have changed since. Nothing is submitted beside it: clear the task when it has ended."
             )
         self._say(f"the parameters have changed since ECS job {record.job_id} was submitted; submitting anew")
@@ -204,18 +208,18 @@ class SubmitOnce:
 
     def _resume_silence(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Go on from a request that was sent, or was about to be, by a try whose worker died or got no answer."""
-        was_cleared = record.is_before_clear(self.attempt)
-        if self.terms.takes_token and record.token is not None:
+        was_cleared = record.is_before_clear(self.task_try)
+        if self.resend_policy.takes_token and record.token is not None:
             self._say("an earlier try may have sent the request; asking with the same client token")
             return self._submit_again(record, self._unused(record, token) if was_cleared else None)
-        if self.terms.allow_resend or was_cleared:
+        if self.resend_policy.allow_resend or was_cleared:
             self._say("an earlier try may have sent the request; sending it again")
             return self._submit(token, is_doubtful=not was_cleared)
         ago = duration(time.time() - record.submitted_at)
         raise EcsOutcomeUnknownNoRetry(
-            f"{self.terms.name}: an earlier try may have sent the request, {ago} ago: its worker ended before the"
+            f"{self.resend_policy.operation}: an earlier try may have sent the request, {ago} ago: its worker ended before the"
             " answer came. Whether it was carried out is not known, and doing it twice may do harm. Check"
-            f" {self.terms.to_check}. Then clear the task to send it again, or mark it as success;"
+            f" {self.resend_policy.to_check}. Then clear the task to send it again, or mark it as success;"
             " resubmit_unknown=True sends it again without asking."
         )
 
@@ -230,7 +234,7 @@ class SubmitOnce:
         except EcsRejectedError as error:
             if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
                 raise
-            self.ledger.forget()
+            self.record_store.forget()
             raise type(error)(f"{error} To submit it all the same, clear the task once more.", error.error) from None
         if fresh is None:
             return submission, seen
@@ -240,7 +244,7 @@ class SubmitOnce:
                 self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
                 return self._submit(fresh)
         if self._kept is not None:
-            self._adopt(self._kept)
+            self._reconnect(self._kept)
         return submission, seen
 
     def _submit(
@@ -265,16 +269,16 @@ class SubmitOnce:
             token, is_doubtful, chain, mark = next_token(token, submission.job_id), False, chain - 1, None
 
     def _send_once(self, token: str | None, *, is_doubtful: bool, mark: Record | None) -> Submission:
-        record = mark or self._owned(Record(self.terms.name, 0, time.time(), token))
-        if self.terms.marks:
-            self.ledger.write(record)
+        record = mark or self._owned(Record(self.resend_policy.operation, 0, time.time(), token))
+        if self.resend_policy.marks:
+            self.record_store.write(record)
         try:
             submission = self.send(token, is_doubtful, self._was_sent)
         except EcsOutcomeUnknownError:
             raise  # the mark stays, for the next try
         except EcsJobsError as error:
             answer = error.error if isinstance(error, EcsApiError) else None
-            if self.terms.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
+            if self.resend_policy.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
                 self._put_back()
             raise
         # Before anything is stored or pushed, which may fail: what the cloud answered is never lost.
@@ -292,9 +296,9 @@ class SubmitOnce:
             self._say(f"the answer could not be recorded ({why})", logging.WARNING)
         return submission
 
-    def _adopt(self, record: Record) -> None:
+    def _reconnect(self, record: Record) -> None:
         """Make a job that was submitted before a user's clear this attempt's own: its retries go on with it."""
-        if record.is_before_clear(self.attempt):
+        if record.is_before_clear(self.task_try):
             self._kept = self._owned(record)
             self._put_back()
 
@@ -304,31 +308,34 @@ class SubmitOnce:
 
         What was refused leaves no record. Without records, any earlier try since the last clear may have.
         """
-        if not self.ledger.is_kept:
-            return self.attempt.earlier_tries > 0
+        if not self.record_store.is_kept:
+            return self.task_try.earlier_tries > 0
         kept = self._kept
-        return kept is not None and (kept.operation, kept.request) == (self.terms.name, self.terms.digest)
+        return kept is not None and (kept.operation, kept.request) == (
+            self.resend_policy.operation,
+            self.resend_policy.digest,
+        )
 
     def _owned(self, record: Record) -> Record:
         """Give the record as one of this attempt."""
-        attempt = self.attempt
+        task_try = self.task_try
         return replace(
             record,
-            max_tries=attempt.max_tries,
-            retries=attempt.retries,
-            clears=attempt.clears,
-            request=self.terms.digest,
+            max_tries=task_try.max_tries,
+            retries=task_try.retries,
+            clears=task_try.clears,
+            request=self.resend_policy.digest,
         )
 
     def _put_back(self) -> None:
         """Write the record as it is, in place of a mark."""
         if self._kept is None:
-            self.ledger.forget()
+            self.record_store.forget()
         else:
-            self.ledger.write(self._kept)
+            self.record_store.write(self._kept)
 
     def _say(self, what: str, level: int = logging.INFO) -> None:
-        self.log.log(level, "%s", f"{self.terms.name}: {what}")
+        self.log.log(level, "%s", f"{self.resend_policy.operation}: {what}")
 
 
 def _began_by(job: Job, sent: float) -> bool:

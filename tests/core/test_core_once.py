@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Attempt, Record, Verdict, judge, next_token
+from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Record, TaskTry, Verdict, judge, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 
 NOW = 1_800_000_000.0
 GRACE = 60.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
 UUID_OF_THE_API = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ATTEMPT = Attempt("dag", "run", "task", -1, 2, 0, "2026-03-01T12:00:00.123456+00:00")
+ATTEMPT = TaskTry("dag", "run", "task", -1, 2, 0, "2026-03-01T12:00:00.123456+00:00")
 RECORD = Record("create_servers", 2, NOW - 5, TOKEN, "job", "order", ("a", "b"))
 names = st.text(max_size=8)
 attempts = st.builds(
-    Attempt,
+    TaskTry,
     names,
     names,
     names,
@@ -43,12 +43,12 @@ class TestToken:
         assert ATTEMPT.token == "01404fd7-77e8-5bd6-8e16-7d2055f6686e"
 
     @given(attempts, st.integers(0, 9))
-    def test_is_a_uuid_as_the_api_takes_it_and_the_same_for_all_retries(self, one: Attempt, tries: int) -> None:
+    def test_is_a_uuid_as_the_api_takes_it_and_the_same_for_all_retries(self, one: TaskTry, tries: int) -> None:
         assert UUID_OF_THE_API.fullmatch(one.token)
         assert replace(one, earlier_tries=tries).token == one.token
 
     @given(attempts, attempts)
-    def test_is_the_same_only_for_the_same_attempt(self, one: Attempt, other: Attempt) -> None:
+    def test_is_the_same_only_for_the_same_attempt(self, one: TaskTry, other: TaskTry) -> None:
         same = replace(one, earlier_tries=0) == replace(other, earlier_tries=0)
         assert (one.token == other.token) is same
 
@@ -69,7 +69,7 @@ class TestToken:
         assert replace(ATTEMPT, **change).token != ATTEMPT.token
 
     def test_every_field_but_the_number_of_tries_is_covered_above(self) -> None:
-        assert {field.name for field in fields(Attempt)} == {
+        assert {field.name for field in fields(TaskTry)} == {
             *("dag_id", "run_id", "task_id", "map_index", "max_tries", "run_started"),
             *("earlier_tries", "retries", "clears"),
         }
@@ -212,8 +212,8 @@ def verdict(
 ) -> Verdict:
     looked = ApiError(seen, "said so") if isinstance(seen, ErrorKind) else Job.from_dict({"status": seen}, job_id="job")
     record = replace(RECORD, submitted_at=NOW - age, is_given_up=given_up)
-    attempt = replace(ATTEMPT, max_tries=5 if cleared else record.max_tries)
-    return judge(record, looked, attempt, is_good=good, now=NOW, grace=GRACE)
+    task_try = replace(ATTEMPT, max_tries=5 if cleared else record.max_tries)
+    return judge(record, looked, task_try, is_good=good, now=NOW, grace=GRACE)
 
 
 class TestJudge:

@@ -14,12 +14,12 @@ from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsRejec
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.operators import submit_once
-from airflow_provider_ecsjobs.operators.submit_once import Ledger, SubmitOnce, Terms, attempt_of
+from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, SubmitOnce, SubmitRecordStore, task_try_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_ecsjobs.core.submit.idempotency import Attempt, Record
+    from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RETRIES = 5
@@ -115,19 +115,19 @@ class World:
     # The task
 
     @property
-    def attempt(self) -> Attempt:
+    def task_try(self) -> TaskTry:
         ti = SimpleNamespace(
             dag_id="d", run_id="r", task_id="t", map_index=-1, try_number=self.try_number, max_tries=self.max_tries
         )
-        return attempt_of({"ti": ti, "dag_run": SimpleNamespace(start_date=STARTED)}, RETRIES)
+        return task_try_of({"ti": ti, "dag_run": SimpleNamespace(start_date=STARTED)}, RETRIES)
 
     @property
     def record(self) -> Record | None:
-        return Ledger(self).read()
+        return SubmitRecordStore(self).read()
 
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Let the task be tried once, in a process of its own."""
-        terms = {
+        resend_policy = {
             "name": "create_servers",
             "takes_token": self.takes_token,
             "may_repeat": self.allow_resend,
@@ -135,9 +135,9 @@ class World:
             **self.more,
         }
         once = SubmitOnce(
-            Terms(**terms),
-            attempt=self.attempt,
-            ledger=Ledger(self if self.kept else None),
+            ResendPolicy(**resend_policy),
+            task_try=self.task_try,
+            record_store=SubmitRecordStore(self if self.kept else None),
             send=self.send,
             poll_once=self.poll_once,
             is_good=self.is_good,

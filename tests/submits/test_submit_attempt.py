@@ -9,32 +9,32 @@ from typing import Any
 import pytest
 from submit_world import STARTED, World
 
-from airflow_provider_ecsjobs.core.submit.idempotency import Attempt, Record
-from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY, Ledger, attempt_of
+from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry
+from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY, SubmitRecordStore, task_try_of
 
 
 class TestLedger:
     def test_without_a_store_keeps_nothing(self) -> None:
-        ledger = Ledger(None)
-        ledger.write(Record("x", 1, 1.0))
-        ledger.forget()
-        assert (ledger.is_kept, ledger.read()) == (False, None)
+        record_store = SubmitRecordStore(None)
+        record_store.write(Record("x", 1, 1.0))
+        record_store.forget()
+        assert (record_store.is_kept, record_store.read()) == (False, None)
 
     def test_keeps_one_record_until_it_is_forgotten(self) -> None:
         store = World()
-        ledger = Ledger(store)
-        assert (ledger.is_kept, ledger.read()) == (True, None)
-        ledger.write(Record("x", 1, 1.0))
-        ledger.write(Record("y", 1, 1.0))
-        assert (list(store.values), ledger.read()) == ([STORE_KEY], Record("y", 1, 1.0))
-        ledger.forget()
-        assert (store.values, ledger.read()) == ({}, None)
+        record_store = SubmitRecordStore(store)
+        assert (record_store.is_kept, record_store.read()) == (True, None)
+        record_store.write(Record("x", 1, 1.0))
+        record_store.write(Record("y", 1, 1.0))
+        assert (list(store.values), record_store.read()) == ([STORE_KEY], Record("y", 1, 1.0))
+        record_store.forget()
+        assert (store.values, record_store.read()) == ({}, None)
 
     @pytest.mark.parametrize("junk", ["x", [], {}, {"operation": "x"}])
     def test_what_it_does_not_understand_is_no_record(self, junk: Any) -> None:
         store = World()
         store.values[STORE_KEY] = json.dumps(junk)
-        assert Ledger(store).read() is None
+        assert SubmitRecordStore(store).read() is None
 
 
 class TestAttempt:
@@ -66,8 +66,8 @@ class TestAttempt:
         ti = SimpleNamespace(
             dag_id="d", run_id="r", task_id="t", map_index=None, try_number=try_number, max_tries=max_tries
         )
-        found = attempt_of({"ti": ti}, retries)
-        assert found == Attempt("d", "r", "t", -1, max_tries or 0, earlier, "", retries=retries)
+        found = task_try_of({"ti": ti}, retries)
+        assert found == TaskTry("d", "r", "t", -1, max_tries or 0, earlier, "", retries=retries)
 
     @pytest.mark.parametrize(("map_index", "read"), [(None, -1), (-1, -1), (0, 0), (7, 7), ("3", 3)])
     @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ class TestAttempt:
     )
     def test_names_the_mapped_task_and_the_run(self, map_index: Any, read: int, run: Any, started: str) -> None:
         ti = SimpleNamespace(dag_id="d", run_id="r", task_id="t", map_index=map_index, try_number=1, max_tries=2)
-        assert attempt_of({"ti": ti, "dag_run": run}, 2) == Attempt("d", "r", "t", read, 2, 0, started, retries=2)
+        assert task_try_of({"ti": ti, "dag_run": run}, 2) == TaskTry("d", "r", "t", read, 2, 0, started, retries=2)
 
     def test_outside_airflow_each_is_the_only_one(self) -> None:
-        first, second = attempt_of({}, 3), attempt_of({"ti": None}, 3)
+        first, second = task_try_of({}, 3), task_try_of({"ti": None}, 3)
         assert first.token != second.token
         assert first.earlier_tries == second.earlier_tries == 0

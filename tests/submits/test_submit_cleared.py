@@ -10,7 +10,7 @@ from submit_world import UNANSWERED, WRONG, World, error
 from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.submit.submission import Submission
-from airflow_provider_ecsjobs.operators.submit_once import Ledger
+from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
 
 class TestClearing:
@@ -22,7 +22,7 @@ class TestClearing:
         w.now += 90_000
         w.clear()
         assert w.job() == "job-2"
-        assert w.sends[1] == (w.attempt.token, False)
+        assert w.sends[1] == (w.task_try.token, False)
         assert w.sends[0] != w.sends[1]
 
     def test_what_runs_is_waited_for(self) -> None:
@@ -45,7 +45,7 @@ class TestClearing:
         w.job()
         w.end("PENDING_PAYMENT")
         assert w.record is not None
-        Ledger(w).write(w.record.given_up())
+        SubmitRecordStore(w).write(w.record.given_up())
         w.retry()
         assert w.job() == "job-1"
         w.clear()
@@ -55,7 +55,7 @@ class TestClearing:
     @pytest.mark.parametrize("status", ["RUNNING", "SUCCESS", "FAIL"])
     def test_a_silence_is_asked_about_with_the_old_token_first(self, where: str, status: str) -> None:
         w = World()
-        old = w.attempt.token
+        old = w.task_try.token
         w.dies(where)
         made = bool(w.jobs)
         if made:
@@ -64,7 +64,7 @@ class TestClearing:
         sends = len(w.sends)
         is_history = made and status != "RUNNING"
         assert w.job() == ("job-2" if is_history else "job-1")
-        assert w.sends[sends:] == [(old, True)] + [(w.attempt.token, False)] * is_history
+        assert w.sends[sends:] == [(old, True)] + [(w.task_try.token, False)] * is_history
 
     @pytest.mark.parametrize("where", ["after mark", "before send", "after send", "before record", "after record"])
     def test_history_stays_history_if_the_worker_dies_while_it_asks(self, where: str) -> None:
@@ -96,7 +96,7 @@ class TestClearing:
             assert caught.value.error == error("rejected", code)
             w.clear()
         assert w.job() == "job-2"
-        assert w.sends[-1] == (w.attempt.token, False)
+        assert w.sends[-1] == (w.task_try.token, False)
 
 
 class TestAClearAfterACreateThatNeverArrived:
@@ -209,7 +209,7 @@ class TestWithoutAStore:
         submission, seen = w.run()
         assert submission.job_id == "job-1"
         assert isinstance(seen, Job)
-        assert {token for token, _ in w.sends} == {w.attempt.token}
+        assert {token for token, _ in w.sends} == {w.task_try.token}
 
     def test_each_try_makes_one_at_most(self) -> None:
         w = World(kept=False)
@@ -256,7 +256,7 @@ class TestWithoutAStore:
         w.end("FAIL")
         w.clear()
         assert w.job() == "job-2"
-        assert [token for token, _ in w.sends] == [w.sends[0][0], w.attempt.token]
+        assert [token for token, _ in w.sends] == [w.sends[0][0], w.task_try.token]
         w.end("FAIL", "job-2")
         w.retry()
         assert w.job() == "job-3"

@@ -24,9 +24,9 @@ class TestFirstTry:
     def test_sends_once_and_looks_at_nothing(self, kept: bool) -> None:
         w = World(kept=kept)
         assert w.run() == (Submission("job-1", None, ("server-of-job-1",)), None)
-        assert (w.sends, w.looks) == ([(w.attempt.token, False)], [])
+        assert (w.sends, w.looks) == ([(w.task_try.token, False)], [])
         expected = Record(
-            "create_servers", RETRIES, w.now, w.attempt.token, "job-1", None, ("server-of-job-1",), retries=RETRIES
+            "create_servers", RETRIES, w.now, w.task_try.token, "job-1", None, ("server-of-job-1",), retries=RETRIES
         )
         assert w.record == (expected if kept else None)
 
@@ -38,7 +38,7 @@ class TestFirstTry:
     def test_says_so_in_the_store_before_it_sends(self) -> None:
         w = World()
         w.dies("before send")
-        assert w.record == Record("create_servers", RETRIES, w.now, w.attempt.token, retries=RETRIES)
+        assert w.record == Record("create_servers", RETRIES, w.now, w.task_try.token, retries=RETRIES)
 
     def test_a_store_that_takes_no_mark_keeps_it_from_being_sent(self) -> None:
         w = World()
@@ -88,7 +88,7 @@ class TestAfterACrash:
         w.end("FAIL")
         w.retry()
         assert w.job() == "job-2"
-        assert w.sends[-1] == (next_token(w.attempt.token, "job-1"), False)
+        assert w.sends[-1] == (next_token(w.task_try.token, "job-1"), False)
 
     @pytest.mark.parametrize("where", UNANSWERED)
     def test_what_harms_nothing_is_sent_again(self, where: str) -> None:
@@ -136,7 +136,7 @@ class TestARecordedJob:
 
     def test_that_failed_is_followed_by_another_each_with_its_own_token(self) -> None:
         w = World()
-        tokens, token = [], w.attempt.token
+        tokens, token = [], w.task_try.token
         for number in range(1, 5):
             assert w.job() == f"job-{number}"
             w.end("FAIL", f"job-{number}")

@@ -18,7 +18,7 @@ RECORD_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class TaskTry:
     """Which try of which task this is.
 
     :param dag_id: the DAG.
@@ -83,13 +83,13 @@ class Record:
     clears: int = 0
     request: str = ""
 
-    def is_before_clear(self, attempt: Attempt) -> bool:
+    def is_before_clear(self, task_try: TaskTry) -> bool:
         """Whether a user has cleared the task since.
 
         ``max_tries`` then is another one; but not if the DAG was given fewer retries meanwhile.
         """
-        return self.max_tries != attempt.max_tries or (
-            self.retries != attempt.retries and self.clears != attempt.clears
+        return self.max_tries != task_try.max_tries or (
+            self.retries != task_try.retries and self.clears != task_try.clears
         )
 
     @property
@@ -150,18 +150,18 @@ class Verdict(Enum):
 
 
 def judge(
-    record: Record, seen: Job | ApiError, attempt: Attempt, *, is_good: bool, now: float, grace: float
+    record: Record, seen: Job | ApiError, task_try: TaskTry, *, is_good: bool, now: float, grace: float
 ) -> Verdict:
     """Decide about a recorded job.
 
     :param record: the record.
     :param seen: the job as it is now, or why that can't be told.
-    :param attempt: this try.
+    :param task_try: this try.
     :param is_good: whether the job, if it failed, is good enough all the same.
     :param now: the time, in seconds since the epoch.
     :param grace: for how many seconds after its submit a job may be unknown.
     """
-    was_cleared = record.is_before_clear(attempt)
+    was_cleared = record.is_before_clear(task_try)
     if isinstance(seen, ApiError):
         if seen.kind is not ErrorKind.NOT_FOUND or now - record.submitted_at < grace:
             return Verdict.WAIT
