@@ -42,7 +42,7 @@ class ErrorKind(StrEnum):
     """There is no such job or resource, or there is none any more."""
     REJECTED = "rejected"
     """The request itself is wrong; asking again can't help."""
-    UNCERTAIN = "uncertain"
+    OUTCOME_UNKNOWN = "outcome_unknown"
     """A request that changes something was sent, and it is not known whether it was carried out."""
 
 
@@ -59,7 +59,7 @@ class ApiError:
     :param retry_after: the pause in seconds that the server asked for.
     :param skew: how far our clock is ahead of the server's, in seconds.
     :param advice: what a person can do about it.
-    :param is_doubtful: whether the request was sent before, and may have been carried out then.
+    :param outcome_unknown: whether the request was sent before, and may have been carried out then.
     """
 
     kind: ErrorKind
@@ -71,7 +71,7 @@ class ApiError:
     retry_after: float | None = None
     skew: float = 0.0
     advice: str = ""
-    is_doubtful: bool = False
+    outcome_unknown: bool = False
 
     @property
     def is_passing(self) -> bool:

@@ -88,7 +88,7 @@ def existing_servers(job: Job, submitted: Sequence[str]) -> list[str]:
     return [server for server in submitted if server not in failed]
 
 
-def doubtful_servers(job: Job, servers: Sequence[str]) -> str:
+def unconfirmed_servers(job: Job, servers: Sequence[str]) -> str:
     """Say of which servers a failed job does not tell whether they exist; empty if it tells of all."""
     known = set(surviving_servers(job))
     unknown = [server for server in servers if server not in known]

@@ -134,7 +134,7 @@ def submit(
     give_up_at: float,
     allow_resend: bool = False,
     missing_ok: bool = False,
-    is_doubtful: bool = False,
+    outcome_unknown: bool = False,
 ) -> Flow[Submission | ApiError]:
     """Send a request that starts a job, and again where that is safe and may help.
 
@@ -144,8 +144,8 @@ def submit(
     :param give_up_at: until when to try, in seconds since the epoch.
     :param allow_resend: whether to send it again even if doing it twice may do harm.
     :param missing_ok: whether what is to be deleted or detached may be gone already.
-    :param is_doubtful: whether it was sent before, and it is not known what became of that.
-    :return: what the API took; or the error, of the kind ``UNCERTAIN`` if the request may have been carried out.
+    :param outcome_unknown: whether it was sent before, and it is not known what became of that.
+    :return: what the API took; or the error, of the kind ``OUTCOME_UNKNOWN`` if the request may have been carried out.
     """
     failures, call = 0, request.call()
     anchor = clock.anchor()
@@ -154,28 +154,28 @@ def submit(
         result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=clock.now())
         if isinstance(result, Submission):
             return result
-        if result.code in request.operation.done_codes and (missing_ok or is_doubtful):
+        if result.code in request.operation.done_codes and (missing_ok or outcome_unknown):
             sent = f"{request.operation.name}: {result}; it was sent before, so it is taken for carried out then"
             yield Log(logging.WARNING, sent)
             return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
-            others = without_missing(request, result) if missing_ok or is_doubtful else None
+            others = without_missing(request, result) if missing_ok or outcome_unknown else None
             if others is not None and others.body is not None:
                 yield Log(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
                 if not others.body["servers"]:
                     return Submission(None)
                 request, call = others, others.call()
                 continue
-        if result.kind is ErrorKind.UNCERTAIN:
-            is_doubtful = True
+        if result.kind is ErrorKind.OUTCOME_UNKNOWN:
+            outcome_unknown = True
             if not (allow_resend or request.allow_resend):
                 return result
         elif not result.is_passing:
-            return with_advice(result, request, is_doubtful=is_doubtful)
+            return with_advice(result, request, outcome_unknown=outcome_unknown)
         failures += 1
         delay = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
         if anchor + clock.monotonic() + delay >= give_up_at:
-            return replace(result, kind=ErrorKind.UNCERTAIN) if is_doubtful else result
+            return replace(result, kind=ErrorKind.OUTCOME_UNKNOWN) if outcome_unknown else result
         log = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"
         yield Log(logging.WARNING, log, kind=result.kind)
         yield Sleep(delay)

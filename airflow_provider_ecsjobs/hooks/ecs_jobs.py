@@ -181,7 +181,7 @@ class EcsJobsHook(BaseHook):
         timeout: float = DEFAULT_SUBMIT_TIMEOUT,
         allow_resend: bool = False,
         missing_ok: bool = False,
-        is_doubtful: bool = False,
+        outcome_unknown: bool = False,
     ) -> Submission:
         """Send a checked request that starts a job; the building block of :meth:`submit` and of the operators.
 
@@ -189,7 +189,7 @@ class EcsJobsHook(BaseHook):
         :param timeout: for how many seconds to send it again where the trouble passes.
         :param allow_resend: whether to send it again even if doing it twice may do harm.
         :param missing_ok: whether what is to be deleted or detached may be gone already.
-        :param is_doubtful: whether it was sent before, and it is not known what became of that.
+        :param outcome_unknown: whether it was sent before, and it is not known what became of that.
         :raises EcsApiError: as for :meth:`submit`.
         """
         client = self.get_conn()
@@ -200,14 +200,14 @@ class EcsJobsHook(BaseHook):
             give_up_at=time.time() + timeout,
             allow_resend=allow_resend,
             missing_ok=missing_ok,
-            is_doubtful=is_doubtful,
+            outcome_unknown=outcome_unknown,
         )
         taken = client.run(counted_submit(flow, request.operation.name))
         if isinstance(taken, Submission):
             return taken
         said = str(taken)
         name = request.operation.name
-        if taken.kind is ErrorKind.UNCERTAIN:
+        if taken.kind is ErrorKind.OUTCOME_UNKNOWN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
             raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
         if taken.is_passing:

@@ -153,7 +153,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
         return operation.takes_client_token or operation.is_idempotent or self.resubmit_unknown
 
     def _send(
-        self, request: SubmitRequest, give_up_at: float, token: str | None, is_doubtful: bool, was_sent: bool
+        self, request: SubmitRequest, give_up_at: float, token: str | None, outcome_unknown: bool, was_sent: bool
     ) -> Submission:
         return self.hook.send(
             request.with_token(token),
@@ -161,7 +161,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
             allow_resend=self.resubmit_unknown,
             # An earlier try may have deleted some of the servers, or detached the volume.
             missing_ok=self._missing_ok or was_sent,
-            is_doubtful=is_doubtful,
+            outcome_unknown=outcome_unknown,
         )
 
 

@@ -13,10 +13,10 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsUnauthorizedError,
 )
 from airflow_provider_ecsjobs.core.failure_message import (
-    doubtful_servers,
     existing_servers,
     explain_failure,
     surviving_servers,
+    unconfirmed_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
@@ -191,7 +191,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
             self._push_xcoms(context, {"server_ids": servers})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
-        doubt = doubtful_servers(job, servers)
+        doubt = unconfirmed_servers(job, servers)
         if self._is_good(job):
             self._log_beside_failure(job)
             self.log.warning("%s%s\nThe task goes on with the servers that exist.", explain_failure(job), doubt)

@@ -149,7 +149,7 @@ class SubmitOnce:
             # Without a record the token alone tells: it gives back the job of an earlier try, which may have failed.
             return self._submit(token, chain=0 if self.record_store.is_kept else self.task_try.earlier_tries)
         if not record.is_answered:
-            return self._resume_silence(record, token)
+            return self._resume_unknown_outcome(record, token)
         return self._resume_job(record, token)
 
     def _resume_job(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
@@ -206,7 +206,7 @@ class SubmitOnce:
             return token
         return next_token(token, record.job_id or record.order_id or "")
 
-    def _resume_silence(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
+    def _resume_unknown_outcome(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
         """Go on from a request that was sent, or was about to be, by a try whose worker died or got no answer."""
         was_cleared = record.is_before_clear(self.task_try)
         if self.resend_policy.takes_token and record.token is not None:
@@ -214,7 +214,7 @@ class SubmitOnce:
             return self._submit_again(record, self._unused(record, token) if was_cleared else None)
         if self.resend_policy.allow_resend or was_cleared:
             self._say("an earlier try may have sent the request; sending it again")
-            return self._submit(token, is_doubtful=not was_cleared)
+            return self._submit(token, outcome_unknown=not was_cleared)
         ago = duration(time.time() - record.submitted_at)
         raise EcsOutcomeUnknownNoRetry(
             f"{self.resend_policy.operation}: an earlier try may have sent the request, {ago} ago: its worker ended before the"
@@ -230,7 +230,7 @@ class SubmitOnce:
         :param fresh: after a user's clear, this attempt's own token: what has ended by then is history.
         """
         try:
-            submission, seen = self._submit(record.token, is_doubtful=True, chain=0 if fresh else 1, mark=record)
+            submission, seen = self._submit(record.token, outcome_unknown=True, chain=0 if fresh else 1, mark=record)
         except EcsRejectedError as error:
             if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
                 raise
@@ -248,17 +248,17 @@ class SubmitOnce:
         return submission, seen
 
     def _submit(
-        self, token: str | None, *, is_doubtful: bool = False, chain: int = 0, mark: Record | None = None
+        self, token: str | None, *, outcome_unknown: bool = False, chain: int = 0, mark: Record | None = None
     ) -> tuple[Submission, Job | ApiError | None]:
         """Send the request.
 
         :param token: the client token.
-        :param is_doubtful: whether the request may have been sent before.
+        :param outcome_unknown: whether the request may have been sent before.
         :param chain: how many jobs that the token gives back may be found failed, and be followed by another.
         :param mark: of whose request it is, if not this attempt's: until it is known that its job goes on.
         """
         while True:
-            submission = self._send_once(token, is_doubtful=is_doubtful, mark=mark)
+            submission = self._send_once(token, outcome_unknown=outcome_unknown, mark=mark)
             if chain <= 0 or token is None or submission.job_id is None:
                 return submission, None
             seen = self.poll_once(submission.job_id)
@@ -266,19 +266,19 @@ class SubmitOnce:
             if not failed or (isinstance(seen, Job) and self.is_good(seen)):
                 return submission, seen
             self._say(f"ECS job {submission.job_id} of an earlier try failed; submitting again")
-            token, is_doubtful, chain, mark = next_token(token, submission.job_id), False, chain - 1, None
+            token, outcome_unknown, chain, mark = next_token(token, submission.job_id), False, chain - 1, None
 
-    def _send_once(self, token: str | None, *, is_doubtful: bool, mark: Record | None) -> Submission:
+    def _send_once(self, token: str | None, *, outcome_unknown: bool, mark: Record | None) -> Submission:
         record = mark or self._owned(Record(self.resend_policy.operation, 0, time.time(), token))
         if self.resend_policy.marks:
             self.record_store.write(record)
         try:
-            submission = self.send(token, is_doubtful, self._was_sent)
+            submission = self.send(token, outcome_unknown, self._was_sent)
         except EcsOutcomeUnknownError:
             raise  # the mark stays, for the next try
         except EcsJobsError as error:
             answer = error.error if isinstance(error, EcsApiError) else None
-            if self.resend_policy.marks and not is_doubtful and not (answer is not None and answer.is_doubtful):
+            if self.resend_policy.marks and not outcome_unknown and not (answer is not None and answer.outcome_unknown):
                 self._put_back()
             raise
         # Before anything is stored or pushed, which may fail: what the cloud answered is never lost.

@@ -26,7 +26,7 @@ HTML = Response(502, {}, b"<html>502</html>")
 BUSY = answer(503, {"error": {"code": "Common.1503", "message": "slow down"}})
 WRONG = answer(400, {"error": {"code": "Ecs.0005", "message": "no such flavor"}})
 FOREIGN_TOKEN = answer(400, {"error": {"code": "Ecs.0122", "message": "token reused"}})
-UNCERTAIN, THROTTLED, TRANSIENT = ErrorKind.UNCERTAIN, ErrorKind.THROTTLED, ErrorKind.TRANSIENT
+OUTCOME_UNKNOWN, THROTTLED, TRANSIENT = ErrorKind.OUTCOME_UNKNOWN, ErrorKind.THROTTLED, ErrorKind.TRANSIENT
 
 CREATE = SubmitRequest(OPERATIONS["create_servers"], body={"server": {"name": "web"}}, client_token=TOKEN)
 ATTACH = SubmitRequest(OPERATIONS["attach_server_volume"], {"server_id": "s"}, {"volumeAttachment": {"volumeId": "v"}})
@@ -114,12 +114,12 @@ class TestALostAnswer:
     @pytest.mark.parametrize("lost", [LOST, HTML, Response(200, {}, b'{"job'), answer(500, {}), answer(200, {})])
     def test_to_an_attach_leaves_it_open_after_one_request(self, lost: Response | TransportFailure) -> None:
         run = Submit(ATTACH, lost, TAKEN)
-        assert run.error.kind is UNCERTAIN
+        assert run.error.kind is OUTCOME_UNKNOWN
         assert (len(run.sent), run.seconds) == (1, 0)
 
     def test_to_a_create_without_a_token_leaves_it_open(self) -> None:
         run = Submit(CREATE.with_token(None), LOST, TAKEN)
-        assert (run.error.kind, len(run.sent)) == (UNCERTAIN, 1)
+        assert (run.error.kind, len(run.sent)) == (OUTCOME_UNKNOWN, 1)
 
     def test_to_what_may_be_done_twice_is_asked_for(self) -> None:
         assert Submit(ATTACH, LOST, TAKEN, allow_resend=True).result == Submission("job", None, ("a",))
@@ -129,18 +129,18 @@ class TestALostAnswer:
 
     def test_is_a_doubt_that_no_later_trouble_takes_away(self) -> None:
         run = Submit(CREATE, LOST, BUSY, UNREACHABLE)
-        assert run.error.kind is UNCERTAIN
+        assert run.error.kind is OUTCOME_UNKNOWN
         assert run.error.message == UNREACHABLE.reason
 
     @pytest.mark.parametrize("last", [BUSY, UNREACHABLE])
     def test_of_an_earlier_try_is_the_same_doubt(self, last: Response | TransportFailure) -> None:
-        assert Submit(CREATE, last, is_doubtful=True).error.kind is UNCERTAIN
+        assert Submit(CREATE, last, outcome_unknown=True).error.kind is OUTCOME_UNKNOWN
 
     @pytest.mark.parametrize(("before", "doubtful"), [([LOST], False), ([HTML, BUSY], False), ([], True)])
     def test_before_a_rejection_is_told_with_it(
         self, before: list[Response | TransportFailure], doubtful: bool
     ) -> None:
-        error = Submit(CREATE, *before, WRONG, is_doubtful=doubtful).error
+        error = Submit(CREATE, *before, WRONG, outcome_unknown=doubtful).error
         assert (error.kind, error.code) == (ErrorKind.REJECTED, "Ecs.0005")
         assert "It was sent before, and may have been carried out then: check whether servers of this name" in str(
             error
@@ -161,7 +161,7 @@ class TestNotDone:
 
     @pytest.mark.parametrize(
         ("request_", "passing", "kind"),
-        [(ATTACH, UNREACHABLE, TRANSIENT), (ATTACH, BUSY, THROTTLED), (DETACH, HTML, UNCERTAIN)],
+        [(ATTACH, UNREACHABLE, TRANSIENT), (ATTACH, BUSY, THROTTLED), (DETACH, HTML, OUTCOME_UNKNOWN)],
     )
     def test_gives_up_in_time(
         self, request_: SubmitRequest, passing: Response | TransportFailure, kind: ErrorKind
@@ -244,7 +244,7 @@ class TestDeletingWhatIsGone:
     def test_after_a_lost_answer_they_are_gone_by_our_own_hand(self) -> None:
         run = Submit(deletion("a1", "b2"), LOST, missing("a1"), missing("b2"))
         assert (run.result, len(run.sent)) == (Submission(None), 3)
-        assert Submit(deletion("a1"), missing("a1"), is_doubtful=True).result == Submission(None)
+        assert Submit(deletion("a1"), missing("a1"), outcome_unknown=True).result == Submission(None)
 
     def test_the_others_are_retried_like_the_first(self) -> None:
         run = Submit(deletion("a1", "b2"), missing("a1"), LOST, BUSY, TAKEN, missing_ok=True)
@@ -284,4 +284,4 @@ class TestLoggingIn:
         assert Submit(ATTACH, transport_failure, auth="password").error.kind is TRANSIENT
 
     def test_a_job_is_no_answer_to_a_login(self) -> None:
-        assert Submit(ATTACH, GOOD, auth="password").error.kind is not UNCERTAIN
+        assert Submit(ATTACH, GOOD, auth="password").error.kind is not OUTCOME_UNKNOWN

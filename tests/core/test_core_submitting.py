@@ -43,7 +43,7 @@ NEW_SERVER = {
 HTML = b"<html><body>502 Bad Gateway</body></html>"
 TRANSIENT, THROTTLED, UNAUTHORIZED = ErrorKind.TRANSIENT, ErrorKind.THROTTLED, ErrorKind.UNAUTHORIZED
 FORBIDDEN, NOT_FOUND, REJECTED = ErrorKind.FORBIDDEN, ErrorKind.NOT_FOUND, ErrorKind.REJECTED
-UNCERTAIN = ErrorKind.UNCERTAIN
+OUTCOME_UNKNOWN = ErrorKind.OUTCOME_UNKNOWN
 
 
 def request(name: str = "attach_server_volume", **fields: Any) -> SubmitRequest:
@@ -174,24 +174,24 @@ ANSWERS: list[tuple[int, bytes, ErrorKind]] = [
     (404, ecs("Ecs.0114"), NOT_FOUND),
     (404, b'{"itemNotFound":{"code":404,"message":"gone"}}', NOT_FOUND),
     # may have been done
-    (200, HTML, UNCERTAIN),
-    (200, b"", UNCERTAIN),
-    (200, b"{}", UNCERTAIN),
-    (202, b'{"job_id": nul', UNCERTAIN),
-    (200, b'{"job_id":""}', UNCERTAIN),
-    (200, b'{"job_id":null,"order_id":null}', UNCERTAIN),
-    (200, b'{"job_id":7}', UNCERTAIN),
-    (200, b'["job"]', UNCERTAIN),
-    (204, b"", UNCERTAIN),
-    (500, ecs("Common.0001"), UNCERTAIN),
-    (500, b"{}", UNCERTAIN),
-    (500, HTML, UNCERTAIN),
-    (502, HTML, UNCERTAIN),
-    (503, HTML, UNCERTAIN),
-    (504, HTML, UNCERTAIN),
-    (504, b'{"job_id":"j"}', UNCERTAIN),
-    (408, b"{}", UNCERTAIN),
-    (404, HTML, UNCERTAIN),
+    (200, HTML, OUTCOME_UNKNOWN),
+    (200, b"", OUTCOME_UNKNOWN),
+    (200, b"{}", OUTCOME_UNKNOWN),
+    (202, b'{"job_id": nul', OUTCOME_UNKNOWN),
+    (200, b'{"job_id":""}', OUTCOME_UNKNOWN),
+    (200, b'{"job_id":null,"order_id":null}', OUTCOME_UNKNOWN),
+    (200, b'{"job_id":7}', OUTCOME_UNKNOWN),
+    (200, b'["job"]', OUTCOME_UNKNOWN),
+    (204, b"", OUTCOME_UNKNOWN),
+    (500, ecs("Common.0001"), OUTCOME_UNKNOWN),
+    (500, b"{}", OUTCOME_UNKNOWN),
+    (500, HTML, OUTCOME_UNKNOWN),
+    (502, HTML, OUTCOME_UNKNOWN),
+    (503, HTML, OUTCOME_UNKNOWN),
+    (504, HTML, OUTCOME_UNKNOWN),
+    (504, b'{"job_id":"j"}', OUTCOME_UNKNOWN),
+    (408, b"{}", OUTCOME_UNKNOWN),
+    (404, HTML, OUTCOME_UNKNOWN),
 ]
 
 
@@ -229,7 +229,7 @@ class TestReadSubmission:
         assert isinstance(error, ApiError)
         assert (error.kind, error.status) == (kind, status)
 
-    @pytest.mark.parametrize(("may_have_arrived", "kind"), [(True, UNCERTAIN), (False, TRANSIENT)])
+    @pytest.mark.parametrize(("may_have_arrived", "kind"), [(True, OUTCOME_UNKNOWN), (False, TRANSIENT)])
     def test_no_answer(self, may_have_arrived: bool, kind: ErrorKind) -> None:
         error = read_submission(TransportFailure("no answer from x", may_have_arrived), request(), now=NOW)
         assert error == ApiError(kind, "no answer from x")
@@ -243,8 +243,8 @@ class TestReadSubmission:
         ("status", "body", "kind"),
         [
             (202, ecs("Common.0024"), THROTTLED),
-            (200, HTML, UNCERTAIN),
-            (200, ecs("Ecs.0005"), UNCERTAIN),
+            (200, HTML, OUTCOME_UNKNOWN),
+            (200, ecs("Ecs.0005"), OUTCOME_UNKNOWN),
             (400, ecs("Ecs.0005"), REJECTED),
             (400, b"{}", REJECTED),
         ],
@@ -323,15 +323,17 @@ class TestWithAdvice:
             ("Ecs.0005", True, "It was sent before, and may have been carried out then"),
         ],
     )
-    def test_says_what_to_check(self, code: str, is_doubtful: bool, said: str) -> None:
-        error = with_advice(ApiError(REJECTED, "no", code=code), request("create_servers"), is_doubtful=is_doubtful)
+    def test_says_what_to_check(self, code: str, outcome_unknown: bool, said: str) -> None:
+        error = with_advice(
+            ApiError(REJECTED, "no", code=code), request("create_servers"), outcome_unknown=outcome_unknown
+        )
         assert error.advice.startswith(said)
         assert error.advice.endswith("check whether servers of this name, or an order for them, exist.")
         assert error.advice in str(error)
 
     def test_says_nothing_where_there_is_no_doubt(self) -> None:
         error = ApiError(REJECTED, "no", code="Ecs.0005", advice="as it was")
-        assert with_advice(error, request(), is_doubtful=False) is error
+        assert with_advice(error, request(), outcome_unknown=False) is error
 
 
 class TestClientToken:

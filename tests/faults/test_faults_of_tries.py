@@ -122,7 +122,7 @@ def reasons_of(tried: Tried) -> set[str]:
         allowed.add("not_found")
     if plan.is_hurried:
         allowed |= {"unreachable", "error", "unknown"}
-    if tried.kind == "attach" and any(is_doubtful(one) for one in tries):
+    if tried.kind == "attach" and any(outcome_unknown(one) for one in tries):
         allowed.add("unknown")
     if plan.login == "token" and any(one.revoked_at for one in tries):
         allowed.add("unauthorized")
@@ -131,7 +131,7 @@ def reasons_of(tried: Tried) -> set[str]:
     return allowed
 
 
-def is_doubtful(one: Try) -> bool:
+def outcome_unknown(one: Try) -> bool:
     return one.death in ("before send", "after send") or any(name not in CERTAIN for name in one.submits)
 
 
@@ -148,7 +148,7 @@ def is_bound_to_succeed(plan: TriesPlan, kind: str) -> bool:
         or plan.order in ("is cancelled", "is forgotten")
         or (plan.login == "token" and any(one.revoked_at for one in plan.tries))
         or any(one.refusal or one.purged_at for one in plan.tries)
-        or (kind == "attach" and any(is_doubtful(one) for one in plan.tries))
+        or (kind == "attach" and any(outcome_unknown(one) for one in plan.tries))
     )
 
 

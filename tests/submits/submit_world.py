@@ -80,8 +80,8 @@ class World:
 
     # The cloud
 
-    def send(self, token: str | None, is_doubtful: bool, was_sent: bool) -> Submission:
-        self.sends.append((token, is_doubtful))
+    def send(self, token: str | None, outcome_unknown: bool, was_sent: bool) -> Submission:
+        self.sends.append((token, outcome_unknown))
         self._die("before send")
         if self.fault is not None:
             fault, self.fault = self.fault, None

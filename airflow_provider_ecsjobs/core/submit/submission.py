@@ -135,11 +135,11 @@ def read_submission(
 ) -> Submission | ApiError:
     """Read the answer to a request that starts a job.
 
-    :return: what the API took; or an error, of the kind ``UNCERTAIN`` where the request may have been carried out
+    :return: what the API took; or an error, of the kind ``OUTCOME_UNKNOWN`` where the request may have been carried out
         although the answer does not say so.
     """
     if isinstance(answer, TransportFailure):
-        kind = ErrorKind.UNCERTAIN if answer.may_have_arrived else ErrorKind.TRANSIENT
+        kind = ErrorKind.OUTCOME_UNKNOWN if answer.may_have_arrived else ErrorKind.TRANSIENT
         return ApiError(kind, answer.reason)
     body = object_in(answer)
     error = read_error(answer, body, now=now)
@@ -151,7 +151,7 @@ def read_submission(
         if request.is_dry_run and is_empty and not error.code:
             return Submission(None)
     if error.kind is ErrorKind.TRANSIENT and not 300 <= answer.status < 400 and error.code not in _BUSY:
-        return replace(error, kind=ErrorKind.UNCERTAIN)
+        return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN)
     return error
 
 
@@ -161,7 +161,7 @@ def _usable(taken: Submission, error: ApiError) -> Submission | ApiError:
         try:
             check_job_id(taken.job_id)
         except EcsInvalidJobIdError as wrong:
-            return replace(error, kind=ErrorKind.UNCERTAIN, message=f"the answer names no job: {wrong}")
+            return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=f"the answer names no job: {wrong}")
     return taken
 
 
@@ -202,22 +202,22 @@ def submission_in(value: Any, function: str) -> Submission:
     return taken
 
 
-def with_advice(error: ApiError, request: SubmitRequest, *, is_doubtful: bool) -> ApiError:
+def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: bool) -> ApiError:
     """Add to a refusal what it does not say by itself.
 
     :param error: why the API did not take the request.
     :param request: the request.
-    :param is_doubtful: whether it was sent before, and it is not known what became of that.
+    :param outcome_unknown: whether it was sent before, and it is not known what became of that.
     """
     if error.code == "Ecs.0122":
         advice = "An earlier try sent the same client token with other parameters, and may have been carried out"
     elif error.code == "Ecs.0124":
         advice = "An earlier try sent the same client token, over 8 hours ago, and may have been carried out"
-    elif is_doubtful:
+    elif outcome_unknown:
         advice = "It was sent before, and may have been carried out then"
     else:
         return error
-    return replace(error, advice=f"{advice}: check {request.operation.to_check}.", is_doubtful=True)
+    return replace(error, advice=f"{advice}: check {request.operation.to_check}.", outcome_unknown=True)
 
 
 def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | None:
