@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_FAILURES_SHOWN_ONE_BY_ONE = 5
 MAX_REASONS = 20
 MAX_GROUPED_REASON = 500
-MAX_SERVERS = 20
+MAX_SERVERS_SHOWN = 20
 
 _ID = re.compile(r"\b([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b", re.IGNORECASE)
 
@@ -94,7 +94,7 @@ def unconfirmed_servers(job: Job, servers: Sequence[str]) -> str:
     unknown = [server for server in servers if server not in known]
     if not unknown:
         return ""
-    named = join_limited([f"server {server}" for server in unknown], MAX_SERVERS)
+    named = join_limited([f"server {server}" for server in unknown], MAX_SERVERS_SHOWN)
     return f"\n  Not told by the job, so these may exist, too: {named}"
 
 
@@ -153,5 +153,5 @@ def _succeeded_line(succeeded: list[SubJob]) -> str:
     if not servers:
         return f"{len(succeeded)} succeeded"
     exist = " and exist" if all(part.job_type.startswith("create") for part in succeeded) else ""
-    named = join_limited([f"server {server}" for server in servers], MAX_SERVERS)
+    named = join_limited([f"server {server}" for server in servers], MAX_SERVERS_SHOWN)
     return f"{len(succeeded)} succeeded{exist}: {named}"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_provider_ecsjobs.core.console import console_url
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.failure_message import (
-    MAX_SERVERS,
+    MAX_SERVERS_SHOWN,
     hints_for,
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
-from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS as MOST_SERVERS
+from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
@@ -209,8 +209,8 @@ class EcsJobWaitMixin(_Task):
         for hint in hints_for(job):
             self.log.info("What can be done: %s", hint)
         servers = surviving_servers(job)
-        if len(servers) > MAX_SERVERS:
-            named = join_limited(servers, MOST_SERVERS)
+        if len(servers) > MAX_SERVERS_SHOWN:
+            named = join_limited(servers, MAX_SERVERS_PER_REQUEST)
             self.log.warning("ECS job %s failed, but these servers exist: %s", job.job_id, named)
 
     def _leave_console_link(self, context: Mapping[str, Any], server_ids: Sequence[str] = ()) -> None:

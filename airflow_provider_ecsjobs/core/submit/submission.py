@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SUBMIT_TIMEOUT = 900.0
 """For how long a request is sent again where the trouble passes, in seconds."""
-MAX_SERVERS = 1000
+MAX_SERVERS_PER_REQUEST = 1000
 """How many servers of an answer are looked at; the API makes no more than 500 at once."""
 _BUSY = frozenset({"Ecs.0603"})
 """Codes of a 5xx that say that nothing was done."""
@@ -171,7 +171,7 @@ def _taken(body: Mapping[str, Any]) -> Submission | None:
     if job_id is None and order_id is None:
         return None
     listed = body.get("serverIds")
-    servers = [_text(server) for server in listed[:MAX_SERVERS]] if isinstance(listed, list | tuple) else []
+    servers = [_text(server) for server in listed[:MAX_SERVERS_PER_REQUEST]] if isinstance(listed, list | tuple) else []
     return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
 
 
