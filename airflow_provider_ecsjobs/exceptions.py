@@ -31,10 +31,10 @@ __all__ = [
     "ApiError",
     "EcsApiError",
     "EcsConfigError",
-    "EcsInvalidJobId",
     "EcsInvalidJobIdError",
-    "EcsInvalidRequest",
+    "EcsInvalidJobIdNoRetry",
     "EcsInvalidRequestError",
+    "EcsInvalidRequestNoRetry",
     "EcsJobFailed",
     "EcsJobFailedNoRetry",
     "EcsJobNotFound",
@@ -105,11 +105,11 @@ class EcsUnauthorizedNoRetry(EcsUnauthorizedError, AirflowFailException):
     """The API did not accept the credentials; the task is not retried, since failures in a row lock a key."""
 
 
-class EcsInvalidJobId(EcsInvalidJobIdError, AirflowFailException):
+class EcsInvalidJobIdNoRetry(EcsInvalidJobIdError, AirflowFailException):
     """What was given as a job id can't be one; no request was made, and a retry would be given the same."""
 
 
-class EcsInvalidRequest(EcsInvalidRequestError, AirflowFailException):
+class EcsInvalidRequestNoRetry(EcsInvalidRequestError, AirflowFailException):
     """A request to be submitted lacks something; nothing was sent, and a retry would lack the same."""
 
 

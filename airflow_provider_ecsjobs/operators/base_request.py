@@ -12,7 +12,7 @@ from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
-from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest
+from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
 from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
 
@@ -128,7 +128,7 @@ class EcsRequestOperator(EcsSubmittingOperator):
             )
             request.call()
         except EcsInvalidRequestError as error:
-            raise EcsInvalidRequest(str(error)) from None
+            raise EcsInvalidRequestNoRetry(str(error)) from None
         return request
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:

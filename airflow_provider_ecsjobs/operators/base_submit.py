@@ -21,7 +21,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.exceptions import (
-    EcsInvalidRequest,
+    EcsInvalidRequestNoRetry,
     EcsJobFailed,
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
@@ -149,7 +149,7 @@ class EcsSubmittingOperator(EcsWaitingOperator):
         except EcsOutcomeUnknownNoRetry:
             raise
         except EcsInvalidRequestError as error:
-            raise EcsInvalidRequest(str(error)) from None
+            raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
             raise EcsUnauthorizedNoRetry(str(error), error.error) from None
         except EcsRejectedError as error:

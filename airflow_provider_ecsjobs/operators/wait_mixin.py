@@ -19,7 +19,7 @@ from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQU
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
-    EcsInvalidJobId,
+    EcsInvalidJobIdNoRetry,
     EcsJobFailed,
     EcsJobFailedNoRetry,
     EcsJobNotFoundNoRetry,
@@ -270,4 +270,4 @@ def checked_job_id(value: Any) -> str:
     try:
         return check_job_id(value)
     except EcsInvalidJobIdError as error:
-        raise EcsInvalidJobId(str(error)) from None
+        raise EcsInvalidJobIdNoRetry(str(error)) from None

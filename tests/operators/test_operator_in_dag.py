@@ -8,7 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, task
 from dag_runs import START, run_dag
 
-from airflow_provider_ecsjobs.exceptions import EcsInvalidJobId, EcsJobFailed
+from airflow_provider_ecsjobs.exceptions import EcsInvalidJobIdNoRetry, EcsJobFailed
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 
@@ -76,5 +76,5 @@ def test_templates_xcoms_mapping_and_callbacks(connected: Emulator, monkeypatch:
     assert seen["fails"].job is not None
     assert seen["fails"].job.job_id == bad
     assert "Ecs.0219 No valid host was found" in str(seen["fails"])
-    assert isinstance(seen["pulled"], EcsInvalidJobId)
+    assert isinstance(seen["pulled"], EcsInvalidJobIdNoRetry)
     assert "'None'" in str(seen["pulled"])

@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import DAG, task
 from dag_runs import START, run_dag
 
 from airflow_provider_ecsjobs.emulator import Emulator
-from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest, EcsJobFailed
+from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsJobFailed
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.servers import (
     EcsCreateServersOperator,
@@ -99,7 +99,7 @@ def test_a_function_that_submits_becomes_a_task_that_waits(connected: Emulator) 
         "submit_nothing": "failed",
     }
     assert run.xcoms["submit"]["job_type"] == "stopVMs"
-    assert {type(error) for error in failures} == {EcsJobFailed, EcsInvalidRequest}
+    assert {type(error) for error in failures} == {EcsJobFailed, EcsInvalidRequestNoRetry}
     said = "\n".join(map(str, failures))
     assert "Ecs.0219 No valid host was found" in said
     assert "submit_nothing() returned no job: what it returned is a dict with 'id'" in said

@@ -18,7 +18,7 @@ from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
     EcsConfigError,
-    EcsInvalidJobId,
+    EcsInvalidJobIdNoRetry,
     EcsJobFailed,
     EcsJobNotFound,
     EcsJobPaymentTimeout,
@@ -161,7 +161,7 @@ def test_execution_timeout_shortens_the_deadline(
     ids=repr,
 )
 def test_a_bad_job_id_fails_at_once(make: Make, deferrable: bool, connected: Emulator, job_id: object) -> None:
-    with pytest.raises(EcsInvalidJobId, match="job_id") as caught:
+    with pytest.raises(EcsInvalidJobIdNoRetry, match="job_id") as caught:
         make(job_id, deferrable=deferrable).execute(CONTEXT)
 
     assert isinstance(caught.value, AirflowFailException)

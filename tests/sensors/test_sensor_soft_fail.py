@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
     EcsConfigError,
-    EcsInvalidJobId,
+    EcsInvalidJobIdNoRetry,
     EcsJobFailed,
     EcsJobNotFound,
     EcsJobTimeout,
@@ -118,7 +118,7 @@ def test_a_missing_connection_is_never_skipped(context: Any, mode: dict[str, Any
 
 @pytest.mark.parametrize("job_id", ["None", "a/b", {"job_id": "x"}], ids=str)
 def test_a_bad_job_id_is_never_skipped(connected: Emulator, context: Any, mode: dict[str, Any], job_id: Any) -> None:
-    with pytest.raises(EcsInvalidJobId):
+    with pytest.raises(EcsInvalidJobIdNoRetry):
         sensor(job_id, soft_fail=True, **mode).execute(context())
     assert connected.counters["requests"] == 0
 

@@ -12,7 +12,7 @@ from task_runs import TaskRun
 
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from airflow_provider_ecsjobs.exceptions import EcsInvalidRequest, EcsInvalidRequestError, EcsRejectedNoRetry
+from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestError, EcsInvalidRequestNoRetry, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
 
@@ -199,7 +199,7 @@ def test_the_same_from_a_template_is_an_error_when_the_task_starts(
         setattr(task, name, options.get(name))
     task.is_dry_run = options.get("dry_run", False)
 
-    with pytest.raises(EcsInvalidRequest, match=said) as caught:
+    with pytest.raises(EcsInvalidRequestNoRetry, match=said) as caught:
         TaskRun(lambda: task).run()
 
     assert isinstance(caught.value, AirflowFailException)
@@ -221,7 +221,7 @@ def test_a_body_that_rendered_to_text_says_what_to_do(connected: Emulator) -> No
     task = EcsSubmitJobOperator(task_id="task", operation="delete_servers", body=TEMPLATE)
     task.body = "{'servers': []}"
 
-    with pytest.raises(EcsInvalidRequest, match=r"no JSON object.*tojson"):
+    with pytest.raises(EcsInvalidRequestNoRetry, match=r"no JSON object.*tojson"):
         TaskRun(lambda: task).run()
 
 

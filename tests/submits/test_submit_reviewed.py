@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
     EcsConfigError,
-    EcsInvalidRequest,
+    EcsInvalidRequestNoRetry,
     EcsJobFailed,
     EcsJobNotFound,
     EcsOutcomeUnknownNoRetry,
@@ -77,7 +77,7 @@ def test_a_template_without_a_value_is_a_mistake_and_no_empty_list(rendered: Any
     task = EcsDeleteServersOperator(task_id="task", server_ids="{{ x }}")
     task.server_ids = rendered
 
-    with pytest.raises(EcsInvalidRequest, match="the template or XCom it comes from had no value"):
+    with pytest.raises(EcsInvalidRequestNoRetry, match="the template or XCom it comes from had no value"):
         TaskRun(lambda: task).run()
 
 
@@ -287,7 +287,7 @@ def test_a_text_for_a_body_is_shown_by_no_error(connected: Emulator) -> None:
     task = EcsSubmitJobOperator(task_id="task", operation="delete_servers", body="{{ x }}")
     task.body = "{'os-change': {'adminpass': 'canary-Password'}}"
 
-    with pytest.raises(EcsInvalidRequest) as caught:
+    with pytest.raises(EcsInvalidRequestNoRetry) as caught:
         TaskRun(lambda: task).run()
 
     assert "canary" not in str(caught.value)
