@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_ecsjobs.compat import determine_kwargs
 from airflow_provider_ecsjobs.core.submit.submission import submission_in
-from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
+from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _TOKEN = "client_token"  # noqa: S105 - the name of a parameter
 
 
-class _EcsJobDecoratedOperator(DecoratedOperator, EcsSubmittingOperator):
+class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
     """Calls a function that submits, then waits for the job it returned."""
 
-    template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *EcsSubmittingOperator.template_fields)
+    template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *EcsBaseSubmitOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
     custom_operator_name = "@task.ecs_job"
 
@@ -76,7 +76,7 @@ def ecs_job_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
 
     :param python_callable: the function.
     :param kwargs: ``huawei_ecs_conn_id`` and how to wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsSubmittingOperator`.
+        :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsBaseSubmitOperator`.
     """
     return task_decorator_factory(
         python_callable=python_callable, decorated_operator_class=_EcsJobDecoratedOperator, **kwargs

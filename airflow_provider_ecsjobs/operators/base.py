@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 24 * 3600.0
 
 
-class EcsWaitingOperator(EcsJobWaitMixin, BaseOperator):
+class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     """An operator that waits for a job.
 
     :param huawei_ecs_conn_id: the Airflow connection (templated).

@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
-from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
+from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def nothing_is_templated(value: Any) -> bool:
     return False
 
 
-class EcsRequestOperator(EcsSubmittingOperator):
+class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     """An operator that sends an asynchronous request of the ECS API.
 
     :param body: the JSON body, a dict (templated). A text is taken if it renders to a JSON object.
     :param dry_run: whether to only have the request checked, where the API can do that: no job is made.
     """
 
-    template_fields: Sequence[str] = ("body", *EcsSubmittingOperator.template_fields)
+    template_fields: Sequence[str] = ("body", *EcsBaseSubmitOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"body": "json"}
     _missing_ok = False
     _names: ClassVar[Mapping[str, str]] = {}

@@ -29,7 +29,7 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.metrics import CountedWait
-from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
+from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
 
@@ -49,7 +49,7 @@ DEFAULT_NOT_FOUND_GRACE = 60.0
 ON_PARTIAL_FAILURE = ("fail", "keep")
 
 
-class EcsSubmittingOperator(EcsWaitingOperator):
+class EcsBaseSubmitOperator(EcsBaseOperator):
     """An operator that starts a job and waits for it.
 
     ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins.

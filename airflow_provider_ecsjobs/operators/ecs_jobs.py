@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
-from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator, is_template
+from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, is_template
 from airflow_provider_ecsjobs.operators.wait_mixin import checked_job_id
 from airflow_provider_ecsjobs.outcomes import read_event
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class EcsJobOperator(EcsWaitingOperator):
+class EcsJobOperator(EcsBaseOperator):
     """Wait for a job of Huawei Cloud ECS to end. Fails with the job's reason; its result is the XCom.
 
     As :class:`~airflow_provider_ecsjobs.sensors.ecs_jobs.EcsJobSensor`, in an operator's terms. The result is a dict
@@ -26,10 +26,10 @@ class EcsJobOperator(EcsWaitingOperator):
     :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param kwargs: how to wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.base.EcsWaitingOperator`.
+        :class:`~airflow_provider_ecsjobs.operators.base.EcsBaseOperator`.
     """
 
-    template_fields: Sequence[str] = ("job_id", "service", *EcsWaitingOperator.template_fields)
+    template_fields: Sequence[str] = ("job_id", "service", *EcsBaseOperator.template_fields)
 
     def __init__(self, *, job_id: str, service: str = "ecs", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -56,7 +56,7 @@ class EcsJobOperator(EcsWaitingOperator):
         self._log_on_kill(self.job_id)
 
 
-class EcsSubmitJobOperator(EcsRequestOperator):
+class EcsSubmitJobOperator(EcsBaseRequestOperator):
     """Submit any of the asynchronous requests of Huawei Cloud ECS, exactly once, and wait for its job.
 
     Fails with the job's reason. Airflow's retries submit a job anew if it failed, and go on with it if the worker died.
@@ -71,8 +71,8 @@ class EcsSubmitJobOperator(EcsRequestOperator):
     :param delete_flag: ``"1"`` to detach a volume by force, for ``detach_server_volume`` (templated).
     :param dry_run: whether to only have the request checked, where the API can do that: no job is made.
     :param kwargs: how to submit and wait, and Airflow's own: see
-        :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsSubmittingOperator` and
-        :class:`~airflow_provider_ecsjobs.operators.base.EcsWaitingOperator`.
+        :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsBaseSubmitOperator` and
+        :class:`~airflow_provider_ecsjobs.operators.base.EcsBaseOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
@@ -81,7 +81,7 @@ class EcsSubmitJobOperator(EcsRequestOperator):
         "server_id",
         "volume_id",
         "delete_flag",
-        *EcsRequestOperator.template_fields,
+        *EcsBaseRequestOperator.template_fields,
     )
 
     def __init__(

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.core.submit.validation import read_ids
-from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 
-class EcsTypedOperator(EcsRequestOperator):
+class EcsTypedOperator(EcsBaseRequestOperator):
     """An operator for one request; what it has no parameter for goes into ``body``, which overrides the parameters."""
 
     _request_name: ClassVar[str]

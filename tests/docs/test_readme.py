@@ -32,9 +32,9 @@ from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators import servers
-from airflow_provider_ecsjobs.operators.base import EcsWaitingOperator
-from airflow_provider_ecsjobs.operators.base_request import EcsRequestOperator
-from airflow_provider_ecsjobs.operators.base_submit import EcsSubmittingOperator
+from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
+from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
@@ -282,7 +282,7 @@ def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
                 )
                 assert ("(T)" in meaning) == (name in task.template_fields), name
     assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
-    assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsWaitingOperator)
+    assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsBaseOperator)
 
 
 def test_the_table_of_typed_operators_is_that_of_the_code() -> None:
@@ -309,7 +309,7 @@ def test_the_table_of_parameters_of_submits_is_that_of_the_code() -> None:
         code_in(name)[0]: ast.literal_eval(default.strip("`")) for name, default, _ in table("parameters of submits")
     }
     expected: dict[str, Any] = {}
-    for base in (EcsRequestOperator, EcsSubmittingOperator):
+    for base in (EcsBaseRequestOperator, EcsBaseSubmitOperator):
         signature = inspect.signature(base.__init__).parameters
         expected |= {name: found.default for name, found in signature.items() if found.kind == found.KEYWORD_ONLY}
     assert rows == expected
