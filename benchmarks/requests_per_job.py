@@ -80,7 +80,7 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
     )
     job_id = "2c9eb2c5544cbf6101544f0602af2b4f"
     wait = Wait(job_id, WaitPolicy(started=_START))
-    access = AuthSession(login)
+    auth = AuthSession(login)
 
     def run(flow: Generator[Any, Any, Any]) -> Any:
         nonlocal now, requests
@@ -102,6 +102,6 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
                 job = {"status": status, "job_id": job_id, "job_type": "createServer", "entities": {}}
                 answer = Response(200, {}, b"", Parsed(job))
 
-    end = run(flows.wait_for_job(access, wait, clock, poll_first=False))
+    end = run(flows.wait_for_job(auth, wait, clock, poll_first=False))
     assert end.outcome is Outcome.FINISHED, end
     return requests, now - _START - length

@@ -34,11 +34,11 @@ with DAG(
         from huaweicloudsdkcore.region.region import Region
         from huaweicloudsdkecs import v2 as ecs
 
-        login = EcsJobsHook().settings.auth_config
-        key = login.credentials  # for the auths 'aksk' and 'env'
-        credentials = BasicCredentials(key.access_key, key.secret_key, login.project_id or None)
-        credentials.with_security_token(key.security_token or None).with_iam_endpoint(login.iam_endpoint or None)
-        region = Region(login.region, login.endpoint)
+        auth = EcsJobsHook().settings.auth_config
+        key = auth.key  # for the auths 'aksk' and 'env'
+        credentials = BasicCredentials(key.access_key, key.secret_key, auth.project_id or None)
+        credentials.with_security_token(key.security_token or None).with_iam_endpoint(auth.iam_endpoint or None)
+        region = Region(auth.region, auth.endpoint)
         client = ecs.EcsClient.new_builder().with_credentials(credentials).with_region(region).build()
         server = ecs.PostPaidServer(
             name="from-the-sdk",

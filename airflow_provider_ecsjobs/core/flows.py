@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
-from airflow_provider_ecsjobs.core.steps import Log, SingleFlight, Sleep
+from airflow_provider_ecsjobs.core.steps import Log, Priority, SingleFlight, Sleep
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
@@ -37,14 +37,14 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def poll_once(auth: AuthSession, job_id: str, clock: Clock, *, is_last: bool = False) -> Flow[Job | ApiError]:
+def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority = Priority.POLL) -> Flow[Job | ApiError]:
     """Ask for a job once. API page: *Querying the Execution Status of a Job*.
 
-    :param is_last: whether it is a wait's last look.
+    :param priority: how urgent it is.
     :return: the job, or the classified error.
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(auth, call, clock, is_last=is_last)
+    answer = yield from send(auth, call, clock, priority)
     if isinstance(answer, ApiError):
         return answer
     return read_job(answer, job_id=job_id, now=clock.now())
@@ -114,7 +114,7 @@ def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiEr
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
-    together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, is_last=True), detached=False)
+    together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, Priority.FINAL_POLL), detached=False)
     answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer

@@ -58,27 +58,27 @@ class Redactor:
         """Return the text without what is secret."""
         return _redacted(text, self._forms)
 
-    def answer(
-        self, answer: Response | TransportFailure, request_secrets: Iterable[str] = ()
+    def response(
+        self, response: Response | TransportFailure, request_secrets: Iterable[str] = ()
     ) -> Response | TransportFailure:
         """Return the answer without what is secret: headers and JSON object, or the reason why there is none.
 
-        :param answer: what came back.
+        :param response: what came back.
         :param request_secrets: what the body of this request holds besides.
         """
         forms = self._forms
         if request_secrets:
             forms = forms + _forms_of(request_secrets)
-        if isinstance(answer, TransportFailure):
-            return replace(answer, reason=_redacted(answer.reason, forms))
-        headers = answer.headers
+        if isinstance(response, TransportFailure):
+            return replace(response, reason=_redacted(response.reason, forms))
+        headers = response.headers
         if _may_hold(" ".join(headers.values()), forms):
             headers = {name: _redacted(value, forms) for name, value in headers.items()}
-        parsed = object_in(answer)
+        parsed = object_in(response)
         # An escape can hide what is looked for: then each text is looked at.
-        if parsed is not None and (not _is_plain(answer.body) or _may_hold(answer.body.decode("ascii"), forms)):
+        if parsed is not None and (not _is_plain(response.body) or _may_hold(response.body.decode("ascii"), forms)):
             parsed = _redacted_json(parsed, forms)
-        return Response(answer.status, headers, answer.body, Parsed(parsed))
+        return Response(response.status, headers, response.body, Parsed(parsed))
 
 
 def _is_plain(body: bytes) -> bool:

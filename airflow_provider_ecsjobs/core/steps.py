@@ -1,15 +1,18 @@
 """The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
 
-A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator. It yields a :class:`HttpRequest` or an :class:`Send`,
-which the driver answers with an :class:`Response` or a :class:`TransportFailure`; a :class:`Sleep` or a :class:`Log`, for
-which nothing comes back, as for a :class:`Mask`; a :class:`SingleFlight` flow, for its result; or a :class:`Reload`, for the
-connection as it is now.
+A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator that yields steps. Its driver sends back:
+
+- for an :class:`HttpRequest` or a :class:`Send`: a :class:`Response` or a :class:`TransportFailure`;
+- for a :class:`SingleFlight`: the result of the flow that is shared;
+- for a :class:`Reload`: the connection as it is now;
+- for a :class:`Sleep`, a :class:`Log` or a :class:`Mask`: nothing.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,17 +36,28 @@ class HttpRequest:
     is_direct: bool = False
 
 
+class Priority(IntEnum):
+    """Which request is sent first, in this order."""
+
+    LOGIN = 0
+    """All requests may come to wait for it."""
+    FINAL_POLL = 1
+    """The poll of a wait at its deadline, which nothing makes up for."""
+    POLL = 2
+    """It will be made again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send a request that is authorized no earlier than it is sent: it may have to queue until then.
 
     :param make: makes the request, at the time of sending; ``None`` if what it was to be authorized with has been
         given up meanwhile. The flow is then sent ``None`` instead of an answer.
-    :param is_last: whether it is the last look of a wait: it goes before all that can be asked again later.
+    :param priority: how urgent it is.
     """
 
     make: Callable[[], HttpRequest | None]
-    is_last: bool = False
+    priority: Priority = Priority.POLL
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,9 +159,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         waited, policy = run_duration(), self._policy(0.0)
-        delay = self._requested_delay or poll_delay(
-            waited, policy.poll_interval, policy.max_poll_interval, random.random()
-        )  # noqa: S311 - no secret
+        jitter = random.random()  # noqa: S311 - no secret
+        delay = self._requested_delay or poll_delay(waited, policy.poll_interval, policy.max_poll_interval, jitter)
         return max(min(delay, self.timeout - waited), 0.0)
 
     @contextmanager

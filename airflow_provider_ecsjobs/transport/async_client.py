@@ -25,17 +25,17 @@ from airflow_provider_ecsjobs.core.steps import (
     Log,
     Mask,
     Parsed,
+    Priority,
     Response,
     Send,
     SingleFlight,
     Sleep,
 )
-from airflow_provider_ecsjobs.transport.client_pool import LOAD_SECONDS
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
 from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
 from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, stated_limit
-from airflow_provider_ecsjobs.transport.request_queue import Priority, RequestQueue
+from airflow_provider_ecsjobs.transport.request_queue import RequestQueue
 from airflow_provider_ecsjobs.transport.timers import TimerQueue
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ MAX_CONNECTIONS = 8
 """How many connections a client holds at most: at 0.1 s an answer they carry 80 polls a second."""
 KEEPALIVE_SECONDS = 90.0
 """How long an idle connection is kept: longer than the longest gap between polls, so that TLS is set up once."""
+MASK_SECONDS = 60.0
+"""How long it may take to have secrets masked, in seconds, before the request is made all the same."""
 MAX_BODY_IN_LOOP = 64 * 1024
 """The largest body in bytes that is parsed in the event loop: it takes a millisecond, and a thread's start a tenth."""
 
@@ -140,7 +142,7 @@ class AsyncClient:
     async def _have_masked(self, secrets: tuple[str, ...]) -> None:
         """Have secrets masked in the logs, in a thread: Airflow tells its supervisor of them, over a socket."""
         try:
-            async with asyncio.timeout(LOAD_SECONDS) as limit:
+            async with asyncio.timeout(MASK_SECONDS) as limit:
                 await asyncio.to_thread(self._mask, secrets)
         except TimeoutError:
             if not limit.expired():
@@ -191,9 +193,7 @@ class AsyncClient:
     async def _send_step(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
         # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
         # What a flow asks of its own accord is for a login.
-        priority = (
-            Priority.LOGIN if isinstance(step, HttpRequest) else Priority.FINAL_POLL if step.is_last else Priority.POLL
-        )
+        priority = Priority.LOGIN if isinstance(step, HttpRequest) else step.priority
         permit = await self._queue.acquire(priority)
         unused: Permit | None = permit
         try:

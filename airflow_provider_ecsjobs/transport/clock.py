@@ -12,7 +12,10 @@ _MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def monotonic_time() -> float:
-    """Return a monotonic time in seconds. It is not affected by changes of the system clock, nor by a suspended machine."""
+    """Return a monotonic time in seconds.
+
+    It is not affected by changes of the system clock, and goes on while the machine is suspended.
+    """
     return time.clock_gettime(_MONOTONIC)
 
 

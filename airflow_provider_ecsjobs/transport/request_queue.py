@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.core.steps import Priority
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, Permit
-
-
-class Priority(IntEnum):
-    """Who goes first, in this order."""
-
-    LOGIN = 0
-    FINAL_POLL = 1
-    POLL = 2
 
 
 class RequestQueue:

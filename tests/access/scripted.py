@@ -52,11 +52,11 @@ def login(auth: str = "aksk", **changes: Any) -> AuthConfig:
         "project_id": PROJECT,
     }
     if auth == "aksk":
-        fields["credentials"] = AccessKey("AK", "SK")
+        fields["key"] = AccessKey("AK", "SK")
     if auth == "password":
         fields |= {"user_name": "user", "domain_name": "domain", "password": "pw"}
     if auth == "token":
-        fields["token"] = "given-token"
+        fields["iam_token"] = "given-token"
     return AuthConfig(**(fields | changes))
 
 

@@ -23,12 +23,12 @@ WAITS = 60
 
 @pytest.fixture
 def cloud() -> Iterator[Emulator]:
-    with Emulator(init_seconds=0.1, run_seconds=1.0, token_seconds=2) as emulator:
+    with Emulator(init_seconds=0.1, run_seconds=1.0) as emulator:
         yield emulator
 
 
 async def event_of(job_id: str) -> dict[str, Any]:
-    trigger = EcsJobTrigger(job_id, poll_interval=0.05, max_poll_interval=0.1, deadline=time.time() + 30)
+    trigger = EcsJobTrigger(job_id, poll_interval=0.05, max_poll_interval=0.1, deadline=time.time() + 600)
     (event,) = [event.payload async for event in trigger.run()]
     return event
 

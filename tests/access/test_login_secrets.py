@@ -47,8 +47,8 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     hold = AuthSession.hold
 
     def noting(self: AuthSession, identity: Credentials) -> None:
-        keys = identity.credentials
-        seen.update({identity.token} if keys is None else {keys.secret_key, keys.security_token})
+        keys = identity.key
+        seen.update({identity.iam_token} if keys is None else {keys.secret_key, keys.security_token})
         hold(self, identity)
 
     monkeypatch.setattr(AuthSession, "hold", noting)

@@ -37,7 +37,7 @@ LOGIN = AuthConfig(
     endpoint="https://ecs.eu-west-101.myhuaweicloud.com",
     region="eu-west-101",
     project_id="0a1b2c",
-    credentials=AccessKey("AK", SECRET, "canary-session-token"),
+    key=AccessKey("AK", SECRET, "canary-session-token"),
 )
 GONE = Response(400, {}, b'{"error":{"code":"Common.0011","message":"Failed to query system tasks"}}')
 BUSY = Response(503, {"x-request-id": "req-1"}, b'{"error":{"code":"Common.1503","message":"slow down"}}')
@@ -184,7 +184,7 @@ class TestLook:
         assert (len(drive.requests), drive.reloads) == (1, 1)
 
     def test_a_changed_connection_is_tried_once_with_its_own_key(self) -> None:
-        fresh = replace(LOGIN, credentials=AccessKey("AK2", SECRET))
+        fresh = replace(LOGIN, key=AccessKey("AK2", SECRET))
         drive = Drive(REFUSED, ok("RUNNING"), reloaded=fresh)
         assert isinstance(drive.poll_once(), Job)
         assert ["Access=AK," in one.headers["Authorization"] for one in drive.requests] == [True, False]
@@ -192,7 +192,7 @@ class TestLook:
 
 
 class TestGetJob:
-    @pytest.mark.parametrize("trouble", [RESET, BUSY, Response(502, {}, b"<html>"), Response(200, {}, b"{")])
+    @pytest.mark.parametrize("transport_failure", [RESET, BUSY, Response(502, {}, b"<html>"), Response(200, {}, b"{")])
     def test_passing_trouble_is_asked_three_times(self, transport_failure: Any) -> None:
         drive = Drive(transport_failure)
         found = drive.get_job()
@@ -313,6 +313,6 @@ class TestWait:
 @pytest.mark.parametrize(("answer", "fine"), [(GONE, True), (ok("RUNNING"), True), (REFUSED, False), (RESET, False)])
 def test_access_is_checked_with_a_job_that_does_not_exist(answer: Any, fine: bool) -> None:
     drive = Drive(answer)
-    wrong = drive.run(check_auth(drive.access, drive.clock))
+    wrong = drive.run(check_auth(drive.auth, drive.clock))
     assert (wrong is None) is fine
     assert drive.requests[0].url.endswith("/jobs/" + "0" * 32)

@@ -194,9 +194,9 @@ class TestRecord:
         ("job_id", "order_id", "answered"),
         [(None, None, False), ("j", None, True), (None, "o", True), ("j", "o", True)],
     )
-    def test_knows_whether_it_was_answered(self, job_id: str | None, order_id: str | None, on_success: bool) -> None:
+    def test_knows_whether_it_was_answered(self, job_id: str | None, order_id: str | None, answered: bool) -> None:
         record = replace(RECORD, job_id=job_id, order_id=order_id)
-        assert record.is_answered is on_success
+        assert record.is_answered is answered
         assert record.submission == Submission(job_id, order_id, ("a", "b"))
 
     def test_giving_up_is_noted_and_nothing_else(self) -> None:

@@ -64,7 +64,7 @@ class TestFirstGap:
     @given(
         waited=st.floats(-100, 1e6), shortest=st.floats(0.1, 600), more=st.floats(0, 600), spread=st.floats(0, 0.999999)
     )
-    def test_an_end_is_seen_no_later_than_with_the_plain_gap(
+    def test_an_end_is_seen_no_later_than_with_the_base_delay(
         self, waited: float, shortest: float, more: float, spread: float
     ) -> None:
         pause = first_poll_delay(waited, shortest, shortest + more, spread)

@@ -202,7 +202,7 @@ class TestNotDone:
         assert len(run.sent) == requests
 
     @pytest.mark.parametrize(
-        ("refusal", "kind"),
+        ("unauthorized", "kind"),
         [
             (WRONG, ErrorKind.REJECTED),
             (answer(403, {"error": {"code": "Pdp.0001"}}), ErrorKind.FORBIDDEN),
@@ -276,7 +276,7 @@ class TestLoggingIn:
         assert run.result == Submission("job", None, ("a",))
         assert [request.url.split("/")[2][:3] for request in run.sent] == ["iam", "ecs", "iam", "ecs"]
 
-    @pytest.mark.parametrize("trouble", [LOST, HTML, answer(500, {})])
+    @pytest.mark.parametrize("transport_failure", [LOST, HTML, answer(500, {})])
     def test_trouble_with_the_login_leaves_nothing_open(self, transport_failure: Response | TransportFailure) -> None:
         token = Response(201, {"x-subject-token": "t"}, b'{"token":{"expires_at":"2030-01-01T00:00:00.000Z"}}')
         run = Submit(ATTACH, transport_failure, token, TAKEN, auth="password")

@@ -315,7 +315,7 @@ class TestWithoutMissing:
 
 class TestWithAdvice:
     @pytest.mark.parametrize(
-        ("code", "is_doubtful", "said"),
+        ("code", "outcome_unknown", "said"),
         [
             ("Ecs.0122", False, "An earlier try sent the same client token with other parameters"),
             ("Ecs.0124", False, "An earlier try sent the same client token, over 8 hours ago"),

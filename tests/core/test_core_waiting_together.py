@@ -30,7 +30,7 @@ class TestSpreading:
         waiting.at(0, seen())
         assert waiting.next_delay(0, 0) == 9
 
-    @pytest.mark.parametrize("trouble", [BUSY, SLOW_DOWN])
+    @pytest.mark.parametrize("transport_failure", [BUSY, SLOW_DOWN])
     def test_so_is_one_that_comes_out_of_trouble_once(self, transport_failure: ApiError) -> None:
         waiting = Waiting()
         waiting.at(300, transport_failure)

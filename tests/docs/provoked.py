@@ -51,7 +51,7 @@ def _of_jobs(emulator: Emulator) -> Iterator[str]:
     with _connection(good):
         wait = Wait(emulator.plant_job(unpaid), WaitPolicy(started=time.time(), payment_timeout=0))
         wait.receive(EcsJobsHook().get_job(wait.job_id), time.time())
-        yield from (report.message for report in wait.take_reports())
+        yield from (report.message for report in wait.take_logs())
 
 
 def _of_submits(emulator: Emulator) -> Iterator[str]:

@@ -72,7 +72,7 @@ def test_get_job_of_an_unknown_job(hook: EcsJobsHook, connected: Emulator) -> No
 @pytest.mark.parametrize(
     "job_id", ["", " ", "None", "a/b", "../x", "a?b", "a\nb", "é", "x" * 129, None, 5, {"job_id": 1}]
 )
-@pytest.mark.parametrize("call", ["look", "get_job", "wait_for_job"])
+@pytest.mark.parametrize("call", ["poll_once", "get_job", "wait_for_job"])
 def test_a_bad_job_id_asks_nothing(hook: EcsJobsHook, connected: Emulator, call: str, job_id: object) -> None:
     with pytest.raises(EcsInvalidJobIdError, match="job_id"):
         getattr(hook, call)(job_id)

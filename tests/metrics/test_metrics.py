@@ -217,7 +217,7 @@ def test_a_submit_of_unknown_outcome(connected: Emulator, stats: Counted) -> Non
     body = {"resize": {"flavorRef": "s6.large.2"}}
     _try_to_submit(EcsOutcomeUnknownError, "resize_post_paid_server", server_id=server, body=body)
 
-    assert stats.counts == {("submits", "resize_post_paid_server uncertain"): 1}
+    assert stats.counts == {("submits", "resize_post_paid_server outcome_unknown"): 1}
 
 
 def _try_to_submit(error: type[Exception] | None, operation: str, **request: Any) -> None:

@@ -27,7 +27,7 @@ def test_nothing_is_evaluated(path: Path) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             assert {name.split(".")[0] for name in names}.isdisjoint(MODULES)
-        if isinstance(node, ast.ApiRequest):
+        if isinstance(node, ast.Call):
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             is_regex = isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "re.compile"
             assert is_regex or called not in CALLS

@@ -128,9 +128,9 @@ class World:
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Let the task be tried once, in a process of its own."""
         resend_policy = {
-            "name": "create_servers",
+            "operation": "create_servers",
             "takes_token": self.takes_token,
-            "may_repeat": self.allow_resend,
+            "allow_resend": self.allow_resend,
             "to_check": "whether servers of this name exist",
             **self.more,
         }

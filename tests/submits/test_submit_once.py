@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.submit.idempotency import Record, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
-UNKNOWN = EcsOutcomeUnknownError("lost", error("uncertain"))
+UNKNOWN = EcsOutcomeUnknownError("lost", error("outcome_unknown"))
 
 
 class TestFirstTry:
@@ -205,7 +205,7 @@ class TestARecordedJob:
     def test_of_another_operation_is_not_looked_at(self) -> None:
         w = World()
         w.job()
-        w.more["name"] = "create_post_paid_servers"
+        w.more["operation"] = "create_post_paid_servers"
         w.takes_token = False
         w.clear()
         assert w.job() == "job-2"
@@ -247,7 +247,7 @@ class TestRefusedOrLost:
         w.retry()
         assert w.job() == "job-1"
 
-    @pytest.mark.parametrize(("takes_token", "may_repeat"), [(True, False), (False, True), (False, False)])
+    @pytest.mark.parametrize(("takes_token", "allow_resend"), [(True, False), (False, True), (False, False)])
     def test_an_answer_that_can_not_be_recorded_is_waited_for_all_the_same(
         self, takes_token: bool, allow_resend: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -17,26 +17,26 @@ def timers() -> int:
 
 def test_each_is_woken_in_its_time() -> None:
     async def main() -> None:
-        timers, chance, now = TimerQueue(), random.Random(4), asyncio.get_running_loop().time
+        queue, chance, now = TimerQueue(), random.Random(4), asyncio.get_running_loop().time
 
         async def sleep_some_times() -> None:
             for _ in range(20):
                 due = now() + (seconds := chance.choice([0.0, 0.05, 1.0, chance.uniform(0, 100)]))
-                await timers.sleep(seconds)
+                await queue.sleep(seconds)
                 assert due <= now() <= due + 1e-6
 
         await asyncio.gather(*(sleep_some_times() for _ in range(500)))
-        assert (timers._sleepers, timers._timer) == ([], None)
+        assert (queue._sleepers, queue._timer) == ([], None)
 
     run(main())
 
 
 def test_there_is_one_timer_for_all() -> None:
     async def main() -> None:
-        timers, woken = TimerQueue(), []
+        queue, woken = TimerQueue(), []
 
         async def sleep(seconds: float) -> None:
-            await timers.sleep(seconds)
+            await queue.sleep(seconds)
             woken.append(seconds)
 
         sleeping = [asyncio.ensure_future(sleep(1000 - number)) for number in range(1000)]
@@ -51,10 +51,10 @@ def test_there_is_one_timer_for_all() -> None:
 
 def test_thousands_that_wake_at_the_same_time_let_others_in_between() -> None:
     async def main() -> None:
-        timers, woken = TimerQueue(), []
+        queue, woken = TimerQueue(), []
 
         async def sleep(number: int) -> None:
-            await timers.sleep(10)
+            await queue.sleep(10)
             woken.append(number)
 
         sleeping = [asyncio.ensure_future(sleep(number)) for number in range(5000)]
@@ -73,10 +73,10 @@ def test_thousands_that_wake_at_the_same_time_let_others_in_between() -> None:
 
 def test_whoever_is_cancelled_is_passed_over() -> None:
     async def main() -> None:
-        timers = TimerQueue()
+        queue = TimerQueue()
 
         async def sleep(seconds: float) -> float:
-            await timers.sleep(seconds)
+            await queue.sleep(seconds)
             return seconds
 
         sleeping = [asyncio.ensure_future(sleep(number % 10 + 1)) for number in range(1000)]
@@ -87,16 +87,16 @@ def test_whoever_is_cancelled_is_passed_over() -> None:
         cancelled = [number for number, end in enumerate(ended) if isinstance(end, asyncio.CancelledError)]
         assert cancelled == [number for number in range(0, 1000, 3) if number % 10 + 1 > 2]
         await asyncio.sleep(10)
-        assert (timers._sleepers, timers._timer) == ([], None)
+        assert (queue._sleepers, queue._timer) == ([], None)
 
     run(main())
 
 
 def test_nobody_is_woken_after_the_end() -> None:
     async def main() -> None:
-        timers = TimerQueue()
-        sleeping = timers.sleep(1)
-        timers.close()
+        queue = TimerQueue()
+        sleeping = queue.sleep(1)
+        queue.close()
         assert timers() == 0
         await asyncio.sleep(2)
         assert not sleeping.done()

@@ -32,11 +32,11 @@ def read(
     [("ecs", "ecs"), ("bms", "bms"), ("evs", "evs"), ("ims", "ims"), ("eip", "vpc"), ("sdrs", "sdrs")],
 )
 def test_the_endpoint_of_a_service(service: str, host: str) -> None:
-    assert read(service=service).login.endpoint == f"https://{host}.cn-north-4.myhuaweicloud.com"
+    assert read(service=service).auth_config.endpoint == f"https://{host}.cn-north-4.myhuaweicloud.com"
 
 
 def test_the_european_region_has_its_own_domain() -> None:
-    login = read(region="eu-west-101", extra={"project_id": ...}).login
+    login = read(region="eu-west-101", extra={"project_id": ...}).auth_config
     assert login.endpoint == "https://ecs.eu-west-101.myhuaweicloud.eu"
     assert login.iam_endpoint == "https://iam.eu-west-101.myhuaweicloud.eu"
 
@@ -57,11 +57,11 @@ def test_the_european_region_has_its_own_domain() -> None:
     ],
 )
 def test_a_host_replaces_the_endpoint(fields: dict[str, Any], endpoint: str) -> None:
-    assert read(**fields).login.endpoint == endpoint
+    assert read(**fields).auth_config.endpoint == endpoint
 
 
 def test_keys_lose_the_line_end_they_were_pasted_with() -> None:
-    credentials = read(login=" AK\n", password="SK\r\n").login.credentials
+    credentials = read(login=" AK\n", password="SK\r\n").auth_config.key
     assert credentials is not None
     assert (credentials.access_key, credentials.secret_key) == ("AK", "SK")
 
@@ -73,10 +73,10 @@ def test_the_environment_gives_keys_and_project() -> None:
         "HUAWEICLOUD_SDK_PROJECT_ID": "envproject",
         "HUAWEICLOUD_SDK_SECURITY_TOKEN": "env-token",
     }
-    login = read(login="", password="", extra={"auth": "env", "project_id": ...}, environment=environment).login
-    assert login.credentials is not None
-    assert login.credentials.access_key == "env-ak"
-    assert login.credentials.security_token == "env-token"
+    login = read(login="", password="", extra={"auth": "env", "project_id": ...}, environment=environment).auth_config
+    assert login.key is not None
+    assert login.key.access_key == "env-ak"
+    assert login.key.security_token == "env-token"
     assert login.project_id == "envproject"
     assert login.iam_endpoint == ""
 
@@ -84,11 +84,11 @@ def test_the_environment_gives_keys_and_project() -> None:
 @pytest.mark.parametrize("auth", ["agency", "token"])
 def test_agency_and_token_need_no_login(auth: str) -> None:
     settings = read(login="", password="", extra={"auth": auth, "token": "a-token"})
-    assert settings.auth_config.credentials is None
+    assert settings.auth_config.key is None
 
 
 def test_a_password_needs_iam_even_if_the_project_is_known() -> None:
-    login = read(login="user", password=" p w ", extra={"auth": "password", "domain_name": "dom"}).login
+    login = read(login="user", password=" p w ", extra={"auth": "password", "domain_name": "dom"}).auth_config
     assert login.iam_endpoint == "https://iam.cn-north-4.myhuaweicloud.com"
     assert login.password == " p w "  # spaces may belong to a password
 

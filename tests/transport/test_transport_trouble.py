@@ -43,7 +43,7 @@ REQUEST = HttpRequest("POST", "http://ecs.example.com:81/v1/p/cloudservers?flag=
 
 
 def settings(**changes: Any) -> Settings:
-    login = AuthConfig("conn", "aksk", "http://ecs.example.com", credentials=AccessKey("AK", SECRET))
+    login = AuthConfig("conn", "aksk", "http://ecs.example.com", key=AccessKey("AK", SECRET))
     return Settings(login, **{"connect_timeout": 1.0, "read_timeout": 0.4, **changes})
 
 

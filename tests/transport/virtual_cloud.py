@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START = 1_800_000_000.0
-LOGIN = AuthConfig("conn", "aksk", "http://ecs.example.com", project_id="p", credentials=AccessKey("AK", "SK"))
+LOGIN = AuthConfig("conn", "aksk", "http://ecs.example.com", project_id="p", key=AccessKey("AK", "SK"))
 LIMITED = {"error_code": "APIGW.0308", "error_msg": "policy user over ratelimit,limit:200,time:5 minute"}
 BUSY = {"error": {"code": "Common.1503", "message": "slow down"}}
 

@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import CountedWait
-from airflow_provider_ecsjobs.transport import ambience, async_client
+from airflow_provider_ecsjobs.transport import async_client, clock
 from airflow_provider_ecsjobs.triggers import ecs_jobs
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
@@ -33,9 +33,9 @@ class MachineClocks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.set_ahead = self.passed = 0.0
-        real_time, real_steady = time.time, ambience.monotonic_time
+        real_time, real_steady = time.time, clock.monotonic_time
         monkeypatch.setattr(time, "time", lambda: real_time() + self.passed + self.set_ahead)
-        monkeypatch.setattr(ambience, "steady_time", lambda: real_steady() + self.passed)
+        monkeypatch.setattr(clock, "monotonic_time", lambda: real_steady() + self.passed)
 
 
 async def reach(connected: Emulator, requests: int) -> None:

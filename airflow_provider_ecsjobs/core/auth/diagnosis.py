@@ -35,7 +35,8 @@ def diagnose(config: AuthConfig, error: ApiError, *, project_known: bool) -> str
         return f"{advice[0].upper()}{advice[1:]} The API said: {replace(error, advice='')}"
     if error.code in _WRONG_PROJECT:
         region = f"of region {config.region}" if config.region else "the one meant"
-        return f"The project is not one that {config.endpoint} serves: check that 'project_id' is {region}. It said: {said}"
+        check = f"check that 'project_id' is {region}"
+        return f"The project is not one that {config.endpoint} serves: {check}. It said: {said}"
     if error.code in _NO_SUCH_API:
         return f"{config.endpoint} does not serve the ECS API: check 'host' and 'region'. It said: {said}"
     if error.kind is ErrorKind.FORBIDDEN and not project_known:

@@ -129,7 +129,7 @@ def _projects(
     call = ApiRequest("GET", "/v3/projects", query)
     answer = yield authorized_request(config.iam_endpoint, credentials, call, now=clock.now())
     what = f"looking up the project at {_host(config.iam_endpoint)}"
-    parsed = _read(redactor.answer(answer), what, redactor, now=clock.now())
+    parsed = _read(redactor.response(answer), what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
     listed = parsed.get("projects")
@@ -157,7 +157,7 @@ def _read(
         body = object_in(answer)
         if body is not None:
             return body
-    answer = redactor.answer(answer)
+    answer = redactor.response(answer)
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}")
     error = read_error(answer, object_in(answer), now=now)

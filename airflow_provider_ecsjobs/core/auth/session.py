@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_projec
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
-from airflow_provider_ecsjobs.core.steps import Mask, Reload, Response, Send, SingleFlight, TransportFailure
+from airflow_provider_ecsjobs.core.steps import Mask, Priority, Reload, Response, Send, SingleFlight, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,14 +106,14 @@ class AuthSession:
 
 
 def send(
-    auth: AuthSession, call: ApiRequest, clock: Clock, *, is_last: bool = False
+    auth: AuthSession, call: ApiRequest, clock: Clock, priority: Priority = Priority.POLL
 ) -> Flow[Response | TransportFailure | ApiError]:
     """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
 
     On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
     As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
 
-    :param is_last: whether it is a wait's last look, as in :class:`Send`.
+    :param priority: how urgent it is.
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
     for _ in range(_MAX_ROUNDS):
@@ -122,7 +122,7 @@ def send(
             return failure
         used, error = auth.credentials, auth.doubt
         if error is None:
-            answer = yield from _send_step(auth, call, used, clock, is_last)
+            answer = yield from _send_step(auth, call, used, clock, priority)
             if answer is None:
                 continue  # the identity was proven, or given up, before this request's turn came
             error = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
@@ -148,14 +148,14 @@ def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
 
 
 def _send_step(
-    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, is_last: bool
+    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, priority: Priority
 ) -> Flow[Response | TransportFailure | ApiError | None]:
     """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
 
     :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
         ``None`` if nothing did.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, clock), is_last)
+    ask = Send(partial(auth.authorize_if_current, call, used, clock), priority)
     if auth.proven:
         return (yield from _redacted(auth, call, ask))
     # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
@@ -166,7 +166,7 @@ def _send_step(
 def _redacted(auth: AuthSession, call: ApiRequest, ask: Send) -> Flow[Response | TransportFailure | None]:
     """Send a request, and take what is secret out of its answer before anybody reads it."""
     answer: Response | TransportFailure | None = yield ask
-    return None if answer is None else auth.redactor.answer(answer, call.secrets)
+    return None if answer is None else auth.redactor.response(answer, call.secrets)
 
 
 @dataclass(frozen=True, slots=True)

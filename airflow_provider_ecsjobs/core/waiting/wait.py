@@ -119,10 +119,10 @@ class Wait:
         self.seen = self.policy.seen
 
     def now(self, clock: Clock) -> float:
-        """Tell the time, in seconds since the epoch.
+        """Return the time, in seconds since the epoch.
 
-        It begins as the machine's clock has it, and goes on by the monotonic one: a clock that is set meanwhile makes no
-        wait longer or shorter.
+        It starts with the time of day and goes on by the monotonic clock. So a change of the system clock makes no wait
+        longer or shorter.
         """
         if self._anchor is None:
             self._anchor = clock.anchor()
