@@ -81,6 +81,15 @@ def succeeded_or_raise(
     raise EcsApiError(end.message, end.error)
 
 
+def event_of(end: WaitEnd) -> dict[str, Any]:
+    """Return the event that a trigger sends for the end of a wait, all JSON primitives."""
+    return {
+        "outcome": end.outcome.value,
+        "message": end.message,
+        "job": None if end.job is None else end.job.to_dict(),
+    }
+
+
 def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
     """Read the event a task was resumed with.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -30,7 +31,7 @@ from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink
 from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
-from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -141,25 +142,15 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: always.
         """
         policy = wait.policy
+        arguments = EcsJobTriggerArguments.of_wait(
+            wait,
+            conn_id=self.huawei_ecs_conn_id,
+            region=self.region,
+            project_id=self.project_id,
+            service=self.service,
+        )
         self.defer(
-            trigger=EcsJobTrigger(
-                job_id=wait.job_id,
-                huawei_ecs_conn_id=self.huawei_ecs_conn_id,
-                region=self.region,
-                project_id=self.project_id,
-                service=self.service,
-                poll_interval=policy.poll_interval,
-                max_poll_interval=policy.max_poll_interval,
-                deadline=policy.deadline,
-                started=policy.started,
-                payment_timeout=policy.payment_timeout,
-                pending_since=wait.pending_since,
-                seen_status=wait.seen[0] if wait.seen else None,
-                seen_sub_jobs_finished=wait.seen[1] if wait.seen else 0,
-                not_found_grace=policy.not_found_grace,
-                unreachable_timeout=policy.unreachable_timeout,
-                order_id=policy.order_id or None,
-            ),
+            trigger=EcsJobTrigger(**asdict(arguments)),
             method_name="execute_complete",
             timeout=None
             if policy.deadline is None

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import math
 import time
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -17,21 +18,120 @@ from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
+from airflow_provider_ecsjobs.outcomes import event_of
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait
     from airflow_provider_ecsjobs.transport.client_pool import Lease
     from airflow_provider_ecsjobs.transport.config import Settings
 
 _Default = TypeVar("_Default", float, None)
+DEFAULT_CONN_ID = "huawei_ecs_default"
 LOOKUP_SECONDS = 60.0
 """How long one try to read the connection and open its client may take, in seconds."""
 _TRANSPORT = "airflow_provider_ecsjobs.transport.client_pool"
 # Not looked up in sys.modules, which has the module while another thread is still importing it.
 _loaded: list[ModuleType] = []
+
+
+@dataclass(frozen=True, slots=True)
+class EcsJobTriggerArguments:
+    """The arguments of :class:`EcsJobTrigger`, as they lie in Airflow's database: JSON primitives, and no secret.
+
+    :param job_id: the job's id.
+    :param huawei_ecs_conn_id: the Airflow connection.
+    :param region: in place of the connection's.
+    :param project_id: in place of the connection's.
+    :param service: the service whose jobs are meant.
+    :param poll_interval: the shortest delay between two polls, in seconds.
+    :param max_poll_interval: the longest delay between two polls, in seconds.
+    :param deadline: when to give up, in seconds since the epoch; ``None`` for never.
+    :param started: when the wait began, in seconds since the epoch; ``None`` for now.
+    :param payment_timeout: how long an order may stay unpaid, in seconds; ``None`` until the deadline, 0 not at all.
+    :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
+    :param seen_status: the status that was logged last, so that it is not logged again.
+    :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
+    :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
+    :param unreachable_timeout: for how many seconds there may be no good answer.
+    :param order_id: the order that the job is for, if that is known; for messages.
+    """
+
+    job_id: str = ""
+    huawei_ecs_conn_id: str = DEFAULT_CONN_ID
+    region: str | None = None
+    project_id: str | None = None
+    service: str = "ecs"
+    poll_interval: float = DEFAULT_POLL_INTERVAL
+    max_poll_interval: float = DEFAULT_MAX_POLL_INTERVAL
+    deadline: float | None = None
+    started: float | None = None
+    payment_timeout: float | None = None
+    pending_since: float | None = None
+    seen_status: str | None = None
+    seen_sub_jobs_finished: int = 0
+    not_found_grace: float = 0.0
+    unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
+    order_id: str | None = None
+
+    @classmethod
+    def of_wait(cls, wait: Wait, *, conn_id: str, **connection: Any) -> EcsJobTriggerArguments:
+        """Make the arguments of a trigger that goes on with a wait.
+
+        :param wait: the wait, as far as it has come.
+        :param conn_id: the Airflow connection.
+        :param connection: ``region``, ``project_id`` and ``service``.
+        """
+        policy, (status, finished) = wait.policy, wait.seen or (None, 0)
+        return cls(
+            job_id=wait.job_id,
+            huawei_ecs_conn_id=conn_id,
+            poll_interval=policy.poll_interval,
+            max_poll_interval=policy.max_poll_interval,
+            deadline=policy.deadline,
+            started=policy.started,
+            payment_timeout=policy.payment_timeout,
+            pending_since=wait.pending_since,
+            seen_status=status,
+            seen_sub_jobs_finished=finished,
+            not_found_grace=policy.not_found_grace,
+            unreachable_timeout=policy.unreachable_timeout,
+            order_id=policy.order_id or None,
+            **connection,
+        )
+
+    def policy(self) -> WaitPolicy:
+        """Return how to wait.
+
+        :raises EcsConfigError: an argument that is to be a number is none.
+        """
+        status = clean(self.seen_status, 100)
+        return WaitPolicy(
+            started=self._number("started", time.time()),
+            deadline=self._number("deadline", None),
+            poll_interval=self._number("poll_interval", DEFAULT_POLL_INTERVAL),
+            max_poll_interval=self._number("max_poll_interval", DEFAULT_MAX_POLL_INTERVAL),
+            payment_timeout=self._number("payment_timeout", None),
+            pending_since=self._number("pending_since", None),
+            seen=(status, int(self._number("seen_sub_jobs_finished", 0.0))) if status else None,
+            not_found_grace=self._number("not_found_grace", 0.0),
+            unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
+            order_id=clean(self.order_id, 200),
+        )
+
+    def _number(self, name: str, default: _Default) -> float | _Default:
+        value = getattr(self, name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise EcsConfigError(f"the trigger's {name} is {clean(repr(value), 100)}; expected a number.")
+        return float(value)
+
+
+_NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 
 
 class EcsJobTrigger(BaseTrigger):
@@ -44,100 +144,29 @@ class EcsJobTrigger(BaseTrigger):
 
     :param job_id: the job's id.
     :param huawei_ecs_conn_id: the Airflow connection.
-    :param region: in place of the connection's.
-    :param project_id: in place of the connection's.
-    :param service: the service whose jobs are meant.
-    :param poll_interval: the shortest gap between two polls, in seconds.
-    :param max_poll_interval: the longest gap between two polls, in seconds.
-    :param deadline: when to give up, in seconds since the epoch; ``None`` for never.
-    :param started: when the wait began, in seconds since the epoch; ``None`` for now.
-    :param payment_timeout: how long an order may stay unpaid, in seconds; ``None`` until the deadline, 0 not at all.
-    :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
-    :param seen_status: the status that was logged last, so that it is not logged again.
-    :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
-    :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
-    :param unreachable_timeout: for how many seconds there may be no good answer.
-    :param order_id: the order that the job is for, if that is known; for messages.
-    :param later: arguments of a later version; kept, and handed on as they are.
+    :param arguments: the others of :class:`EcsJobTriggerArguments`. Those of a later version are kept, and handed on.
     """
 
-    def __init__(
-        self,
-        job_id: str = "",
-        huawei_ecs_conn_id: str = "huawei_ecs_default",
-        region: str | None = None,
-        project_id: str | None = None,
-        service: str = "ecs",
-        poll_interval: float = DEFAULT_POLL_INTERVAL,
-        max_poll_interval: float = DEFAULT_MAX_POLL_INTERVAL,
-        deadline: float | None = None,
-        started: float | None = None,
-        payment_timeout: float | None = None,
-        pending_since: float | None = None,
-        seen_status: str | None = None,
-        seen_sub_jobs_finished: int = 0,
-        not_found_grace: float = 0.0,
-        unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT,
-        order_id: str | None = None,
-        **later: Any,
-    ) -> None:
+    def __init__(self, job_id: str = "", huawei_ecs_conn_id: str = DEFAULT_CONN_ID, **arguments: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.job_id = job_id
-        self.huawei_ecs_conn_id = huawei_ecs_conn_id
-        self.region = region
-        self.project_id = project_id
-        self.service = service
-        self.poll_interval = poll_interval
-        self.max_poll_interval = max_poll_interval
-        self.deadline = deadline
-        self.started = started
-        self.payment_timeout = payment_timeout
-        self.pending_since = pending_since
-        self.seen_status = seen_status
-        self.seen_sub_jobs_finished = seen_sub_jobs_finished
-        self.not_found_grace = not_found_grace
-        self.unreachable_timeout = unreachable_timeout
-        self.order_id = order_id
-        self.later = later
+        known = {name: arguments.pop(name) for name in _NAMES if name in arguments}
+        self.arguments = EcsJobTriggerArguments(job_id, huawei_ecs_conn_id, **known)
+        self.later = arguments
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give class path and arguments, all JSON primitives; a connection id stands for its secrets."""
-        return (
-            "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger",
-            {
-                "job_id": self.job_id,
-                "huawei_ecs_conn_id": self.huawei_ecs_conn_id,
-                "region": self.region,
-                "project_id": self.project_id,
-                "service": self.service,
-                "poll_interval": self.poll_interval,
-                "max_poll_interval": self.max_poll_interval,
-                "deadline": self.deadline,
-                "started": self.started,
-                "payment_timeout": self.payment_timeout,
-                "pending_since": self.pending_since,
-                "seen_status": self.seen_status,
-                "seen_sub_jobs_finished": self.seen_sub_jobs_finished,
-                "not_found_grace": self.not_found_grace,
-                "unreachable_timeout": self.unreachable_timeout,
-                "order_id": self.order_id,
-                **self.later,
-            },
-        )
+        """Return class path and arguments, all JSON primitives. A connection id stands for its secrets."""
+        arguments = {name: getattr(self.arguments, name) for name in _NAMES}
+        return "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger", {**arguments, **self.later}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
-        yield self._event(await self._wait_to_the_end())
-
-    def _event(self, end: WaitEnd) -> TriggerEvent:
-        job = None if end.job is None else end.job.to_dict()
-        return TriggerEvent({"outcome": end.outcome.value, "message": end.message, "job": job})
+        yield TriggerEvent(event_of(await self._wait_to_the_end()))
 
     async def on_kill(self) -> None:
         """Say what goes on. Nothing is ended here: Airflow also calls it when another triggerer takes the wait over."""
         self.log.info(
             "This wait stops. ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
-            clean(self.job_id, 200),
+            clean(self.arguments.job_id, 200),
         )
 
     async def _wait_to_the_end(self) -> WaitEnd:
@@ -160,20 +189,25 @@ class EcsJobTrigger(BaseTrigger):
             finally:
                 await lease.leave()
         except EcsJobsError as error:
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: {error}")
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: {error}")
         except Exception as error:
             # Airflow would show the user no more than "Trigger failure".
-            self.log.exception("ECS job %s: the wait broke off", clean(self.job_id, 200))
+            self.log.exception("ECS job %s: the wait broke off", clean(self.arguments.job_id, 200))
             what = f"{type(error).__name__}: {clean(error, 500)}"
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.job_id, 200)}: the wait broke off with {what}")
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: the wait broke off with {what}")
         count_wait(end, monotonic_time() - began)
         return end
+
+    @property
+    def _connection(self) -> tuple[str, str | None, str | None, str]:
+        given = self.arguments
+        return given.huawei_ecs_conn_id, given.region, given.project_id, given.service
 
     def _wait(self) -> CountedWait:
         from airflow_provider_ecsjobs.hooks.connection import check_names
 
-        check_names(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
-        return CountedWait(check_job_id(self.job_id), self._policy())
+        check_names(*self._connection)
+        return CountedWait(check_job_id(self.arguments.job_id), self.arguments.policy())
 
     async def _share_client(self, wait: CountedWait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""
@@ -181,17 +215,16 @@ class EcsJobTrigger(BaseTrigger):
 
         clock = system_clock()
         aio = await _transport()
-        key = (self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
         while True:
             try:
                 async with asyncio.timeout(LOOKUP_SECONDS) as limit:
-                    return await aio.share_client(key, self._settings, mask_secrets)  # type: ignore[no-any-return]
+                    return await aio.share_client(self._connection, self._settings, mask_secrets)  # type: ignore[no-any-return]
             except ConnectionLookupError as failure:
                 what = str(failure)
             except TimeoutError:
                 if not limit.expired():
                     raise
-                conn_id = clean(self.huawei_ecs_conn_id, 200)
+                conn_id = clean(self.arguments.huawei_ecs_conn_id, 200)
                 what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
             # The metadata database or secrets backend is away: trouble that passes, like the API's own.
             end = wait.receive(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock), is_poll=False)
@@ -204,30 +237,7 @@ class EcsJobTrigger(BaseTrigger):
     async def _settings(self) -> Settings:
         from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop
 
-        return await read_settings_off_loop(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
-
-    def _policy(self) -> WaitPolicy:
-        seen_status = clean(self.seen_status, 100)
-        return WaitPolicy(
-            started=self._number("started", time.time()),
-            deadline=self._number("deadline", None),
-            poll_interval=self._number("poll_interval", DEFAULT_POLL_INTERVAL),
-            max_poll_interval=self._number("max_poll_interval", DEFAULT_MAX_POLL_INTERVAL),
-            payment_timeout=self._number("payment_timeout", None),
-            pending_since=self._number("pending_since", None),
-            seen=(seen_status, int(self._number("seen_sub_jobs_finished", 0.0))) if seen_status else None,
-            not_found_grace=self._number("not_found_grace", 0.0),
-            unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
-            order_id=clean(self.order_id, 200),
-        )
-
-    def _number(self, name: str, default: _Default) -> float | _Default:
-        value = getattr(self, name)
-        if value is None:
-            return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise EcsConfigError(f"the trigger's {name} is {clean(repr(value), 100)}; expected a number.")
-        return float(value)
+        return await read_settings_off_loop(*self._connection)
 
 
 async def _transport() -> ModuleType:

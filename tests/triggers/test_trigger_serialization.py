@@ -65,7 +65,7 @@ def test_kwargs_are_plain_json(kwargs: dict[str, Any]) -> None:
 def test_what_version_0_1_0_stored_is_read() -> None:
     trigger = EcsJobTrigger(**STORED)
 
-    assert {name: getattr(trigger, name) for name in STORED} == STORED
+    assert {name: getattr(trigger.arguments, name) for name in STORED} == STORED
     assert set(trigger.serialize()[1]) >= set(STORED)
     assert trigger.later == {}
 
