@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -169,9 +168,9 @@ class EcsJobsHook(BaseHook):
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
         check_client_token(found, client_token)
-        request = SubmitRequest(found, parameters, body, client_token)
+        request = SubmitRequest.build(found, parameters, body, client_token)
         if found.takes_client_token and client_token is None and not request.is_dry_run:
-            request = replace(request, client_token=str(uuid.uuid4()))
+            request = request.with_token(str(uuid.uuid4()))
         return self.send(request, timeout=timeout)
 
     def send(

@@ -1,17 +1,17 @@
-"""What the operators have in common that send one of the API's asynchronous requests."""
+"""What all operators share that send a request: its parameters become a checked body, sent once."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Mapping, Sequence, Set
-from functools import partial
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
-from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
+from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation, read_ids
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
@@ -48,6 +48,8 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
 
     template_fields: Sequence[str] = ("body", *EcsBaseSubmitOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"body": "json"}
+    operation: str
+    """The name of the operation in :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, or its template."""
     _missing_ok = False
     _names: ClassVar[Mapping[str, str]] = {}
     """The parameters that stand for keys of the body, for messages."""
@@ -69,34 +71,59 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         if parent is self:
             self._mask_secrets()
 
-    def _operation(self) -> str:
-        """Give the name of the operation, or its template."""
-        raise NotImplementedError
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the request checked at the end of ``__init__``, so that no operator can forget it."""
+        super().__init_subclass__(**kwargs)
+        own_init = cls.__init__
 
-    def _parameters(self) -> dict[str, Any]:
-        """Give the parameters in the path and the query."""
-        return {}
+        @wraps(own_init)
+        def checked_init(self: EcsBaseRequestOperator, *args: Any, **arguments: Any) -> None:
+            own_init(self, *args, **arguments)
+            if type(self) is cls:  # the operator itself, whose base classes are done by now
+                self._check_literals()
 
-    def _request_body(self, is_templated: IsTemplated) -> Any:
-        """Give the body, as far as it is known.
+        cls.__init__ = checked_init  # type: ignore[method-assign]
 
-        :param is_templated: tells which values are not known yet.
-        """
-        return self.body
-
-    def _check(self, *, is_templated: IsTemplated) -> None:
-        """Check the request, as far as it is known.
+    def _check_literals(self) -> None:
+        """Check what is known when the DAG is parsed.
 
         :raises EcsInvalidRequestError: it is wrong.
         """
+        self._check(is_template)
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return the parameters in the path and the query."""
+        return {}
+
+    def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
+        """Return the body that the operator's own parameters stand for.
+
+        :param is_templated: tells which values are not known yet; they are put in as they are.
+        """
+        return {}
+
+    def _request_body(self, is_templated: IsTemplated) -> Any:
+        """Return the body as far as it is known: ``body`` overrides the operator's own parameters."""
+        own = self._own_body(is_templated)
+        if not own or is_templated(self.body) or not isinstance(self.body, Mapping | None):
+            return self.body
+        return merged(own, self.body or {})
+
+    def _check(self, is_templated: IsTemplated) -> Any:
+        """Check the request as far as it is known.
+
+        :return: its body.
+        :raises EcsInvalidRequestError: it is wrong.
+        """
         self._mask_secrets(is_templated)
-        name = self._operation()
-        if is_templated(name):
-            return
-        operation, body = find_operation(name), self._request_body(is_templated)
+        body = self._request_body(is_templated)
+        if is_templated(self.operation):
+            return body
+        operation = find_operation(self.operation)
         if self.is_dry_run and not operation.has_dry_run:
             raise EcsInvalidRequestError(f"dry_run is given, but the API has none for {operation.name}.")
         check_request(operation, self._parameters(), body, is_templated=is_templated, names=self._names)
+        return body
 
     def _secrets(self) -> set[str]:
         """Give the passwords and user data that are to be sent."""
@@ -119,17 +146,14 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         """
         try:
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
-            self._check(is_templated=nothing_is_templated)
-            body = self._request_body(nothing_is_templated)
-            request = SubmitRequest(
-                find_operation(self._operation()),
+            body = self._check(nothing_is_templated)
+            return SubmitRequest.build(
+                find_operation(self.operation),
                 self._parameters(),
                 {**body, "dry_run": True} if self.is_dry_run else body,
             )
-            request.call()
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
-        return request
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         request = self._request()
@@ -149,7 +173,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         return self._submit_once(context, resend_policy, send)
 
     def _is_safe_to_retry(self) -> bool:
-        operation = find_operation(self._operation())
+        operation = find_operation(self.operation)
         return operation.takes_client_token or operation.is_idempotent or self.resubmit_unknown
 
     def _send(
@@ -183,3 +207,33 @@ def _parsed(text: str) -> Any:
             "body rendered to a text that is no JSON object. Pass the task's output itself (body=task.output), use"
             " '| tojson', or set render_template_as_native_obj on the DAG."
         ) from None
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two JSON objects at any depth. The second overrides the first."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(below, value) if both else value  # type: ignore[arg-type] # mypy does not follow `both`
+    return result
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are set."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def objects(name: str, value: Any, key: str, is_templated: IsTemplated) -> Any:
+    """Return the list of objects that the API wants for a list of ids.
+
+    :param name: the parameter, for messages.
+    :param value: the ids; an item that is an object stays as it is.
+    :param key: what the id is called in the object.
+    :param is_templated: tells what is not known yet, and stays as it is.
+    """
+    if value is None or is_templated(value):
+        return value
+    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) or is_templated(item) for item in value):
+        return [item if isinstance(item, Mapping) else {key: item} for item in value]
+    return [{key: item} for item in read_ids(name, value)]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.operators.base_request import is_template
-from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 
-class EcsCreateServersOperator(EcsTypedOperator):
+class EcsCreateServersOperator(EcsBaseRequestOperator):
     """Create servers, pay-per-use or yearly/monthly, and wait until they are there. Retries make no second set.
 
     The result's ``server_ids`` are in the order of the API's answer. If some of the servers failed, the task fails and
@@ -69,9 +68,9 @@ class EcsCreateServersOperator(EcsTypedOperator):
         "user_data",
         "public_ip",
         "tags",
-        *EcsTypedOperator.template_fields,
+        *EcsBaseRequestOperator.template_fields,
     )
-    _request_name = "create_servers"
+    operation = "create_servers"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "server": "name",
@@ -127,7 +126,6 @@ class EcsCreateServersOperator(EcsTypedOperator):
         self.period_type = period_type
         self.period_count = period_count
         self.auto_pay = auto_pay
-        self._check(is_templated=is_template)
 
     def _secrets(self) -> set[str]:
         own = {value for value in (self.admin_password, self.user_data) if isinstance(value, str) and value}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
-from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, is_template
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
 from airflow_provider_ecsjobs.operators.wait_mixin import checked_job_id
 from airflow_provider_ecsjobs.outcomes import read_event
 
@@ -98,10 +98,6 @@ class EcsSubmitJobOperator(EcsBaseRequestOperator):
         self.server_id = server_id
         self.volume_id = volume_id
         self.delete_flag = delete_flag
-        self._check(is_templated=is_template)
-
-    def _operation(self) -> str:
-        return self.operation
 
     def _parameters(self) -> dict[str, Any]:
         return {"server_id": self.server_id, "volume_id": self.volume_id, "delete_flag": self.delete_flag}

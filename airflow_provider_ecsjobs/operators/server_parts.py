@@ -5,8 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_ecsjobs.operators.base_request import is_template
-from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,10 +13,10 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.operators.base_request import IsTemplated
 
 
-class _ServerOperator(EcsTypedOperator):
+class _ServerOperator(EcsBaseRequestOperator):
     """An operator for one server."""
 
-    template_fields: Sequence[str] = ("server_id", *EcsTypedOperator.template_fields)
+    template_fields: Sequence[str] = ("server_id", *EcsBaseRequestOperator.template_fields)
 
     def __init__(self, *, server_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,7 +47,7 @@ class EcsResizeServerOperator(_ServerOperator):
     """
 
     template_fields: Sequence[str] = ("flavor", *_ServerOperator.template_fields)
-    _request_name = "resize_server"
+    operation = "resize_server"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor"})
 
     def __init__(
@@ -58,7 +57,6 @@ class EcsResizeServerOperator(_ServerOperator):
         self.flavor = flavor
         self.mode = mode
         self.auto_pay = auto_pay
-        self._check(is_templated=is_template)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         pay = {"isAutoPay": "true"} if self.auto_pay else None
@@ -81,14 +79,13 @@ class EcsAttachVolumeOperator(_ServerOperator):
     """
 
     template_fields: Sequence[str] = ("volume_id", "device", *_ServerOperator.template_fields)
-    _request_name = "attach_server_volume"
+    operation = "attach_server_volume"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"volumeAttachment.volumeId": "volume_id"})
 
     def __init__(self, *, volume_id: str | None = None, device: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.volume_id = volume_id
         self.device = device
-        self._check(is_templated=is_template)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"volumeAttachment": given(volumeId=self.volume_id, device=self.device)}
@@ -109,13 +106,12 @@ class EcsDetachVolumeOperator(_ServerOperator):
     """
 
     template_fields: Sequence[str] = ("volume_id", *_ServerOperator.template_fields)
-    _request_name = "detach_server_volume"
+    operation = "detach_server_volume"
 
     def __init__(self, *, volume_id: str | None = None, force: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.volume_id = volume_id
         self.force = force
-        self._check(is_templated=is_template)
 
     def _parameters(self) -> dict[str, Any]:
         flag = {"delete_flag": "1"} if self.force else {}
@@ -126,6 +122,9 @@ class _SystemOperator(_ServerOperator):
     """An operator that writes a server's system disk anew."""
 
     template_fields: Sequence[str] = ("admin_password", "key_name", *_ServerOperator.template_fields)
+    _with_cloud_init: ClassVar[str]
+    _without_cloud_init: ClassVar[str]
+    """The operation, which depends on whether the image has cloud-init installed."""
 
     def __init__(
         self,
@@ -143,6 +142,7 @@ class _SystemOperator(_ServerOperator):
         self.user_id = user_id
         self.mode = mode
         self.cloud_init = cloud_init
+        self.operation = self._with_cloud_init if cloud_init else self._without_cloud_init
 
     def _secrets(self) -> set[str]:
         own = {self.admin_password} if isinstance(self.admin_password, str) and self.admin_password else set()
@@ -173,15 +173,13 @@ class EcsChangeOsOperator(_SystemOperator):
     """
 
     template_fields: Sequence[str] = ("image", *_SystemOperator.template_fields)
+    _with_cloud_init = "change_server_os_with_cloud_init"
+    _without_cloud_init = "change_server_os_without_cloud_init"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-change.imageid": "image"})
 
     def __init__(self, *, image: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.image = image
-        self._check(is_templated=is_template)
-
-    def _operation(self) -> str:
-        return f"change_server_os_with{'' if self.cloud_init else 'out'}_cloud_init"
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"os-change": {**self._system(), **given(imageid=self.image)}}
@@ -206,12 +204,8 @@ class EcsReinstallOsOperator(_SystemOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._check(is_templated=is_template)
-
-    def _operation(self) -> str:
-        return f"reinstall_server_with{'' if self.cloud_init else 'out'}_cloud_init"
+    _with_cloud_init = "reinstall_server_with_cloud_init"
+    _without_cloud_init = "reinstall_server_without_cloud_init"
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"os-reinstall": self._system()}
@@ -231,13 +225,12 @@ class EcsAddNicsOperator(_ServerOperator):
     """
 
     template_fields: Sequence[str] = ("subnets", *_ServerOperator.template_fields)
-    _request_name = "batch_add_server_nics"
+    operation = "batch_add_server_nics"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"nics": "subnets"})
 
     def __init__(self, *, subnets: Sequence[str | dict[str, Any]] | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.subnets = subnets
-        self._check(is_templated=is_template)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return given(nics=objects("subnets", self.subnets, "subnet_id", is_templated))
@@ -257,13 +250,12 @@ class EcsDeleteNicsOperator(_ServerOperator):
     """
 
     template_fields: Sequence[str] = ("nic_ids", *_ServerOperator.template_fields)
-    _request_name = "batch_delete_server_nics"
+    operation = "batch_delete_server_nics"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"nics": "nic_ids"})
 
     def __init__(self, *, nic_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.nic_ids = nic_ids
-        self._check(is_templated=is_template)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return given(nics=objects("nic_ids", self.nic_ids, "id", is_templated))

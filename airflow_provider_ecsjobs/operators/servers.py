@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.validation import read_ids
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.operators.base_request import is_template
+from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 from airflow_provider_ecsjobs.operators.create_servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.operators.server_parts import (
     EcsAddNicsOperator,
@@ -21,7 +21,6 @@ from airflow_provider_ecsjobs.operators.server_parts import (
     EcsReinstallOsOperator,
     EcsResizeServerOperator,
 )
-from airflow_provider_ecsjobs.operators.typed import EcsTypedOperator, given, objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,10 +45,10 @@ __all__ = [
 ]
 
 
-class _ServersOperator(EcsTypedOperator):
+class _ServersOperator(EcsBaseRequestOperator):
     """An operator for several servers."""
 
-    template_fields: Sequence[str] = ("server_ids", *EcsTypedOperator.template_fields)
+    template_fields: Sequence[str] = ("server_ids", *EcsBaseRequestOperator.template_fields)
 
     def __init__(self, *, server_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -70,7 +69,6 @@ class _PowerOperator(_ServersOperator):
         if mode not in ("SOFT", "HARD"):
             raise EcsInvalidRequestError(f"mode is {clean(repr(mode), 100)}; expected 'SOFT' or 'HARD'.")
         self.mode = mode
-        self._check(is_templated=is_template)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {self._key: {**self._servers(is_templated), "type": self.mode}}
@@ -91,7 +89,7 @@ class EcsDeleteServersOperator(_ServersOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    _request_name = "delete_servers"
+    operation = "delete_servers"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"servers": "server_ids"})
 
     def __init__(
@@ -107,8 +105,10 @@ class EcsDeleteServersOperator(_ServersOperator):
         self.delete_public_ip = delete_public_ip
         self.delete_volumes = delete_volumes
         self._missing_ok = missing_ok
+
+    def _check_literals(self) -> None:
         if self.server_ids not in ([], ()):
-            self._check(is_templated=is_template)
+            super()._check_literals()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the servers, and wait.
@@ -138,12 +138,8 @@ class EcsStartServersOperator(_ServersOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    _request_name = "batch_start_servers"
+    operation = "batch_start_servers"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-start.servers": "server_ids"})
-
-    def __init__(self, *, server_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
-        super().__init__(server_ids=server_ids, **kwargs)
-        self._check(is_templated=is_template)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {"os-start": self._servers(is_templated)}
@@ -161,7 +157,7 @@ class EcsStopServersOperator(_PowerOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    _request_name = "batch_stop_servers"
+    operation = "batch_stop_servers"
     _key = "os-stop"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-stop.servers": "server_ids"})
 
@@ -178,7 +174,7 @@ class EcsRebootServersOperator(_PowerOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    _request_name = "batch_reboot_servers"
+    operation = "batch_reboot_servers"
     _key = "reboot"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"reboot.servers": "server_ids"})
 

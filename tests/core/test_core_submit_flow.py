@@ -28,13 +28,17 @@ WRONG = answer(400, {"error": {"code": "Ecs.0005", "message": "no such flavor"}}
 FOREIGN_TOKEN = answer(400, {"error": {"code": "Ecs.0122", "message": "token reused"}})
 OUTCOME_UNKNOWN, THROTTLED, TRANSIENT = ErrorKind.OUTCOME_UNKNOWN, ErrorKind.THROTTLED, ErrorKind.TRANSIENT
 
-CREATE = SubmitRequest(OPERATIONS["create_servers"], body={"server": {"name": "web"}}, client_token=TOKEN)
-ATTACH = SubmitRequest(OPERATIONS["attach_server_volume"], {"server_id": "s"}, {"volumeAttachment": {"volumeId": "v"}})
-DETACH = SubmitRequest(OPERATIONS["detach_server_volume"], {"server_id": "s", "volume_id": "v", "delete_flag": True})
+CREATE = SubmitRequest.build(OPERATIONS["create_servers"], body={"server": {"name": "web"}}, client_token=TOKEN)
+ATTACH = SubmitRequest.build(
+    OPERATIONS["attach_server_volume"], {"server_id": "s"}, {"volumeAttachment": {"volumeId": "v"}}
+)
+DETACH = SubmitRequest.build(
+    OPERATIONS["detach_server_volume"], {"server_id": "s", "volume_id": "v", "delete_flag": True}
+)
 
 
 def deletion(*ids: str) -> SubmitRequest:
-    return SubmitRequest(OPERATIONS["delete_servers"], body={"servers": [{"id": one} for one in ids]})
+    return SubmitRequest.build(OPERATIONS["delete_servers"], body={"servers": [{"id": one} for one in ids]})
 
 
 def missing(message: str, code: str = "Ecs.0114") -> Response:
@@ -124,7 +128,7 @@ class TestALostAnswer:
     def test_to_what_may_be_done_twice_is_asked_for(self) -> None:
         assert Submit(ATTACH, LOST, TAKEN, allow_resend=True).result == Submission("job", None, ("a",))
         assert Submit(DETACH, LOST, TAKEN).result == Submission("job", None, ("a",))
-        dry = SubmitRequest(ATTACH.operation, ATTACH.parameters, {**(ATTACH.body or {}), "dry_run": True})
+        dry = SubmitRequest.build(ATTACH.operation, ATTACH.parameters, {**(ATTACH.body or {}), "dry_run": True})
         assert Submit(dry, LOST, Response(202)).result == Submission(None)
 
     def test_is_a_doubt_that_no_later_trouble_takes_away(self) -> None:

@@ -47,7 +47,7 @@ OUTCOME_UNKNOWN = ErrorKind.OUTCOME_UNKNOWN
 
 
 def request(name: str = "attach_server_volume", **fields: Any) -> SubmitRequest:
-    return SubmitRequest(OPERATIONS[name], **fields)
+    return SubmitRequest.build(OPERATIONS[name], **fields)
 
 
 def ecs(code: str, message: str = "said so") -> bytes:

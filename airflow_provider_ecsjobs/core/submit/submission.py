@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -67,13 +68,29 @@ class SubmitRequest:
     :param operation: what is asked for.
     :param parameters: the path and query parameters.
     :param body: the JSON object, ``None`` for none.
+    :param payload: the body, encoded.
     :param client_token: makes it safe to send it again, where the operation takes one.
     """
 
     operation: Operation
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = field(default=None, repr=False)
+    payload: bytes = field(default=b"", repr=False)
     client_token: str | None = None
+
+    @classmethod
+    def build(
+        cls,
+        operation: Operation,
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+        body: Mapping[str, Any] | None = None,
+        client_token: str | None = None,
+    ) -> SubmitRequest:
+        """Build a request of parts that are checked; the body is encoded here, once.
+
+        :raises EcsInvalidRequestError: the body holds what JSON can't, such as a date.
+        """
+        return cls(operation, parameters, body, _encoded(operation, body), client_token)
 
     @property
     def is_dry_run(self) -> bool:
@@ -90,10 +107,7 @@ class SubmitRequest:
         return replace(self, client_token=token)
 
     def call(self) -> ApiRequest:
-        """Build what is sent.
-
-        :raises EcsInvalidRequestError: the body holds what JSON can't, such as a date.
-        """
+        """Return what is sent."""
         operation = self.operation
         path = operation.path
         for name in operation.path_parameters:
@@ -101,18 +115,19 @@ class SubmitRequest:
         given = {name: self.parameters.get(name) for name in operation.query}
         query = [(name, _plain(value)) for name, value in given.items() if value is not None]
         headers = [("X-Client-Token", self.client_token)] if self.client_token is not None else []
-        return ApiRequest(operation.method, path, query, self._encoded(), headers, frozenset(secrets_in(self.body)))
+        return ApiRequest(operation.method, path, query, self.payload, headers, frozenset(secrets_in(self.body)))
 
-    def _encoded(self) -> bytes:
-        if self.body is None:
-            return b""
-        try:
-            return json.dumps(self.body, allow_nan=False, separators=(",", ":")).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            # The error names a type, or says what is wrong with a number; it shows no value.
-            raise EcsInvalidRequestError(
-                f"{self.operation.name} can't be submitted: the body can't be written as JSON: {clean(error, 200)}"
-            ) from None
+
+def _encoded(operation: Operation, body: Mapping[str, Any] | None) -> bytes:
+    if body is None:
+        return b""
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        # The error names a type, or says what is wrong with a number; it shows no value.
+        raise EcsInvalidRequestError(
+            f"{operation.name} can't be submitted: the body can't be written as JSON: {clean(error, 200)}"
+        ) from None
 
 
 def check_client_token(operation: Operation, token: Any) -> None:
@@ -238,7 +253,8 @@ def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | 
         others = []
     elif len(others) in (0, len(servers)):
         return None  # which of those that are named, if any, can't be told
-    return replace(request, body={**request.body, "servers": others})
+    body = {**request.body, "servers": others}
+    return SubmitRequest.build(request.operation, request.parameters, body, request.client_token)
 
 
 def secrets_in(body: Any) -> set[str]:
