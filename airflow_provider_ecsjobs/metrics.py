@@ -11,22 +11,20 @@ import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import Stats
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
-from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.submit.submission import Submission
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_ecsjobs.core.steps import Flow
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
 
 log = logging.getLogger(__name__)
 
@@ -104,50 +102,24 @@ SUBMITS = Metric("ecsjobs.submits", Kind.COUNTER, {"operation": _OPERATION_VALUE
 METRICS = (POLLS, THROTTLES, WAITS, WAIT_TIME, DETECTION_DELAY, SUBMITS)
 
 
-class CountedWait(Wait):
-    """A wait whose polls and end are counted; in all else it is a :class:`Wait`.
+class WaitMetrics:
+    """Counts the polls and the end of waits; an observer of any number of them."""
 
-    :param was_running: whether the job was seen unfinished before: only then is its end something that was detected.
-    """
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """Count a poll."""
+        count_poll(result, wait.job)
 
-    __slots__ = ("_is_counted", "_polls", "_was_running")
-
-    def __init__(self, job_id: str, policy: WaitPolicy, *, was_running: bool = False) -> None:
-        super().__init__(job_id, policy)
-        self._was_running = was_running or self.seen is not None
-        self._polls = 0
-        self._is_counted = False
-
-    def receive(self, answer: Job | ApiError, now: float, *, is_poll: bool = True) -> WaitEnd | None:
-        """Take in the answer to one poll, and count it.
-
-        :param is_poll: whether the API was asked; not if there was no connection to ask it with.
-        """
-        end = super().receive(answer, now)
-        if is_poll:
-            self._polls += 1
-            count_poll(answer, self.job)
-        if end is None:
-            self._was_running = self._was_running or isinstance(answer, Job)
-        else:
-            self._count_end(end, now)
-        return end
-
-    def give_up(self, now: float) -> WaitEnd:
-        """End the wait at its deadline, and count it."""
-        end = super().give_up(now)
-        self._count_end(end, now)
-        return end
-
-    def _count_end(self, end: WaitEnd, now: float) -> None:
-        if self._is_counted:
-            return
-        self._is_counted = True
-        count_wait(end, now - self.policy.started)
-        if self._was_running and end.outcome is Outcome.FINISHED and end.job is not None:
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """Count the end of a wait, and describe it on the span."""
+        count_wait(end, now - wait.policy.started)
+        # Only if the job was seen unfinished before is its end something that was detected.
+        if wait.was_unfinished and end.outcome is Outcome.FINISHED and end.job is not None:
             count_detection(end.job, now)
         job_type = end.job.job_type if end.job is not None else ""
-        describe_on_span(job_id=self.job_id, job_type=job_type, outcome=_outcome_of(end), polls=self._polls)
+        describe_on_span(job_id=wait.job_id, job_type=job_type, outcome=_outcome_of(end), polls=wait.polls)
+
+
+WAIT_METRICS = WaitMetrics()
 
 
 def count_poll(answer: Job | ApiError, job: Job | None) -> None:
@@ -181,27 +153,20 @@ def count_detection(job: Job, now: float) -> None:
         _time(DETECTION_DELAY, now - job.end_time.timestamp(), job_type=_type_of(job))
 
 
-def counted_submit(flow: Flow[Submission | ApiError], operation: str) -> Flow[Submission | ApiError]:
-    """Carry a submit on as it is, and count its end and how often it was throttled.
+def count_submit_throttled(operation: str) -> None:
+    """Count that a submit was throttled, and is made again."""
+    _count(THROTTLES, operation=_operation_tag(operation))
 
-    :param flow: the submit.
+
+def count_submit(operation: str, result: Submission | ApiError) -> None:
+    """Count the end of a submit, and describe it on the span.
+
     :param operation: the request.
+    :param result: what came of it.
     """
-    answer: Any = None
-    name = operation if operation in OPERATIONS else OTHER
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as end:
-            taken: Submission | ApiError = end.value
-            break
-        if isinstance(step, Log) and step.kind == ErrorKind.THROTTLED:
-            _count(THROTTLES, operation=name)
-        answer = yield step
-    outcome = "accepted" if isinstance(taken, Submission) else taken.kind.value
-    _count(SUBMITS, operation=name, outcome=outcome)
-    describe_on_span(operation=name, outcome=outcome)
-    return taken
+    outcome = "accepted" if isinstance(result, Submission) else result.kind.value
+    _count(SUBMITS, operation=_operation_tag(operation), outcome=outcome)
+    describe_on_span(operation=_operation_tag(operation), outcome=outcome)
 
 
 def describe_on_span(**attributes: str | int) -> None:
@@ -232,6 +197,10 @@ def _time(metric: Metric, seconds: float, **tags: str) -> None:
         Stats.timing(metric.name, timedelta(seconds=max(seconds, 0.0)), tags=tags)
     except Exception:
         log.debug("%s could not be noted", metric.name, exc_info=True)
+
+
+def _operation_tag(operation: str) -> str:
+    return operation if operation in OPERATIONS else OTHER
 
 
 def _type_of(job: Job | None) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_ecsjobs.core.auth.credentials import AUTHS
+from airflow_provider_ecsjobs.transport.config_fields import MAX_RATE, MAX_TIMEOUT, MIN_RATE, MIN_TIMEOUT
+
 NAME = "Huawei Cloud ECS"
 CONNECTION_TYPE = "huawei_ecs"
 
@@ -34,7 +37,7 @@ def _number(label: str, description: str, minimum: float, maximum: float) -> dic
 
 
 def _seconds(label: str, description: str) -> dict[str, Any]:
-    return _number(label, description, 0.1, 600)
+    return _number(label, description, MIN_TIMEOUT, MAX_TIMEOUT)
 
 
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
@@ -42,7 +45,7 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Authentication",
         "description": "aksk: access key and secret key; password: IAM user; token: a token got elsewhere; agency: the"
         " agency of the ECS server Airflow runs on; env: HUAWEICLOUD_SDK_AK and _SK on the machine.",
-        "schema": {"type": "string", "enum": ["aksk", "password", "token", "agency", "env"], "default": "aksk"},
+        "schema": {"type": "string", "enum": list(AUTHS), "default": "aksk"},
     },
     "region": _text("Region", "Such as cn-north-4 or eu-west-101. Gives the endpoint, and the project if none is set."),
     "project_id": _text("Project ID", "Looked up by region if empty."),
@@ -58,11 +61,32 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "requests_per_second": _number(
         "Requests per second",
         "The most that all waits of a triggerer ask for together; 20 if empty. Fewer while the API throttles.",
-        0.01,
-        1000,
+        MIN_RATE,
+        MAX_RATE,
     ),
 }
 """The fields of the connection form that stand in its extra."""
+
+
+def form_widgets() -> dict[str, Any]:
+    """Return a form field for each extra field of the connection, by its name: the connection form of Airflow 2.11.
+
+    That Airflow takes fields for text, passwords and whole numbers, and drops a provider that gives it any other: so
+    the choice of ``auth`` and the seconds are texts there.
+    """
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from wtforms import PasswordField, StringField
+
+    widgets: dict[str, Any] = {}
+    for name, described in CONNECTION_FIELDS.items():
+        label, description, schema = described["label"], described["description"], described["schema"]
+        if schema.get("format") == "password":
+            widgets[name] = PasswordField(label, description=description, widget=BS3PasswordFieldWidget())
+        else:
+            widgets[name] = StringField(
+                label, description=description, default=schema.get("default"), widget=BS3TextFieldWidget()
+            )
+    return widgets
 
 
 def provider_info(version: str) -> dict[str, Any]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 import random
 import statistics
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
-from airflow_provider_ecsjobs.core.steps import Clock, Parsed, Response, Send, SingleFlight, Sleep
+from airflow_provider_ecsjobs.core.steps import Parsed, Response
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
 from benchmarks.figures import Bound, Section, Table
+from tests.support.scripted import START, ScriptedDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from airflow_provider_ecsjobs.core.steps import HttpRequest
 
 NAME = "requests_per_job"
 SIZES = {"full": 400, "small": 3}
@@ -24,7 +25,6 @@ LENGTHS = {"5 s": 5, "30 s": 30, "2 min": 120, "10 min": 600, "30 min": 1800, "2
 FIXED = (5, 10, 60)
 LENGTH_SPREAD = 0.2
 """How far the lengths differ, to either side, as a share: else an end would always fall at the same place in a gap."""
-_START = 1_772_366_400.0
 
 
 def run(size: str) -> Section:
@@ -71,37 +71,18 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
 
     :return: how many requests it took, and how long after the end it was seen.
     """
-    now, requests = _START, 1  # the task has looked once before it defers
-    clock = Clock(lambda: now, chance.random, lambda: now)
-    credentials = AccessKey("EMULATORACCESSKEY", "emulator-secret-key", "")
+    key = AccessKey("EMULATORACCESSKEY", "emulator-secret-key")
     endpoint = "https://ecs.emu-region-1.example.com"
-    login = AuthConfig(
-        conn_id="bench", auth="aksk", endpoint=endpoint, region="r", project_id="p" * 32, credentials=credentials
-    )
+    config = AuthConfig(conn_id="bench", auth="aksk", endpoint=endpoint, region="r", project_id="p" * 32, key=key)
     job_id = "2c9eb2c5544cbf6101544f0602af2b4f"
-    wait = Wait(job_id, WaitPolicy(started=_START))
-    auth = AuthSession(login)
 
-    def run(flow: Generator[Any, Any, Any]) -> Any:
-        nonlocal now, requests
-        answer: Any = None
-        while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration as end:
-                return end.value
-            answer = None
-            if isinstance(step, Sleep):
-                now += step.seconds
-            elif isinstance(step, SingleFlight):
-                answer = run(step.make())
-            elif isinstance(step, Send):
-                assert step.make() is not None
-                requests += 1
-                status = "SUCCESS" if now - _START >= length else "RUNNING"
-                job = {"status": status, "job_id": job_id, "job_type": "createServer", "entities": {}}
-                answer = Response(200, {}, b"", Parsed(job))
+    def serve(_: HttpRequest) -> Response:
+        status = "SUCCESS" if driver.now - START >= length else "RUNNING"
+        return Response(200, {}, b"", Parsed({"status": status, "job_id": job_id, "job_type": "createServer"}))
 
-    end = run(flows.wait_for_job(auth, wait, clock, poll_first=False))
+    driver = ScriptedDriver(serve, random=chance.random)
+    wait = Wait(job_id, WaitPolicy(started=START))
+    end = driver.run(flows.wait_for_job(AuthSession(config), wait, driver.clock, poll_first=False))
     assert end.outcome is Outcome.FINISHED, end
-    return requests, now - _START - length
+    # The task has looked once before it deferred.
+    return 1 + len(driver.requests), driver.now - START - length

@@ -26,6 +26,8 @@ from airflow_provider_ecsjobs.core.submit.submission import (
 from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, final_poll_patience
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_ecsjobs.core.auth.session import AuthSession
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.steps import Clock, Flow
@@ -135,6 +137,7 @@ def submit(
     allow_resend: bool = False,
     missing_ok: bool = False,
     outcome_unknown: bool = False,
+    on_throttled: Callable[[], None] = lambda: None,
 ) -> Flow[Submission | ApiError]:
     """Send a request that starts a job, and again where that is safe and may help.
 
@@ -145,6 +148,7 @@ def submit(
     :param allow_resend: whether to send it again even if doing it twice may do harm.
     :param missing_ok: whether what is to be deleted or detached may be gone already.
     :param outcome_unknown: whether it was sent before, and it is not known what became of that.
+    :param on_throttled: is called each time that the request is throttled, and sent again; for metrics.
     :return: what the API took; or the error, of the kind ``OUTCOME_UNKNOWN`` if the request may have been carried out.
     """
     failures, call = 0, request.call()
@@ -177,7 +181,9 @@ def submit(
         if anchor + clock.monotonic() + delay >= give_up_at:
             return replace(result, kind=ErrorKind.OUTCOME_UNKNOWN) if outcome_unknown else result
         log = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"
-        yield Log(logging.WARNING, log, kind=result.kind)
+        yield Log(logging.WARNING, log)
+        if result.kind is ErrorKind.THROTTLED:
+            on_throttled()
         yield Sleep(delay)
 
 

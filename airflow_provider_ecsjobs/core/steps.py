@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Hashable, Mapping
 
+_T = TypeVar("_T")
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """The largest answer a driver reads, in bytes; a job of 1,000 sub-jobs has about 0.4 MB."""
 
@@ -107,14 +108,10 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Tell the user: a log line at a level of :mod:`logging`.
-
-    :param kind: of the error that it tells of, if one is to be counted.
-    """
+    """Tell the user: a log line at a level of :mod:`logging`."""
 
     level: int
     message: str
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +169,36 @@ class Clock:
         return self.now() - self.monotonic()
 
 
-if TYPE_CHECKING:
-    from typing import TypeAlias, TypeVar
+@dataclass(frozen=True, slots=True)
+class Finished(Generic[_T]):
+    """A flow has ended.
 
-    _T = TypeVar("_T")
+    :param result: what it returned.
+    """
+
+    result: _T
+
+
+def advance(flow: Flow[_T], sent: Any, write_log: Callable[[Log], None]) -> Step | Finished[_T]:
+    """Run a flow to the next step that its driver has to carry out. Log lines are written on the way.
+
+    :param flow: the flow.
+    :param sent: what the driver answers to the step before; ``None`` at the beginning.
+    :param write_log: writes a log line.
+    """
+    while True:
+        try:
+            step = flow.send(sent)
+        except StopIteration as end:
+            return Finished(end.value)
+        if not isinstance(step, Log):
+            return step
+        write_log(step)
+        sent = None
+
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
     Step: TypeAlias = HttpRequest | Send | Sleep | Log | SingleFlight | Reload | Mask
     Flow: TypeAlias = Generator[Step, Any, _T]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach, diagnose
 from airflow_provider_ecsjobs.core.errors import (
     ApiError,
     EcsApiError,
@@ -29,17 +30,18 @@ from airflow_provider_ecsjobs.core.submit.submission import (
 from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
 from airflow_provider_ecsjobs.core.text import duration
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Wait, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
 from airflow_provider_ecsjobs.hooks.connection import mask_secrets, read_settings
-from airflow_provider_ecsjobs.metrics import CountedWait, counted_submit
-from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_submit, count_submit_throttled
+from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
+from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR, form_widgets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
     from airflow_provider_ecsjobs.transport.config import Settings
     from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
@@ -200,8 +202,10 @@ class EcsJobsHook(BaseHook):
             allow_resend=allow_resend,
             missing_ok=missing_ok,
             outcome_unknown=outcome_unknown,
+            on_throttled=partial(count_submit_throttled, request.operation.name),
         )
-        taken = client.run(counted_submit(flow, request.operation.name))
+        taken = client.run(flow)
+        count_submit(request.operation.name, taken)
         if isinstance(taken, Submission):
             return taken
         said = str(taken)
@@ -243,8 +247,6 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
         :raises ValueError: a length of time is none; nothing is asked.
         """
-        from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
-
         started = time.time()
         policy = WaitPolicy(
             started=started,
@@ -257,15 +259,13 @@ class EcsJobsHook(BaseHook):
             not_found_grace=seconds_of("not_found_grace", not_found_grace, zero_allowed=True),
             unreachable_timeout=seconds_of("unreachable_timeout", unreachable_timeout),
         )
-        return succeeded_or_raise(self.run(CountedWait(check_job_id(job_id), policy)))
+        return succeeded_or_raise(self.run(Wait(check_job_id(job_id), policy, observer=WAIT_METRICS)))
 
     def test_connection(self) -> tuple[bool, str]:
         """Try the connection: log in, find the project, and ask the service for a job that does not exist.
 
         :return: whether it works, and what it reaches or the one thing to fix.
         """
-        from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach, diagnose
-
         try:
             with self.get_conn() as client:
                 failure = client.run(flows.check_auth(client.auth, client.clock))
@@ -284,8 +284,6 @@ class EcsJobsHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Make the extra fields of the connection form for Airflow 2.11."""
-        from airflow_provider_ecsjobs.hooks.form_widgets import form_widgets
-
         return form_widgets()
 
     def run(self, wait: Wait) -> WaitEnd:

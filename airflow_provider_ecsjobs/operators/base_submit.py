@@ -19,7 +19,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     unconfirmed_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
     EcsJobFailed,
@@ -28,7 +28,7 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsUnauthorizedNoRetry,
     EcsUnreachableError,
 )
-from airflow_provider_ecsjobs.metrics import CountedWait
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
@@ -98,7 +98,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
                 return self._without_job(submission)
             if not self.wait_for_completion:
                 return submission.result()
-            wait = CountedWait(job_id, policy)
+            wait = Wait(job_id, policy, observer=WAIT_METRICS)
             # A job that was submitted this moment can't have ended; it may even be unknown for a while.
             end = None if seen is None else self._receive(wait, seen)
             if end is None and self.deferrable:

@@ -193,8 +193,8 @@ class SubmitOnce:
         """
         if isinstance(seen, Job) and not seen.status.is_finished and not record.is_given_up:
             raise EcsApiError(
-                f"{self.resend_policy.operation}: ECS job {record.job_id} of an earlier try still runs, and the task's parameters"
-                " have changed since. Nothing is submitted beside it: clear the task when it has ended."
+                f"{self.resend_policy.operation}: ECS job {record.job_id} of an earlier try still runs, and the task's"
+                " parameters have changed since. Nothing is submitted beside it: clear the task when it has ended."
             )
         self._say(f"the parameters have changed since ECS job {record.job_id} was submitted; submitting anew")
         return self._submit(self._unused(record, token))
@@ -217,8 +217,8 @@ class SubmitOnce:
             return self._submit(token, outcome_unknown=not was_cleared)
         ago = duration(time.time() - record.submitted_at)
         raise EcsOutcomeUnknownNoRetry(
-            f"{self.resend_policy.operation}: an earlier try may have sent the request, {ago} ago: its worker ended before the"
-            " answer came. Whether it was carried out is not known, and doing it twice may do harm. Check"
+            f"{self.resend_policy.operation}: an earlier try may have sent the request, {ago} ago: its worker ended"
+            " before the answer came. Whether it was carried out is not known, and doing it twice may do harm. Check"
             f" {self.resend_policy.to_check}. Then clear the task to send it again, or mark it as success;"
             " resubmit_unknown=True sends it again without asking."
         )

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_ecsjobs.core.console import console_url
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.failure_message import (
     MAX_SERVERS_SHOWN,
@@ -18,7 +17,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, join_limited
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
     EcsJobFailed,
@@ -28,8 +27,8 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
-from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink
-from airflow_provider_ecsjobs.metrics import CountedWait
+from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import BaseOperator
-
-    from airflow_provider_ecsjobs.core.waiting.wait import Wait
 
     _Task = BaseOperator
 else:
@@ -120,7 +117,7 @@ class EcsJobWaitMixin(_Task):
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
         try:
-            return self.hook.run(CountedWait(job_id, policy))
+            return self.hook.run(Wait(job_id, policy, observer=WAIT_METRICS))
         finally:
             self.hook.close()
 
@@ -130,7 +127,7 @@ class EcsJobWaitMixin(_Task):
         :return: the end of the wait, if one look was enough.
         :raises TaskDeferred: if it was not.
         """
-        wait = CountedWait(job_id, policy)
+        wait = Wait(job_id, policy, observer=WAIT_METRICS)
         end = self._receive(wait, self._send_step(wait))
         if end is None:
             self._defer(wait)

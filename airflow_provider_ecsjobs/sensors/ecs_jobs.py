@@ -11,13 +11,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensor
 
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, poll_delay
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
     EcsJobTimeout,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.metrics import CountedWait
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin, checked_job_id
 from airflow_provider_ecsjobs.outcomes import read_event, seconds_of
 
@@ -112,7 +112,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         now = time.time()
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
-        wait = CountedWait(checked_job_id(self.job_id), policy, was_running=first is not None)
+        wait = Wait(checked_job_id(self.job_id), policy, was_unfinished=first is not None, observer=WAIT_METRICS)
         answer = self._send_step(wait)
         if first is not None and isinstance(answer, Job):
             # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.

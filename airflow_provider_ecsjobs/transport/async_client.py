@@ -21,8 +21,8 @@ from airflow_provider_ecsjobs.core.errors import ErrorKind
 from airflow_provider_ecsjobs.core.responses import parse_object, slowdown_in
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
+    Finished,
     HttpRequest,
-    Log,
     Mask,
     Parsed,
     Priority,
@@ -30,6 +30,7 @@ from airflow_provider_ecsjobs.core.steps import (
     Send,
     SingleFlight,
     Sleep,
+    advance,
 )
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
@@ -117,20 +118,18 @@ class AsyncClient:
         :return: what the flow returns.
         """
         answer: Any = None
+        note = partial(write_log, logger)
         while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+            step = advance(flow, answer, note)
             answer = None
+            if isinstance(step, Finished):
+                return step.result
             if isinstance(step, (HttpRequest, Send)):
                 answer = await self._send_step(step)
             elif isinstance(step, Sleep):
                 seconds = step.seconds
                 del step  # thousands may sleep here
                 await self._timers.sleep(seconds)
-            elif isinstance(step, Log):
-                write_log(logger, step)
             elif isinstance(step, SingleFlight):
                 answer = await self._run_shared(step, logger)
             elif isinstance(step, Mask):

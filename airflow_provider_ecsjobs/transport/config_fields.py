@@ -14,6 +14,8 @@ from airflow_provider_ecsjobs.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# The connection form states the same.
+MIN_TIMEOUT = 0.1
 MAX_TIMEOUT = 600.0
 MIN_RATE = 0.01
 MAX_RATE = 1000.0
@@ -102,8 +104,8 @@ class FieldChecker:
     def seconds(self, name: str, default: float) -> float:
         """Read an extra field that is a length of time."""
         number = self._number(name, default)
-        if not 0 < number <= MAX_TIMEOUT:
-            accepted = f"a number of seconds above 0, {MAX_TIMEOUT:g} at most"
+        if not MIN_TIMEOUT <= number <= MAX_TIMEOUT:
+            accepted = f"a number of seconds from {MIN_TIMEOUT:g} to {MAX_TIMEOUT:g}"
             self.fail(f"extra '{name}'", f"is {_shown(self._extra.get(name))}", accepted)
         return number
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,13 +18,14 @@ from airflow_provider_ecsjobs.core.auth.session import AuthSession, establish
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsConfigError, EcsUnauthorizedError
 from airflow_provider_ecsjobs.core.steps import (
     MAX_BODY_BYTES,
+    Finished,
     HttpRequest,
-    Log,
     Mask,
     Response,
     Send,
     SingleFlight,
     Sleep,
+    advance,
 )
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
@@ -115,7 +117,7 @@ class SyncClient:
         self.settings = settings
         self.auth = AuthSession(settings.auth_config, settings.secrets)
         self.clock = system_clock()
-        self._logger = logger
+        self._write_log = partial(write_log, logger)
         self._reload = reload
         self.session = _Session()
         """A ``requests`` session that authorizes whatever is asked with it; it sets no timeouts of its own."""
@@ -158,11 +160,10 @@ class SyncClient:
         """
         answer: Any = None
         while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+            step = advance(flow, answer, self._write_log)
             answer = None
+            if isinstance(step, Finished):
+                return step.result
             if isinstance(step, Send):
                 request = step.make()
                 answer = None if request is None else self._send(request)
@@ -170,8 +171,6 @@ class SyncClient:
                 answer = self._send(step)
             elif isinstance(step, Sleep):
                 time.sleep(step.seconds)
-            elif isinstance(step, Log):
-                write_log(self._logger, step)
             elif isinstance(step, SingleFlight):
                 answer = self.run(step.make())
             elif isinstance(step, Mask):

@@ -16,8 +16,14 @@ from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJo
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, WaitEnd, WaitPolicy
-from airflow_provider_ecsjobs.metrics import CountedWait, count_wait
+from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.hooks.connection import (
+    ConnectionLookupError,
+    check_names,
+    mask_secrets,
+    read_settings_off_loop,
+)
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_wait
 from airflow_provider_ecsjobs.outcomes import event_of
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import ModuleType
 
-    from airflow_provider_ecsjobs.core.waiting.wait import Wait
     from airflow_provider_ecsjobs.transport.client_pool import Lease
     from airflow_provider_ecsjobs.transport.config import Settings
 
@@ -203,16 +208,12 @@ class EcsJobTrigger(BaseTrigger):
         given = self.arguments
         return given.huawei_ecs_conn_id, given.region, given.project_id, given.service
 
-    def _wait(self) -> CountedWait:
-        from airflow_provider_ecsjobs.hooks.connection import check_names
-
+    def _wait(self) -> Wait:
         check_names(*self._connection)
-        return CountedWait(check_job_id(self.arguments.job_id), self.arguments.policy())
+        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=WAIT_METRICS)
 
-    async def _share_client(self, wait: CountedWait) -> Lease | WaitEnd:
+    async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""
-        from airflow_provider_ecsjobs.hooks.connection import ConnectionLookupError, mask_secrets
-
         clock = system_clock()
         aio = await _transport()
         while True:
@@ -227,7 +228,7 @@ class EcsJobTrigger(BaseTrigger):
                 conn_id = clean(self.arguments.huawei_ecs_conn_id, 200)
                 what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
             # The metadata database or secrets backend is away: trouble that passes, like the API's own.
-            end = wait.receive(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock), is_poll=False)
+            end = wait.receive_lookup_error(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock))
             for log in wait.take_logs():
                 self.log.log(log.level, "%s", log.message)
             if end is not None:
@@ -235,8 +236,6 @@ class EcsJobTrigger(BaseTrigger):
             await asyncio.sleep(wait.next_delay(wait.now(clock), clock.random()))
 
     async def _settings(self) -> Settings:
-        from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop
-
         return await read_settings_off_loop(*self._connection)
 
 

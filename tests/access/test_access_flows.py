@@ -8,13 +8,14 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted import GOOD, JOB, PROJECT, REFUSED, START, Scripted, answer, auth_of, login
+from scripted import GOOD, JOB, PROJECT, REFUSED, answer, auth_of, login
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_auth, poll_once
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
+from tests.support.scripted import START, ScriptedDriver
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import AuthSession
@@ -34,7 +35,7 @@ class Cloud:
         self.revoked: set[str] = set()
         self.iam_is_down = False
         self.projects: list[dict[str, Any]] = [{"id": PROJECT, "name": "r-1"}]
-        self.driver = Scripted(self)
+        self.driver = ScriptedDriver(self)
 
     def __call__(self, request: HttpRequest) -> Response | TransportFailure:
         if "/v3/auth/tokens" in request.url:
@@ -187,7 +188,7 @@ def test_a_wrong_password_is_tried_once() -> None:
         assert "/v3/auth/tokens" in request.url
         return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
 
-    driver, auth = Scripted(iam), auth_of("password")
+    driver, auth = ScriptedDriver(iam), auth_of("password")
     errors = [driver.run(poll_once(auth, "j", driver.clock)) for _ in range(5)]
     assert len(driver.requests) == 1
     assert "IAM user user of domain" in str(errors[-1])
@@ -208,7 +209,7 @@ def test_a_refusal_names_connection_and_key_and_what_to_check() -> None:
 def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> None:
     date = format_datetime(datetime.fromtimestamp(START + minutes * 60, UTC), usegmt=True)
     refused = Response(401, {"date": date}, REFUSED.body)
-    driver, auth = Scripted(lambda _: refused), auth_of()
+    driver, auth = ScriptedDriver(lambda _: refused), auth_of()
     error = driver.run(poll_once(auth, "j", driver.clock))
     assert f"this machine's clock is {way} the server's" in str(error)
 
@@ -249,14 +250,14 @@ def test_the_project_is_looked_up_once() -> None:
     ],
 )
 def test_a_server_without_an_agency_is_told_so(reply: Response, text: str) -> None:
-    driver = Scripted(lambda _: reply)
+    driver = ScriptedDriver(lambda _: reply)
     error = driver.run(poll_once(auth_of("agency"), "j", driver.clock))
     assert text in str(error)
     assert error.kind is not ErrorKind.UNAUTHORIZED
 
 
 def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
-    driver, auth = Scripted(lambda _: TransportFailure("no answer")), auth_of()
+    driver, auth = ScriptedDriver(lambda _: TransportFailure("no answer")), auth_of()
     error = driver.run(poll_once(auth, "j", driver.clock))
     assert error.kind is ErrorKind.TRANSIENT
     assert not auth.proven
@@ -271,7 +272,7 @@ def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
     ],
 )
 def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Response, fine: bool) -> None:
-    driver = Scripted(lambda _: reply)
+    driver = ScriptedDriver(lambda _: reply)
     failure = driver.run(check_auth(auth_of(), driver.clock))
     assert (failure is None) is fine
 
@@ -279,7 +280,7 @@ def test_the_connection_check_asks_for_a_job_that_does_not_exist(reply: Response
 @pytest.mark.parametrize("way", ["password", "agency"])
 def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(way: str) -> None:
     not_found = answer(404, {"error": {"code": "404", "message": "no such page"}})
-    driver = Scripted(lambda _: not_found)
+    driver = ScriptedDriver(lambda _: not_found)
     error = driver.run(poll_once(auth_of(way), "j", driver.clock))
     assert error.kind is ErrorKind.REJECTED
     assert "asking " in str(error)
@@ -287,7 +288,7 @@ def test_a_wrong_address_of_iam_or_metadata_is_not_a_missing_job(way: str) -> No
 
 def test_a_locked_key_is_said_to_be_locked() -> None:
     locked = answer(401, {"error_code": "APIGW.0301", "error_msg": "AK access failed to reach the limit,forbidden"})
-    driver = Scripted(lambda _: locked)
+    driver = ScriptedDriver(lambda _: locked)
     error = driver.run(poll_once(auth_of(), "j", driver.clock))
     assert "the key is locked for 5 min" in str(error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_ecsjobs.core.console import console_url
+from airflow_provider_ecsjobs.links.ecs_console import console_url
 
 INTERNATIONAL, CHINA, EUROPE = (f"https://console{part}.huaweicloud.com/ecm/?region=" for part in ("-intl", "", ".eu"))
 LIST = "#/ecs/manager/vmList"

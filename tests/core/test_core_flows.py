@@ -16,20 +16,11 @@ from airflow_provider_ecsjobs.core.auth.signing import AccessKey, signature_of
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_auth, get_job, poll_once, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import (
-    Clock,
-    HttpRequest,
-    Log,
-    Reload,
-    Response,
-    Send,
-    SingleFlight,
-    Sleep,
-    TransportFailure,
-)
+from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
+from tests.support.scripted import ScriptedDriver
 
-START = 1_772_366_400.0  # 2026-03-01T12:00:00Z
+NOW = 1_772_366_400.0  # 2026-03-01T12:00:00Z
 SECRET = "canary-secret-key"
 LOGIN = AuthConfig(
     conn_id="huawei",
@@ -49,54 +40,18 @@ def ok(status: str, parts: list[dict[str, Any]] | None = None) -> Response:
     return Response(200, {}, json.dumps(job(status, parts)).encode())
 
 
-class Drive:
-    """A driver without sockets: gives the answers in order, the last one for ever, and notes what was asked for."""
+class Drive(ScriptedDriver):
+    """Gives the answers in order, the last one for ever."""
 
     def __init__(
         self, *answers: Response | TransportFailure, login: AuthConfig = LOGIN, reloaded: AuthConfig | None = None
     ) -> None:
         self.answers = list(answers)
+        super().__init__(self._next_answer, lambda: reloaded, now=NOW)
         self.auth = AuthSession(login)
-        self.reloaded = reloaded
-        self.now = START
-        self.requests: list[HttpRequest] = []
-        self.sleeps: list[float] = []
-        self.logs: list[Log] = []
-        self.reloads = 0
-        self.clock = Clock(now=lambda: self.now, random=lambda: 0.5, monotonic=lambda: self.now - START)
 
-    def run(self, flow: Any) -> Any:
-        reply: Any = None
-        while True:
-            try:
-                step = flow.send(reply)
-            except StopIteration as stop:
-                return stop.value
-            reply = self.take(step)
-
-    def take(self, step: Any) -> Any:
-        match step:
-            case Send(make):
-                request = make()
-                return None if request is None else self.take(request)
-            case HttpRequest():
-                self.requests.append(step)
-                assert len(self.requests) < 1000
-                return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            case Sleep(seconds):
-                assert seconds > 0
-                self.sleeps.append(seconds)
-                self.now += seconds
-            case Log():
-                self.logs.append(step)
-            case SingleFlight(_, make):
-                return self.run(make())
-            case Reload():
-                self.reloads += 1
-                return self.reloaded
-            case _:
-                raise AssertionError(step)
-        return None
+    def _next_answer(self, request: HttpRequest) -> Response | TransportFailure:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def poll_once(self, job_id: str = JOB_ID) -> Any:
         return self.run(poll_once(self.auth, job_id, self.clock))
@@ -105,7 +60,7 @@ class Drive:
         return self.run(get_job(self.auth, JOB_ID, self.clock))
 
     def wait(self, *, poll_first: bool = True, **policy: Any) -> Any:
-        wait = Wait(JOB_ID, WaitPolicy(started=START, **policy))
+        wait = Wait(JOB_ID, WaitPolicy(started=NOW, **policy))
         return self.run(wait_for_job(self.auth, wait, self.clock, poll_first=poll_first))
 
 
@@ -228,7 +183,7 @@ class TestWait:
             *[ok("RUNNING", [part(), part("RUNNING")])] * 12,
             ok("SUCCESS", [part(server_id="a"), part(server_id="b")]),
         )
-        end = drive.wait(deadline=START + 3600)
+        end = drive.wait(deadline=NOW + 3600)
         assert end.outcome is Outcome.FINISHED
         assert end.job.server_ids == ("a", "b")
         assert len(drive.requests) == 14
@@ -267,7 +222,7 @@ class TestWait:
             ok("RUNNING"),
             ok("SUCCESS"),
         )
-        end = drive.wait(deadline=START + 3600)
+        end = drive.wait(deadline=NOW + 3600)
         assert end.outcome is Outcome.FINISHED
         assert drive.sleeps == pytest.approx([10, 1.5, 3, 6, 12, 5.5])
         assert [log.message for log in drive.logs if "answers again" in log.message] == [
@@ -281,16 +236,16 @@ class TestWait:
 
     def test_the_last_look_is_at_the_deadline(self) -> None:
         drive = Drive(ok("RUNNING"))
-        end = drive.wait(deadline=START + 95)
+        end = drive.wait(deadline=NOW + 95)
         assert end.outcome is Outcome.TIMEOUT
-        assert drive.now == pytest.approx(START + 95, abs=0.1)
+        assert drive.now == pytest.approx(NOW + 95, abs=0.1)
         assert drive.sleeps[-1] == pytest.approx(5, abs=0.1)
 
     def test_an_outage_ends_it_with_the_last_error(self) -> None:
         drive = Drive(ok("RUNNING"), BUSY)
-        end = drive.wait(deadline=START + 86_400)
+        end = drive.wait(deadline=NOW + 86_400)
         assert (end.outcome, end.error.request_id) == (Outcome.UNREACHABLE, "req-1")
-        assert 900 <= drive.now - START <= 900 + 60 + 10
+        assert 900 <= drive.now - NOW <= 900 + 60 + 10
         assert len(drive.requests) < 40
 
     @pytest.mark.parametrize(
@@ -299,13 +254,13 @@ class TestWait:
     )
     def test_what_can_not_pass_ends_it(self, answer: Response, outcome: Outcome) -> None:
         drive = Drive(ok("RUNNING"), answer)
-        assert drive.wait(deadline=START + 3600).outcome is outcome
+        assert drive.wait(deadline=NOW + 3600).outcome is outcome
         assert len(drive.requests) == 2
 
     def test_a_secret_is_in_no_report_and_no_end(self) -> None:
         for last in (ok("SUCCESS"), ok("FAIL"), GONE, REFUSED):
             drive = Drive(ok("RUNNING"), RESET, BUSY, last)
-            end = drive.wait(deadline=START + 3600)
+            end = drive.wait(deadline=NOW + 3600)
             shown = repr(end) + repr(drive.logs)
             assert not [secret for secret in (SECRET, "canary-session-token", "Signature=") if secret in shown]
 

@@ -7,13 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from access.scripted import GOOD, REFUSED, START, Scripted, answer, auth_of
+from access.scripted import GOOD, REFUSED, answer, auth_of
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import submit
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.submit.submission import Submission, SubmitRequest
+from tests.support.scripted import START, ScriptedDriver
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import HttpRequest
@@ -55,7 +56,7 @@ class Submit:
         self, request: SubmitRequest, *answers: Response | TransportFailure, auth: str = "aksk", **options: Any
     ) -> None:
         self.answers = list(answers)
-        self.driver = Scripted(self._serve)
+        self.driver = ScriptedDriver(self._serve)
         options = {"give_up_at": START + 900, **options}
         self.result = self.driver.run(submit(auth_of(auth), request, self.driver.clock, **options))
 

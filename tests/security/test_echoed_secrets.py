@@ -118,7 +118,7 @@ WAYS: dict[str, Callable[[Witness, str], None]] = {
 def witness(monkeypatch: pytest.MonkeyPatch) -> Witness:
     """Note metrics and spans too, make all pauses short, and keep Airflow's masker from hiding what we leak."""
     witness = Witness()
-    for module in ("hooks.connection", "operators.request"):
+    for module in ("hooks.connection", "operators.base_request"):
         monkeypatch.setattr(f"airflow_provider_ecsjobs.{module}.mask_secret", lambda *args, **kwargs: None)
     monkeypatch.setattr(metrics.Stats, "incr", lambda *args, **kwargs: witness.note(args, kwargs), raising=False)
     monkeypatch.setattr(metrics.Stats, "timing", lambda *args, **kwargs: witness.note(args, kwargs), raising=False)

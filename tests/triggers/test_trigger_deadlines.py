@@ -11,10 +11,9 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core.waiting import schedule
-from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.metrics import CountedWait
 from airflow_provider_ecsjobs.transport import async_client, clock
 from airflow_provider_ecsjobs.triggers import ecs_jobs
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
@@ -153,7 +152,7 @@ def test_nor_that_of_a_wait_in_a_worker(connected: Emulator, monkeypatch: pytest
     clocks = MachineClocks(monkeypatch)
     began, polls = time.time(), 0
 
-    class Watched(CountedWait):
+    class Watched(Wait):
         def receive(self, *args: Any, **kwargs: Any) -> Any:
             nonlocal polls
             polls += 1

@@ -1,0 +1,1 @@
+"""How a connection logs in, how requests are authorized, and what a 401 leads to."""

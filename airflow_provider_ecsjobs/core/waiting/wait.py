@@ -7,7 +7,7 @@ import math
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
@@ -90,6 +90,16 @@ class WaitPolicy:
     order_id: str = ""
 
 
+class WaitObserver(Protocol):
+    """Is told what becomes of a wait; for metrics."""
+
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """The API was asked for the job, and this came back."""
+
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """The wait has ended."""
+
+
 @dataclass(slots=True)
 class Wait:
     """One wait for one job: is shown each answer, says what to log, when to ask again, and when it is over.
@@ -99,6 +109,10 @@ class Wait:
 
     job_id: str
     policy: WaitPolicy
+    observer: WaitObserver | None = None
+    was_unfinished: bool = False
+    """Whether the job was seen before it had ended."""
+    polls: int = 0
     job: Job | None = None
     failures: int = 0
     logs: tuple[Log, ...] = ()
@@ -117,6 +131,7 @@ class Wait:
     def __post_init__(self) -> None:
         self.pending_since = self.policy.pending_since
         self.seen = self.policy.seen
+        self.was_unfinished = self.was_unfinished or self.seen is not None
 
     def now(self, clock: Clock) -> float:
         """Return the time, in seconds since the epoch.
@@ -132,19 +147,47 @@ class Wait:
         """Tell how long it is to the deadline."""
         return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(clock)
 
-    def receive(self, answer: Job | ApiError, now: float) -> WaitEnd | None:
-        """Take in the answer to one poll.
+    def receive(self, result: Job | ApiError, now: float) -> WaitEnd | None:
+        """Take in the result of one poll.
 
-        :param answer: the job, or what came instead.
+        :param result: the job, or what came instead.
         :param now: the time.
         :return: the end of the wait, or ``None`` to go on.
         """
+        end = self._take_in(result, now)
+        self.polls += 1
+        if self.observer is not None:
+            self.observer.polled(self, result)
+        if end is None:
+            self.was_unfinished = self.was_unfinished or isinstance(result, Job)
+            return None
+        return self._end(end, now)
+
+    def receive_lookup_error(self, error: ApiError, now: float) -> WaitEnd | None:
+        """Take in that there was no connection to poll with: trouble that passes, as the API's own.
+
+        :return: the end of the wait, or ``None`` to go on.
+        """
+        end = self._take_in(error, now)
+        return None if end is None else self._end(end, now)
+
+    def give_up(self, now: float) -> WaitEnd:
+        """End the wait at its deadline, without another poll."""
+        return self._end(self._timeout(now), now)
+
+    def _end(self, end: WaitEnd, now: float) -> WaitEnd:
+        if self.observer is not None:
+            self.observer.ended(self, end, now)
+            self.observer = None  # a wait ends once
+        return end
+
+    def _take_in(self, result: Job | ApiError, now: float) -> WaitEnd | None:
         outline, seen, self._answered_at = self.job, self.seen, now
-        end = self._receive_job(answer, now) if isinstance(answer, Job) else self._receive_error(answer, now)
+        end = self._receive_job(result, now) if isinstance(result, Job) else self._receive_error(result, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
-            end = self.give_up(now)
-        if end is None and isinstance(answer, Job):
-            self.job = outline if outline is not None and self.seen == seen else _outline(answer)
+            end = self._timeout(now)
+        if end is None and isinstance(result, Job):
+            self.job = outline if outline is not None and self.seen == seen else _outline(result)
         return end
 
     def take_logs(self) -> tuple[Log, ...]:
@@ -286,11 +329,8 @@ class Wait:
             f" The API said: {error}"
         )
 
-    def give_up(self, now: float) -> WaitEnd:
-        """End the wait at its deadline, without another look.
-
-        Only who has seen the job there knows that it had not finished.
-        """
+    def _timeout(self, now: float) -> WaitEnd:
+        """Return the end at the deadline. Only who has seen the job there knows that it had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
         allowed = "" if deadline is None else f", the limit is {duration(deadline - started)}"
         waited = f"after {duration(now - started)}{allowed}"
