@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before anything imports Airflow, which reads these once.
 _HOME = tempfile.mkdtemp(prefix="ecsjobs-tests-")
@@ -23,6 +24,12 @@ os.environ["AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS"] = "False"
 os.makedirs(f"{_HOME}/dags", exist_ok=True)  # noqa: PTH103 - pathlib would be one more import, for nothing
 for _name in [name for name in os.environ if name.startswith("AIRFLOW_CONN_")]:
     del os.environ[_name]
+
+# A busy machine is no failure: no example has a time limit. In CI the examples are the same in every run.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("any machine")
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

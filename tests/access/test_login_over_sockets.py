@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.live.job_clock import JobClock
+from tests.support.patience import A_MINUTE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -262,7 +263,7 @@ def test_the_deadline_holds_while_the_endpoint_hangs(
     slow_cloud.fault(Fault(times=10_000, delay=3600))
 
     async def wait() -> list[dict[str, Any]]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(A_MINUTE):
             return await events_of(jobs(40, slow_cloud), deadline=time.time() + 0.3)
 
     events = asyncio.run(wait())
@@ -292,9 +293,3 @@ def test_a_connection_mended_meanwhile_serves_the_next_wait(
 
 def leases() -> list[Any]:
     return list(client_pool._leases.get(asyncio.get_running_loop(), {}).values())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in another thread
-            await asyncio.sleep(0.005)

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 CANARY = "canary5ecret"
 AUTHS = ("aksk", "password", "token", "agency", "env")
 SCENARIOS = ("success", "failure", "refused", "unreachable", "bad field")
-LIMITS = {"unreachable_timeout": 0.1, "timeout": 5}
+LIMITS = {"unreachable_timeout": 0.1, "timeout": A_MINUTE}
 
 
 @pytest.fixture

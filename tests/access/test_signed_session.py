@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_ecsjobs.exceptions import EcsConfigError, EcsJobTimeout, EcsUnauthorizedError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +29,9 @@ def test_it_authorizes_what_the_user_asks(
     set_connection(**ecs_emulator.connection(auth))
     client = EcsJobsHook().get_conn()
     project = client.log_in().project_id
-    answer = client.session.post(f"{ecs_emulator.url}/v1/{project}/cloudservers", json={"server": SERVER}, timeout=10)
+    answer = client.session.post(
+        f"{ecs_emulator.url}/v1/{project}/cloudservers", json={"server": SERVER}, timeout=A_MINUTE
+    )
     assert answer.status_code == 200
     assert answer.json()["job_id"]
 
@@ -37,7 +40,7 @@ def test_credentials_are_sent_to_the_connections_endpoints_only(connected: Emula
     session = EcsJobsHook().get_conn().session
     port = connected.url.rpartition(":")[2]
     with pytest.raises(EcsConfigError, match=f"not sent to http://localhost:{port}, only to {connected.url}"):
-        session.get(f"http://localhost:{port}/", timeout=60)
+        session.get(f"http://localhost:{port}/", timeout=A_MINUTE)
     assert connected.counters["requests"] == 0
 
 
@@ -45,7 +48,7 @@ def test_a_redirect_is_not_followed(set_connection: Callable[..., None], ecs_emu
     elsewhere = f"{ecs_emulator.url.replace('127.0.0.1', 'localhost')}/stolen"
     with one_answer(f"HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n") as url:
         set_connection(**ecs_emulator.connection("token", iam_endpoint=url) | {"host": url})
-        answer = EcsJobsHook().get_conn().session.get(f"{url}/v1/x", timeout=60)
+        answer = EcsJobsHook().get_conn().session.get(f"{url}/v1/x", timeout=A_MINUTE)
     assert answer.status_code == 302
     assert ecs_emulator.counters["requests"] == 0
 
@@ -53,7 +56,7 @@ def test_a_redirect_is_not_followed(set_connection: Callable[..., None], ecs_emu
 def test_a_body_that_can_not_be_signed_is_refused(connected: Emulator) -> None:
     session = EcsJobsHook().get_conn().session
     with pytest.raises(TypeError, match="needs its whole body"):
-        session.post(f"{connected.url}/v1/x", data=iter([b"a"]), timeout=60)
+        session.post(f"{connected.url}/v1/x", data=iter([b"a"]), timeout=A_MINUTE)
     assert connected.counters["requests"] == 0
 
 

@@ -17,6 +17,7 @@ from hypothesis import given
 
 from airflow_provider_ecsjobs.core.failure_message import explain_failure, hints_for, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, SubJob, format_time, parse_time
+from tests.support.patience import A_MINUTE
 
 PROPERTIES = [
     name
@@ -36,7 +37,7 @@ def test_the_core_imports_neither_airflow_nor_an_http_library() -> None:
         "[importlib.import_module(m.name) for m in pkgutil.walk_packages(core.__path__, f'{core.__name__}.')]\n"
         "print(sorted({'airflow', 'requests', 'aiohttp', 'httpx', 'urllib3', 'socket', 'asyncio'} & set(sys.modules)))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=A_MINUTE, check=True)
     loaded = run.stdout.strip()
     # email.utils imports socket by itself; nothing here opens one.
     assert loaded in ("[]", "['socket']")

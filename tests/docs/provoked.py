@@ -14,6 +14,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import ApiError, EcsJobsError, ErrorKind
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from tests.support.held_back import HeldBack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ def _of_connections(emulator: Emulator) -> Iterator[str]:
     yield _tested({**good, "host": emulator.url.replace("http", "https")})
     yield _tested({**good, "extra": {**extra, "auth": "agency", "metadata_endpoint": "http://127.0.0.1:1"}})
     yield _tested({**good, "extra": {**extra, "verify": "/no/such/ca.pem"}})
-    emulator.fault(Fault(delay=1))
+    emulator.fault(HeldBack())
     yield _tested({**good, "extra": {**extra, "read_timeout": 0.1}})
 
 

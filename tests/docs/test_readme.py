@@ -41,6 +41,7 @@ from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.live.demo import EXPECTED_STATES
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -262,7 +263,7 @@ def test_the_emulator_starts_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(*shlex.split(printed[1])[1].split("=", 1))
             curl, option, data, address = shlex.split(snippet("emulator request").text)
             assert (curl, option) == ("curl", "-d")
-            with urlopen(address.replace("http://127.0.0.1:8899", url), data.encode(), timeout=10) as answer:
+            with urlopen(address.replace("http://127.0.0.1:8899", url), data.encode(), timeout=A_MINUTE) as answer:
                 job_id = json.load(answer)["job_id"]
             assert not EcsJobsHook().get_job(job_id).status.is_finished
         finally:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import requests
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey, sign
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -39,7 +40,7 @@ class SignedClient:
         body: Any = None,
         headers: dict[str, str] | None = None,
         when: datetime | None = None,
-        timeout: float = 20,
+        timeout: float = A_MINUTE,
     ) -> requests.Response:
         return self.call(
             method,
@@ -60,7 +61,7 @@ class SignedClient:
         body: Any = None,
         headers: dict[str, str] | None = None,
         when: datetime | None = None,
-        timeout: float = 20,
+        timeout: float = A_MINUTE,
     ) -> requests.Response:
         """Send a signed request to a path of the server, not of the project."""
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()

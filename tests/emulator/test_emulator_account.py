@@ -14,6 +14,7 @@ from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,16 +65,16 @@ def login_body(
 
 
 def log_in(client: SignedClient, **changes: str) -> requests.Response:
-    return client.session.post(f"{client.url}/v3/auth/tokens", json=login_body(**changes), timeout=20)
+    return client.session.post(f"{client.url}/v3/auth/tokens", json=login_body(**changes), timeout=A_MINUTE)
 
 
 def show_job(client: SignedClient, token: str, project_id: str = PROJECT) -> requests.Response:
     url = f"{client.url}/v1/{project_id}/jobs/x"
-    return client.session.get(url, headers={"X-Auth-Token": token}, timeout=20)
+    return client.session.get(url, headers={"X-Auth-Token": token}, timeout=A_MINUTE)
 
 
 def security_key(client: SignedClient) -> requests.Response:
-    return client.session.get(f"{client.url}/openstack/latest/securitykey", timeout=20)
+    return client.session.get(f"{client.url}/openstack/latest/securitykey", timeout=A_MINUTE)
 
 
 def refusal(answer: requests.Response) -> str:
@@ -141,7 +142,7 @@ def test_there_is_no_token_for_an_unknown_project(client: SignedClient, scope: d
 def test_a_bad_login_says_what_is_missing(client: SignedClient, body: Any, named: str) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body)
 
-    answer = client.session.post(f"{client.url}/v3/auth/tokens", data=content, timeout=20)
+    answer = client.session.post(f"{client.url}/v3/auth/tokens", data=content, timeout=A_MINUTE)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 400)
     assert named in answer.json()["error"]["message"]
@@ -191,7 +192,7 @@ def test_projects_are_listed_by_name_with_a_signature_or_a_token(client: SignedC
     token = {"X-Auth-Token": log_in(client).headers["X-Subject-Token"]}
 
     signed = client.call("GET", "/v3/projects", query=[("name", "emu-region-1")]).json()
-    with_token = client.session.get(f"{client.url}/v3/projects", headers=token, timeout=20).json()
+    with_token = client.session.get(f"{client.url}/v3/projects", headers=token, timeout=A_MINUTE).json()
 
     [project] = signed["projects"]
     assert (project["id"], project["name"], project["enabled"]) == (PROJECT, "emu-region-1", True)
@@ -218,7 +219,7 @@ def test_a_region_may_have_several_projects_or_none(client: SignedClient, ecs_em
 
 
 def test_iam_wants_credentials_for_projects(client: SignedClient) -> None:
-    answer = client.session.get(f"{client.url}/v3/projects", timeout=20)
+    answer = client.session.get(f"{client.url}/v3/projects", timeout=A_MINUTE)
 
     assert "authorization header not found" in refusal(answer)
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.support.patience import A_MINUTE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,11 +37,11 @@ def test_it_serves_until_it_is_stopped(process: subprocess.Popen[str], stop: sig
     url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
     process.stdout.readline()
     with requests.Session() as session:
-        assert session.get(f"{url}/_emulator/health", timeout=20).status_code == 200
+        assert session.get(f"{url}/_emulator/health", timeout=A_MINUTE).status_code == 200
 
         process.send_signal(stop)
 
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=A_MINUTE) == 0
     assert process.stdout.read() == ""
     assert process.stderr.read() == ""
 
@@ -63,7 +65,7 @@ def test_its_export_line_can_be_pasted_into_a_shell(process: subprocess.Popen[st
 def test_a_port_in_use_is_one_clear_line(ecs_emulator: Emulator) -> None:
     port = ecs_emulator.url.rpartition(":")[2]
 
-    result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=A_MINUTE, check=False)
 
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"cannot listen on 127.0.0.1 port {port}: Address already in use\n"
@@ -74,7 +76,7 @@ def test_a_port_in_use_is_one_clear_line(ecs_emulator: Emulator) -> None:
     [("--port", "70000"), ("--token-seconds", "0"), ("--run-seconds", "-1"), ("--init-seconds", "nan")],
 )
 def test_a_bad_option_is_refused(option: str, value: str) -> None:
-    result = subprocess.run([*COMMAND, option, value], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run([*COMMAND, option, value], capture_output=True, text=True, timeout=A_MINUTE, check=False)
 
     assert result.returncode == 2
     assert option in result.stderr
@@ -88,13 +90,13 @@ def test_it_serves_tls_and_names_the_file_to_trust() -> None:
             address, trusted, export = (process.stdout.readline() for _ in range(3))
             url = re.search(r"https://127\.0\.0\.1:\d+", address)[0]
             ca_file = trusted.removeprefix("CA file ").strip()
-            assert requests.get(f"{url}/_emulator/health", verify=ca_file, timeout=20).status_code == 200
+            assert requests.get(f"{url}/_emulator/health", verify=ca_file, timeout=A_MINUTE).status_code == 200
             [_, assignment] = shlex.split(export)
             assert json.loads(assignment.partition("=")[2])["extra"]["verify"] == ca_file
 
             process.send_signal(signal.SIGTERM)
 
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=A_MINUTE) == 0
             assert not Path(ca_file).exists()
             assert process.stderr.read() == ""
         finally:

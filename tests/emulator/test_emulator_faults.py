@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.support.patience import A_MINUTE, wait_until
 
 if TYPE_CHECKING:
     from emulator_client import SignedClient
@@ -86,12 +86,12 @@ def test_a_body_alone_is_an_ok_and_headers_alone_decorate_the_real_answer(
 def test_control_is_never_befallen(ecs_emulator: Emulator) -> None:
     ecs_emulator.fault(Fault(status=500))
 
-    assert requests.get(f"{ecs_emulator.url}/_emulator/health", timeout=20).status_code == 200
+    assert requests.get(f"{ecs_emulator.url}/_emulator/health", timeout=A_MINUTE).status_code == 200
     assert ecs_emulator.counters["faults"] == 0
 
 
 def test_a_truncated_answer_is_complete_http_with_half_the_json(client: SignedClient, ecs_emulator: Emulator) -> None:
-    job_id = ecs_emulator.start_job()
+    job_id = ecs_emulator.start_job(init_seconds=3600)
     whole = client.show_job(job_id).content
     ecs_emulator.fault(Fault(truncate=True))
 
@@ -124,7 +124,7 @@ def test_a_reset_is_a_tcp_reset(client: SignedClient, ecs_emulator: Emulator, re
 
 
 def test_a_reset_during_the_answer_leaves_half_a_body(client: SignedClient, ecs_emulator: Emulator) -> None:
-    job_id = ecs_emulator.start_job()
+    job_id = ecs_emulator.start_job(init_seconds=3600)
     whole = client.show_job(job_id).content
     ecs_emulator.fault(Fault(reset="during"))
 
@@ -148,12 +148,10 @@ def test_a_delay_holds_the_answer_back_and_stopping_does_not_wait_for_it(
 
     asking = threading.Thread(target=ask)
     asking.start()
-    deadline = time.monotonic() + 60
-    while not ecs_emulator.counters["faults"]:
-        assert time.monotonic() < deadline
+    wait_until(lambda: ecs_emulator.counters["faults"])
 
     ecs_emulator.stop()
-    asking.join(timeout=60)
+    asking.join(timeout=A_MINUTE)
 
     assert len(failures) == 1
 
@@ -172,13 +170,11 @@ def test_a_stall_holds_the_answer_back_once_the_request_had_its_effect(
 
     asking = threading.Thread(target=create)
     asking.start()
-    deadline = time.monotonic() + 60
-    while not ecs_emulator.submissions:
-        assert time.monotonic() < deadline
+    wait_until(lambda: ecs_emulator.submissions)
     assert failures == []
 
     ecs_emulator.stop()
-    asking.join(timeout=60)
+    asking.join(timeout=A_MINUTE)
 
     assert len(failures) == 1
     assert ecs_emulator.counters["submits"] == 1
@@ -188,11 +184,9 @@ def test_a_client_that_gives_up_during_a_stall_finds_its_job(client: SignedClien
     ecs_emulator.fault(Fault(path="/cloudservers$", stall=3600))
 
     with pytest.raises(requests.ReadTimeout):
-        client.request("POST", "/cloudservers", body=create_body(), timeout=0.2)
+        client.request("POST", "/cloudservers", body=create_body(), timeout=(A_MINUTE, 0.2))
 
-    deadline = time.monotonic() + 60
-    while not ecs_emulator.submissions:
-        assert time.monotonic() < deadline
+    wait_until(lambda: ecs_emulator.submissions)
     [submission] = ecs_emulator.submissions
     assert client.show_job(submission["job_id"]).status_code == 200
 

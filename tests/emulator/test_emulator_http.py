@@ -14,6 +14,7 @@ import requests
 from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.support.patience import A_MINUTE
 
 CREATE = {
     "server": {
@@ -73,7 +74,7 @@ def test_query_parameters_are_signed(client: SignedClient, ecs_emulator: Emulato
 
 
 def test_an_unsigned_request_gets_the_gateways_401(ecs_emulator: Emulator) -> None:
-    answer = requests.get(f"{ecs_emulator.url}/v1/project/jobs/1", timeout=20)
+    answer = requests.get(f"{ecs_emulator.url}/v1/project/jobs/1", timeout=A_MINUTE)
 
     assert answer.status_code == 401
     assert answer.json() == {
@@ -272,12 +273,12 @@ def test_an_address_in_use_is_the_callers_error(ecs_emulator: Emulator) -> None:
 def test_control_plants_and_starts_jobs(client: SignedClient, ecs_emulator: Emulator) -> None:
     control = f"{ecs_emulator.url}/_emulator"
     planted = requests.post(
-        f"{control}/jobs", json={"bodies": [{"status": "INIT"}, "<html>"], "job_id": "p"}, timeout=20
+        f"{control}/jobs", json={"bodies": [{"status": "INIT"}, "<html>"], "job_id": "p"}, timeout=A_MINUTE
     )
     started = requests.post(
         f"{control}/jobs",
         json={"job_type": "deleteVMs", "sub_jobs": 2, "failing": 1, "run_seconds": 0, "init_seconds": 0},
-        timeout=20,
+        timeout=A_MINUTE,
     )
 
     assert planted.json() == {"job_id": "p"}
@@ -291,18 +292,18 @@ def test_control_reports_and_is_not_counted(client: SignedClient, ecs_emulator: 
     client.show_job("x")
     control = f"{ecs_emulator.url}/_emulator"
 
-    assert requests.get(f"{control}/health", timeout=20).json() == {"status": "ok"}
-    assert requests.get(f"{control}/counters", timeout=20).json() == ecs_emulator.counters
-    assert requests.get(f"{control}/requests", timeout=20).json() == ecs_emulator.requests
+    assert requests.get(f"{control}/health", timeout=A_MINUTE).json() == {"status": "ok"}
+    assert requests.get(f"{control}/counters", timeout=A_MINUTE).json() == ecs_emulator.counters
+    assert requests.get(f"{control}/requests", timeout=A_MINUTE).json() == ecs_emulator.requests
     assert (ecs_emulator.counters["requests"], ecs_emulator.counters["connections"]) == (1, 1)
 
 
 def test_control_sets_and_clears_faults(client: SignedClient, ecs_emulator: Emulator) -> None:
     faults = f"{ecs_emulator.url}/_emulator/faults"
-    requests.post(faults, json={"status": 503, "times": 2, "path": "/jobs/"}, timeout=20).raise_for_status()
+    requests.post(faults, json={"status": 503, "times": 2, "path": "/jobs/"}, timeout=A_MINUTE).raise_for_status()
     assert client.show_job("x").status_code == 503
 
-    requests.delete(faults, timeout=20).raise_for_status()
+    requests.delete(faults, timeout=A_MINUTE).raise_for_status()
 
     assert client.show_job("x").status_code == 400
 
@@ -312,22 +313,22 @@ def test_control_adds_servers_fails_jobs_and_shows_submissions() -> None:
         client = SignedClient(ecs_emulator)
         control = f"{ecs_emulator.url}/_emulator"
         volumes = {"name": "db", "status": "SHUTOFF", "volumes": ["v"], "nics": ["n"]}
-        server_id = requests.post(f"{control}/servers", json=volumes, timeout=20).json()["server_id"]
+        server_id = requests.post(f"{control}/servers", json=volumes, timeout=A_MINUTE).json()["server_id"]
         failure = {"job_type": "startVMs", "failing": 1, "reasons": [["Ecs.0319", "sold out"]], "times": 1}
-        requests.post(f"{control}/failures", json=failure, timeout=20).raise_for_status()
+        requests.post(f"{control}/failures", json=failure, timeout=A_MINUTE).raise_for_status()
 
         body = {"os-start": {"servers": [{"id": server_id}]}}
         job_id = client.request("POST", "/cloudservers/action", body=body).json()["job_id"]
 
         job = client.show_job(job_id).json()
         assert job["entities"]["sub_jobs"][0]["error_code"] == "Ecs.0319"
-        assert requests.get(f"{control}/servers", timeout=20).json() == ecs_emulator.servers
+        assert requests.get(f"{control}/servers", timeout=A_MINUTE).json() == ecs_emulator.servers
         assert [ecs_emulator.servers[server_id][key] for key in ("name", "status", "volumes")] == [
             "db",
             "SHUTOFF",
             ["v"],
         ]
-        [submission] = requests.get(f"{control}/submissions", timeout=20).json()
+        [submission] = requests.get(f"{control}/submissions", timeout=A_MINUTE).json()
         assert submission == {
             "operation": "batch_start_servers",
             "job_id": job_id,
@@ -346,15 +347,15 @@ def test_control_pays_and_cancels_orders(client: SignedClient, ecs_emulator: Emu
         client.request("POST", "/cloudservers", version="v1.1", body=body).json()["order_id"] for _ in range(2)
     )
 
-    requests.post(f"{orders}/{paid}/pay", timeout=20).raise_for_status()
-    requests.post(f"{orders}/{cancelled}/cancel", timeout=20).raise_for_status()
+    requests.post(f"{orders}/{paid}/pay", timeout=A_MINUTE).raise_for_status()
+    requests.post(f"{orders}/{cancelled}/cancel", timeout=A_MINUTE).raise_for_status()
 
-    shown = requests.get(orders, timeout=20).json()
+    shown = requests.get(orders, timeout=A_MINUTE).json()
     assert shown == ecs_emulator.orders
     assert {order_id: order["status"] for order_id, order in shown.items()} == {paid: "paid", cancelled: "cancelled"}
-    again = requests.post(f"{orders}/{cancelled}/pay", timeout=20)
+    again = requests.post(f"{orders}/{cancelled}/pay", timeout=A_MINUTE)
     assert (again.status_code, again.text) == (400, f"order {cancelled} is cancelled already\n")
-    unknown = requests.post(f"{orders}/CS0/pay", timeout=20)
+    unknown = requests.post(f"{orders}/CS0/pay", timeout=A_MINUTE)
     assert (unknown.status_code, unknown.text.startswith("there is no order 'CS0'")) == (404, True)
 
 
@@ -389,7 +390,7 @@ def test_control_pays_and_cancels_orders(client: SignedClient, ecs_emulator: Emu
     ],
 )
 def test_control_says_what_is_wrong(ecs_emulator: Emulator, path: str, body: bytes, reason: str) -> None:
-    answer = requests.post(f"{ecs_emulator.url}/_emulator/{path}", data=body, timeout=20)
+    answer = requests.post(f"{ecs_emulator.url}/_emulator/{path}", data=body, timeout=A_MINUTE)
 
     assert answer.status_code == 400
     assert reason in answer.text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +36,7 @@ from huaweicloudsdkecs.v2 import (
 )
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +66,14 @@ def client(ecs_emulator: Emulator) -> EcsClient:
 
 
 def finished(client: EcsClient, job_id: str) -> ShowJobResponse:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        job = client.show_job(ShowJobRequest(job_id=job_id))
-        if job.status in ("SUCCESS", "FAIL"):
-            return job
-    raise AssertionError(f"job {job_id} has not finished")
+    seen: list[ShowJobResponse] = []
+
+    def is_finished() -> bool:
+        seen.append(client.show_job(ShowJobRequest(job_id=job_id)))
+        return seen[-1].status in ("SUCCESS", "FAIL")
+
+    wait_until(is_finished, lambda: f"job {job_id} has not finished")
+    return seen[-1]
 
 
 def create_request(count: int = 1) -> CreatePostPaidServersRequest:

@@ -14,6 +14,7 @@ from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.support.patience import A_MINUTE
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 
@@ -33,7 +34,7 @@ def test_clients_that_trust_the_ca_file_are_served() -> None:
 def test_clients_that_do_not_trust_it_refuse_and_nothing_is_asked() -> None:
     with Emulator(tls=True) as emulator:
         with pytest.raises(requests.exceptions.SSLError, match="self-signed certificate"):
-            requests.get(f"{emulator.url}/_emulator/health", timeout=20)
+            requests.get(f"{emulator.url}/_emulator/health", timeout=A_MINUTE)
 
         assert (emulator.counters["tls_handshakes"], emulator.counters["requests"]) == (1, 0)
 
@@ -45,7 +46,7 @@ def test_the_certificate_stands_up_to_strict_checks(name: str) -> None:
         context.verify_flags |= ssl.VERIFY_X509_STRICT
         address = ("127.0.0.1", int(emulator.url.rpartition(":")[2]))
         with (
-            socket.create_connection(address, timeout=20) as plain,
+            socket.create_connection(address, timeout=A_MINUTE) as plain,
             context.wrap_socket(plain, server_hostname=name) as secure,
         ):
             assert secure.version() == "TLSv1.3"
@@ -116,7 +117,7 @@ def test_a_token_connection_has_a_fresh_valid_token(ecs_emulator: Emulator) -> N
     first, second = (ecs_emulator.connection("token")["extra"]["token"] for _ in range(2))
 
     assert first != second
-    answer = requests.get(f"{ecs_emulator.url}/v1/{PROJECT}/jobs/x", headers={"X-Auth-Token": first}, timeout=20)
+    answer = requests.get(f"{ecs_emulator.url}/v1/{PROJECT}/jobs/x", headers={"X-Auth-Token": first}, timeout=A_MINUTE)
     assert answer.json()["error"]["code"] == "Common.0011"
     assert ecs_emulator.counters["tokens"] == 0
     ecs_emulator.remove_project(PROJECT)

@@ -6,11 +6,8 @@ import json
 from typing import Any, NamedTuple
 
 from airflow_provider_ecsjobs.emulator import Fault
+from tests.support.held_back import HeldBack
 
-READ_TIMEOUT = 0.12
-"""The read and the connect timeout of the connections, in seconds; the sync driver adds them up."""
-TOO_LATE = 0.4
-"""Longer than both."""
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 DEEP = '{"status":"SUCCESS","entities":' + "[" * 50_000 + "]" * 50_000 + "}"
 TOO_DEEP_TO_STORE = '{"status":"SUCCESS","entities":' + "[" * 300 + "]" * 300 + "}"
@@ -26,8 +23,8 @@ def _throttled(retry_after: str) -> dict[str, Any]:
 
 
 PASSING: dict[str, dict[str, Any]] = {
-    "latency before": {"delay": TOO_LATE},
-    "latency after": {"stall": TOO_LATE},
+    "latency before": {},
+    "latency after": {"has_effect_first": True},
     "reset before": {"reset": "before"},
     "reset during": {"reset": "during"},
     "reset after": {"reset": "after"},
@@ -122,5 +119,5 @@ ENDING: dict[str, Ending] = {
 
 def fault(name: str, path: str) -> Fault:
     """Make a fault by its name, for the requests with this path."""
-    how = PASSING.get(name) or HARMLESS.get(name) or ENDING[name].fault
-    return Fault(path=path, **how)
+    kinds = {**{ending: how.fault for ending, how in ENDING.items()}, **HARMLESS, **PASSING}
+    return (HeldBack if name in SLOW else Fault)(path=path, **kinds[name])

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 SHORT = 0.25
-LONG = 20.0
+LONG = 240.0
+"""In seconds: longer than any wait takes, and shorter than the least leap of a clock."""
 POLL = 0.02
 """The gap between polls, in seconds."""
 SOAK = int(os.environ.get("ECSJOBS_SOAK_EXAMPLES", "0"))
@@ -140,7 +141,7 @@ class Plan:
         story = STORIES[self.story]
         asked = len(self.slots) + story.answers + len(self.login_faults) + 6 * len(self.events)
         polls = int(max(SHORT, *story.limits.values()) / (0.9 * POLL)) if story.is_endless else 0
-        # A machine that stands still for a moment makes answers late that are not meant to be: these are asked again.
+        # On a busy machine a request that is to be held back may be given up before it arrives: it is asked again.
         return asked + polls + (10 if self.ending else 0) + 10
 
 

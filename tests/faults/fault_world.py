@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
-from fault_kinds import READ_TIMEOUT, fault
+from fault_kinds import fault
 from fault_plans import JUMPS, STORIES, Plan
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.support.held_back import give_up_what_is_held_back
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,6 +56,10 @@ class World:
     def at_query(self, number: int, what: Callable[[], object]) -> None:
         """Let something happen right before a query of a job is answered."""
         self.on_query.setdefault(number, []).append(what)
+
+    def is_idle(self) -> bool:
+        """Tell whether no request is under way, such as one that was given up and has its effect now."""
+        return self.emulator.counters["requests"] == len(self.emulator.requests)
 
     def note_secrets(self) -> None:
         """Note all that must not be seen: keys, passwords and tokens."""
@@ -96,13 +102,14 @@ def world_of(
     with world.emulator as emulator, monkeypatch.context() as patched:
         world._watch_queries()
         # The rate limit is tested on its own.
-        limits = {"read_timeout": READ_TIMEOUT, "connect_timeout": READ_TIMEOUT, "requests_per_second": 1000}
+        limits = {"read_timeout": A_MINUTE, "connect_timeout": A_MINUTE, "requests_per_second": 1000}
         fields = emulator.connection(login, **limits)
         text = json.dumps(fields).replace("127.0.0.1", HOST) if names else json.dumps(fields)
         patched.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", text)
         patched.setattr(time, "time", lambda: _real_time() + world.ahead)
         patched.setattr(socket, "getaddrinfo", getaddrinfo)
         patched.setattr(aiohttp.connector, "DefaultResolver", ThreadedResolver)
+        give_up_what_is_held_back(emulator, patched)
         yield world
         world.note_secrets()
 

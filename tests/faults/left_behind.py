@@ -7,7 +7,6 @@ import gc
 import logging
 import sys
 import threading
-import time
 import warnings
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from airflow_provider_ecsjobs.transport import client_pool
+from tests.support.patience import A_MINUTE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pytest
 
-BOUND = 60.0
-"""So long may a wait of these tests take that is to end in a second or two, on a machine that is busy."""
+BOUND = 5 * A_MINUTE
+"""So long may a wait of these tests take, with all that befalls it, on a machine that is busy."""
 _WARNED_OF = (ResourceWarning, RuntimeWarning)
 
 
@@ -66,8 +66,8 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[Complaints]
         try:
             yield complaints
             gc.collect()
-            until(lambda: set(threading.enumerate()) <= threads, lambda: f"threads left: {threading.enumerate()}")
-            until(
+            wait_until(lambda: set(threading.enumerate()) <= threads, lambda: f"threads left: {threading.enumerate()}")
+            wait_until(
                 lambda: gc.collect() is not None and process.num_fds() <= files,
                 lambda: f"{process.num_fds() - files} files left: {process.net_connections()}",
             )
@@ -75,14 +75,6 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[Complaints]
             logging.getLogger().removeHandler(listener)
     complaints.said += [str(warning.message) for warning in warned if issubclass(warning.category, _WARNED_OF)]
     assert complaints.said == []
-
-
-def until(condition: Callable[[], object], what: Callable[[], str], seconds: float = 10.0) -> None:
-    """Look again and again, for a bounded time, until something holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what()
-        threading.Event().wait(0.005)
 
 
 def in_time(what: Callable[[], Any]) -> Any:

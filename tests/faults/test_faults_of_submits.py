@@ -19,6 +19,7 @@ from ways_to_wait import End, end_of, to_the_end, warm_up
 
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
+from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -101,6 +102,7 @@ def run(plan: SubmitPlan, monkeypatch: pytest.MonkeyPatch) -> End:
         for name in plan.queries:
             emulator.fault(fault(name, "/jobs/"))
         end: End = in_time(lambda: end_of(lambda: to_the_end(run.make, run.context, complaints)))
+        wait_until(world.is_idle)
         servers, submissions, requests = emulator.servers, emulator.submissions, emulator.counters["requests"]
     assert end.outcome in plan.outcomes(), end
     jobs = {submission["job_id"] for submission in submissions}

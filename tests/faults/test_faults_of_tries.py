@@ -11,9 +11,11 @@ from fault_plans import plans_per_path
 from fault_world import world_of
 from hypothesis import given
 from hypothesis import strategies as st
-from left_behind import nothing_left_behind, until
+from left_behind import nothing_left_behind
 from tries import DEATHS, KINDS, QUICK_JOBS, REFUSALS, RETRIES, SECRET, Tried, TriesPlan, Try, plans, task_in_a_world
 from ways_to_wait import warm_up
+
+from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
     from ways_to_wait import End
@@ -35,7 +37,8 @@ def run(kind: str, plan: TriesPlan, monkeypatch: pytest.MonkeyPatch) -> End:
     """Try the task as planned, and check all that holds for any such task."""
     with nothing_left_behind(monkeypatch) as complaints, task_in_a_world(kind, plan, monkeypatch) as tried:
         end = tried.try_to_the_end(complaints)
-        until(tried.is_settled, lambda: str(tried.jobs()))
+        wait_until(tried.world.is_idle)
+        wait_until(tried.is_settled, lambda: str(tried.jobs()))
         requests = tried.emulator.counters["requests"]
         check_nothing_is_done_twice(tried)
         check_truth(tried, end)
@@ -235,6 +238,7 @@ def test_each_kind_of_trouble_of_an_attachment_passes_or_leaves_it_unknown(monke
             world.emulator.reset_counters()
             tried = Tried("attach", plan, world)
             end = tried.try_to_the_end(complaints)
+            wait_until(world.is_idle)
             assert end.outcome == ("success" if name in CERTAIN else "unknown"), name
             check_nothing_is_done_twice(tried)
             check_truth(tried, end)

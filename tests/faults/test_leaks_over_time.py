@@ -26,6 +26,7 @@ from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +125,7 @@ class Cloud:
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with Emulator() as emulator:
-        extra = {"requests_per_second": 1000, "read_timeout": 5}
+        extra = {"requests_per_second": 1000, "read_timeout": A_MINUTE}
         monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(emulator.connection(**extra)))
         # A context for TLS takes longer to make than all the rest of a wait, and is none of ours.
         context = client_pool.make_ssl_context(EcsJobsHook().settings)
@@ -138,7 +139,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 async def by_trigger(cloud: Cloud, waits: int) -> None:
     for _ in range(waits):
         job_id, outcomes = cloud.next_job()
-        (event,) = await events_of(EcsJobTrigger(job_id, unreachable_timeout=60, **QUICK), Complaints())
+        (event,) = await events_of(EcsJobTrigger(job_id, unreachable_timeout=A_MINUTE, **QUICK), Complaints())
         outcome = event["outcome"]
         if outcome == "finished":
             outcome = "success" if event["job"]["status"] == "SUCCESS" else "fail"
@@ -182,7 +183,7 @@ def check_lasting(before: Weight, after: Weight) -> None:
     assert {name: size for name, size in after.caches.items() if size > before.caches.get(name, 0)} == {}
 
 
-@pytest.mark.timeout(max(120, WAITS // 4))
+@pytest.mark.timeout(max(600, WAITS // 4))
 @pytest.mark.parametrize("wait", [by_hook, by_task])
 def test_waits_of_workers_leave_nothing(
     cloud: Cloud, wait: Callable[[Cloud, int], None], monkeypatch: pytest.MonkeyPatch
@@ -200,7 +201,7 @@ def test_waits_of_workers_leave_nothing(
     check_lasting(weights[0], weights[-1])
 
 
-@pytest.mark.timeout(max(120, WAITS // 4))
+@pytest.mark.timeout(max(600, WAITS // 4))
 def test_waits_of_a_triggerer_leave_nothing(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     weights: list[Weight] = []
 

@@ -11,6 +11,8 @@ import pytest
 from wait_paths import PATHS
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.support.held_back import HeldBack, give_up_what_is_held_back
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,7 @@ PASSING = {
     "reset before": Fault(reset="before"),
     "reset during": Fault(reset="during"),
     "reset after": Fault(reset="after"),
-    "slower than read_timeout": Fault(delay=0.9),
+    "slower than read_timeout": HeldBack(),
 }
 SOME_OF_ALL_KINDS = ("429 with Retry-After", "HTML with HTTP 502", "reset before", "half an answer", "500")
 
@@ -74,10 +76,10 @@ def wait(request: pytest.FixtureRequest) -> Callable[[str, float, float], tuple[
 
 
 @pytest.fixture
-def impatient(ecs_emulator: Emulator, set_connection: Callable[..., None]) -> Emulator:
-    """Give an emulator that the default connection leads to, with a read timeout to be reached in a test."""
-    set_connection(**ecs_emulator.connection(read_timeout=0.4))
-    return ecs_emulator
+def impatient(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Give an emulator that the default connection leads to; what it holds back is soon given up."""
+    give_up_what_is_held_back(connected, monkeypatch)
+    return connected
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
@@ -85,7 +87,7 @@ def test_trouble_passes(wait: Callable[..., tuple[str, str]], impatient: Emulato
     job = impatient.plant_job(RUNNING, SUCCESS)
     impatient.fault(fault)
 
-    outcome, message = wait(job, 20, 20)
+    outcome, message = wait(job, A_MINUTE, A_MINUTE)
 
     assert (outcome, message if outcome != "finished" else "") == ("finished", "")
     assert impatient.counters["faults"] == 1
@@ -98,7 +100,7 @@ def test_trouble_of_all_kinds_in_a_row_passes(wait: Callable[..., tuple[str, str
     for kind in SOME_OF_ALL_KINDS:
         impatient.fault(PASSING[kind])
 
-    assert wait(job, 20, 20)[0] == "finished"
+    assert wait(job, A_MINUTE, A_MINUTE)[0] == "finished"
     assert impatient.counters["requests"] <= len(SOME_OF_ALL_KINDS) + 2
 
 
@@ -113,7 +115,7 @@ def test_a_host_that_refuses_connections_for_a_while(
     later = threading.Timer(0.3, emulator.start)
     later.start()
     try:
-        assert wait(job, 20, 20)[0] == "finished"
+        assert wait(job, A_MINUTE, A_MINUTE)[0] == "finished"
         assert emulator.counters["requests"] == 1
     finally:
         later.join()
@@ -127,7 +129,7 @@ def test_trouble_that_does_not_pass(wait: Callable[..., tuple[str, str]], connec
     job = connected.plant_job(SUCCESS)
     connected.fault(fault)
 
-    outcome, message = wait(job, 20, 0.4)
+    outcome, message = wait(job, A_MINUTE, 0.4)
 
     assert outcome == "unreachable"
     assert job in message
@@ -139,7 +141,7 @@ def test_trouble_up_to_the_deadline(wait: Callable[..., tuple[str, str]], connec
     job = connected.plant_job(SUCCESS)
     connected.fault(Fault(times=10_000, status=500))
 
-    outcome, message = wait(job, 0.4, 60)
+    outcome, message = wait(job, 0.4, A_MINUTE)
 
     assert outcome == "timeout"
     assert job in message
@@ -154,7 +156,7 @@ def test_what_cannot_pass_ends_the_wait(
     job = connected.plant_job(SUCCESS)
     connected.fault(fault)
 
-    outcome, message = wait(job, 20, 20)
+    outcome, message = wait(job, A_MINUTE, A_MINUTE)
 
     assert outcome == expected
     assert job in message
@@ -170,7 +172,7 @@ def test_a_wrong_key_asks_twice_at_most(
     job = connected.plant_job(SUCCESS)
     set_connection(**{**connected.connection(), "password": "another"})
 
-    outcome, message = wait(job, 20, 20)
+    outcome, message = wait(job, A_MINUTE, A_MINUTE)
 
     assert outcome == "unauthorized"
     assert "another" not in message
@@ -190,7 +192,7 @@ def test_a_job_purged_in_the_middle_of_a_wait(wait: Callable[..., tuple[str, str
     purging = threading.Thread(target=purge_when_seen)
     purging.start()
     try:
-        outcome, message = wait(job, 20, 20)
+        outcome, message = wait(job, A_MINUTE, A_MINUTE)
     finally:
         seen.set()
         purging.join()
@@ -203,21 +205,21 @@ def test_a_job_purged_in_the_middle_of_a_wait(wait: Callable[..., tuple[str, str
 def test_an_unknown_status_is_waited_for(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
     job = connected.plant_job({"status": "HIBERNATING"}, {"status": "HIBERNATING"}, SUCCESS)
 
-    assert wait(job, 20, 20)[0] == "finished"
+    assert wait(job, A_MINUTE, A_MINUTE)[0] == "finished"
     assert connected.counters["requests"] == 3
 
 
 def test_a_failed_job_is_a_finished_wait(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
     job = connected.plant_job(RUNNING, {"status": "FAIL", "error_code": "Ecs.0319", "fail_reason": "sold out"})
 
-    assert wait(job, 20, 20)[0] == "finished"
+    assert wait(job, A_MINUTE, A_MINUTE)[0] == "finished"
     assert connected.counters["requests"] == 2
 
 
 def test_the_deadline_of_a_job_that_runs_on(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
     job = connected.plant_job(RUNNING)
 
-    outcome, message = wait(job, 0.3, 20)
+    outcome, message = wait(job, 0.3, A_MINUTE)
 
     assert outcome == "timeout"
     assert job in message
@@ -229,7 +231,7 @@ def test_the_deadline_of_a_job_that_runs_on(wait: Callable[..., tuple[str, str]]
 def test_an_unpaid_order_ends_at_the_deadline(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
     job = connected.plant_job({"status": "PENDING_PAYMENT", "entities": {"order_id": "CS1"}})
 
-    outcome, message = wait(job, 0.2, 20)
+    outcome, message = wait(job, 0.2, A_MINUTE)
 
     assert outcome == "timeout"
     assert "PENDING_PAYMENT" in message

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.exceptions import (
     ErrorKind,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,7 @@ def test_not_found_is_waited_for_within_its_grace(hook: EcsJobsHook, connected: 
     job_id = connected.plant_job({"status": "SUCCESS"})
     connected.fault(Fault(times=2, status=400, body={"error": {"code": "Common.0011", "message": "not yet"}}))
 
-    job = hook.wait_for_job(job_id, poll_interval=0.05, max_poll_interval=0.05, not_found_grace=30)
+    job = hook.wait_for_job(job_id, poll_interval=0.05, max_poll_interval=0.05, not_found_grace=A_MINUTE)
 
     assert job.status is JobStatus.SUCCESS
     assert connected.counters["requests"] == 3
@@ -149,7 +150,9 @@ def test_the_session_signs(hook: EcsJobsHook, connected: Emulator) -> None:
     client = hook.get_conn()
     project = connected.connection()["extra"]["project_id"]
 
-    answer = client.session.get(f"{connected.url}/v1/{project}/jobs/{job_id}", params={"a b": "c/d~ü"}, timeout=10)
+    answer = client.session.get(
+        f"{connected.url}/v1/{project}/jobs/{job_id}", params={"a b": "c/d~ü"}, timeout=A_MINUTE
+    )
 
     assert (answer.status_code, answer.json()["status"]) == (200, "RUNNING")
     assert connected.counters["unauthorized"] == 0

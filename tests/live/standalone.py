@@ -187,7 +187,7 @@ class LiveAirflow:
 
     def _is_healthy(self) -> bool:
         try:
-            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=30).json()
         except requests.RequestException:
             return False
         return all(part["status"] == "healthy" for part in health.values() if part)

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.support.patience import A_MINUTE
+
 MODULES = (
     "airflow_provider_ecsjobs",
     "airflow_provider_ecsjobs.exceptions",
@@ -44,7 +46,11 @@ for name in json.loads(sys.argv[1]):
 def imported() -> dict[str, list[str]]:
     """Tell for each module what it imports beyond Airflow itself."""
     script = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(MODULES)], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", SCRIPT, json.dumps(MODULES)],
+        capture_output=True,
+        text=True,
+        timeout=5 * A_MINUTE,
+        check=True,
     )
     return dict(json.loads(line[2:]) for line in script.stdout.splitlines() if line.startswith("@@"))
 

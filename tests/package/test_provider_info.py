@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from airflow_provider_ecsjobs import __version__, get_provider_info
+from tests.support.patience import A_MINUTE
 
 NAME = "airflow-provider-ecsjobs"
 
@@ -64,7 +65,7 @@ def test_all_that_is_named_can_be_imported() -> None:
 
 def test_airflow_lists_it() -> None:
     command = [sys.executable, "-m", "airflow", "providers", "list", "-o", "json"]
-    listed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=5 * A_MINUTE, check=True).stdout
     providers = json.loads(listed[listed.index("[") :])
 
     (ours,) = [provider for provider in providers if provider["package_name"] == NAME]

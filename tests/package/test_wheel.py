@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import A_MINUTE
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_ecsjobs"
 
@@ -35,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copytree(ROOT / folder, source / folder, ignore=skipped)
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
-    built = subprocess.run(builder(source, target), capture_output=True, text=True, timeout=110, check=False)
+    built = subprocess.run(builder(source, target), capture_output=True, text=True, timeout=5 * A_MINUTE, check=False)
     assert built.returncode == 0, built.stderr
     (file_name,) = target.glob("*.whl")
     return zipfile.ZipFile(file_name)

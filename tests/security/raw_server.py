@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,7 @@ class RawServer:
     ) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(10)
+        self._thread.join(A_MINUTE)
 
     def _serve(self) -> None:
         while True:
@@ -63,7 +64,7 @@ class RawServer:
             except OSError:
                 return
             with connection:
-                connection.settimeout(60)
+                connection.settimeout(A_MINUTE)
                 try:
                     self._answer(connection)
                 except OSError:  # the client has had enough

@@ -11,6 +11,7 @@ from raw_server import SECRET, TOKEN, WAYS, RawServer, answer, has_credentials
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.exceptions import EcsApiError, EcsConfigError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +167,7 @@ class TestTls:
         with Emulator(tls=True) as emulator:
             set_connection(**emulator.connection(verify=None))
             with pytest.raises(OSError, match="self-signed certificate"):
-                EcsJobsHook().get_conn().session.get(f"{emulator.url}/v1/x", timeout=60)
+                EcsJobsHook().get_conn().session.get(f"{emulator.url}/v1/x", timeout=A_MINUTE)
             assert emulator.counters["requests"] == 0
 
 
@@ -179,28 +180,28 @@ class TestSession:
     def test_credentials_are_for_the_endpoint(self, connect: Connect, url: str) -> None:
         connect("https://ecs.invalid")
         with pytest.raises(EcsConfigError, match=r"credentials are not sent to .* only to https://ecs\.invalid\."):
-            EcsJobsHook().get_conn().session.get(url, timeout=60)
+            EcsJobsHook().get_conn().session.get(url, timeout=A_MINUTE)
 
     def test_a_name_in_front_is_not_the_host(self, connect: Connect) -> None:
         with RawServer(answer(200)) as other:
             connect("https://ecs.invalid")
             with pytest.raises(EcsConfigError, match="credentials are not sent to"):
-                EcsJobsHook().get_conn().session.get(f"http://ecs.invalid@{other.address}/", timeout=60)
+                EcsJobsHook().get_conn().session.get(f"http://ecs.invalid@{other.address}/", timeout=A_MINUTE)
         assert other.heads == []
 
 
 class TestEmulator:
     def test_listens_on_loopback_alone(self, ecs_emulator: Emulator) -> None:
         port = int(ecs_emulator.url.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=60):
+        with socket.create_connection(("127.0.0.1", port), timeout=A_MINUTE):
             pass
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.2", port), timeout=60)
+            socket.create_connection(("127.0.0.2", port), timeout=A_MINUTE)
 
     def test_listens_elsewhere_when_told_to(self) -> None:
         with Emulator("0.0.0.0") as emulator:
             port = int(emulator.url.rpartition(":")[2])
-            with socket.create_connection(("127.0.0.2", port), timeout=60):
+            with socket.create_connection(("127.0.0.2", port), timeout=A_MINUTE):
                 pass
 
     def test_an_empty_host_is_not_every_address(self) -> None:

@@ -27,6 +27,8 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsDeleteServersOperator,
     EcsResizeServerOperator,
 )
+from tests.live.job_clock import JobClock
+from tests.support.patience import A_MINUTE
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
@@ -220,14 +222,17 @@ def test_a_clear_after_success_makes_a_new_job(store: bool, connected: Emulator)
 
 
 def test_a_clear_while_the_job_runs_waits_for_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Emulator(init_seconds=0, run_seconds=1) as emulator:
+    clock = JobClock()
+    with Emulator(init_seconds=0, run_seconds=A_MINUTE, clock=clock) as emulator:
         monkeypatch.setenv(*emulator.connection_env())
         run = create()
         run.start()
         first = run.xcoms["job_id"]
 
         run.clear()
-        result = run.run()
+        deferred = run.start()
+        clock.leap(A_MINUTE)
+        result = run.resume(deferred)
 
         assert (result["job_id"], result["status"]) == (first, "SUCCESS")
         assert run.xcoms["server_ids"] == result["server_ids"]  # pushed anew: the clear has taken the XComs away

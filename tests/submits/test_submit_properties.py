@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from submit_world import BUSY, CRASHES, WRONG, Crash, World
 
@@ -17,7 +17,6 @@ tries = st.tuples(
     st.sampled_from(["RUNNING", "SUCCESS", "FAIL", "not_found"]),
     st.sampled_from(["retry", "clear"]),
 )
-quick = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def live(world: World, event: str, end: str, then: str) -> None:
@@ -37,7 +36,6 @@ def active(world: World) -> list[str]:
     return [job_id for job_id, status in world.jobs.items() if status == "RUNNING"]
 
 
-@quick
 @given(st.lists(tries, max_size=8))
 @example([("after send", "RUNNING", "clear"), ("after mark", "RUNNING", "clear"), ("", "RUNNING", "retry")])
 def test_there_are_never_two_active_jobs(history: list[tuple[str, str, str]]) -> None:
@@ -51,7 +49,6 @@ def test_there_are_never_two_active_jobs(history: list[tuple[str, str, str]]) ->
             world.end(end, job_id)
 
 
-@quick
 @given(st.lists(tries, max_size=8))
 def test_without_a_clear_only_a_failure_is_followed_by_another_job(history: list[tuple[str, str, str]]) -> None:
     world = World()
@@ -60,7 +57,6 @@ def test_without_a_clear_only_a_failure_is_followed_by_another_job(history: list
         assert len(world.jobs) <= 1 + list(world.jobs.values()).count("FAIL")
 
 
-@quick
 @given(st.lists(tries, max_size=8))
 def test_without_a_store_each_try_makes_one_job_at_most(history: list[tuple[str, str, str]]) -> None:
     world = World(kept=False)
@@ -70,7 +66,6 @@ def test_without_a_store_each_try_makes_one_job_at_most(history: list[tuple[str,
         assert len(world.jobs) <= before + 1
 
 
-@quick
 @given(st.lists(tries, max_size=8))
 def test_what_may_harm_is_sent_again_only_where_that_is_known_to_be_right(history: list[tuple[str, str, str]]) -> None:
     world = World(takes_token=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsRebootServersOperator,
     EcsStopServersOperator,
 )
+from tests.support.machine_clock import MachineClock
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,10 +152,15 @@ def test_the_deadline_holds_while_the_request_is_sent_again(connected: Emulator)
         run_of(EcsCreateServersOperator, timeout=0.3, **SERVER).run()
 
 
-def test_the_grace_begins_when_the_request_was_taken(connected: Emulator) -> None:
-    connected.fault(Fault(method="POST", times=15, status=202, body={"error": {"code": "Common.0024"}}))
-    run = run_of(EcsCreateServersOperator, not_found_grace=0.3, **SERVER)
-    deferred = run.start()
+def test_the_grace_begins_when_the_request_was_taken(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = MachineClock(monkeypatch)
+    connected.fault(Fault(method="POST", times=3, status=202, body={"error": {"code": "Common.0024"}}))
+    run = run_of(EcsCreateServersOperator, not_found_grace=A_MINUTE, **SERVER)
+    with monkeypatch.context() as patched:
+        # Each pause before the request is sent again lasts longer than the grace.
+        patched.setattr(time, "sleep", lambda _: setattr(clock, "passed", clock.passed + 2 * A_MINUTE))
+        deferred = run.start()
+    assert clock.passed == 6 * A_MINUTE
     connected.fault(Fault(path="/jobs/", status=400, body={"error": {"code": "Common.0011", "message": "unknown"}}))
 
     assert run.resume(deferred)["status"] == "SUCCESS"

@@ -7,7 +7,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from virtual_loop import run
 
@@ -169,7 +169,6 @@ def test_one_that_is_cancelled_leaves_no_trace(when: str) -> None:
     run(main())
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     count=st.integers(1, 60),

@@ -14,9 +14,11 @@ from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.transport import async_client, clock
+from airflow_provider_ecsjobs.transport import async_client
 from airflow_provider_ecsjobs.triggers import ecs_jobs
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.machine_clock import MachineClock
+from tests.support.patience import A_MINUTE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,23 +27,8 @@ if TYPE_CHECKING:
 
 QUICK = {"poll_interval": 0.05, "max_poll_interval": 0.05}
 HOUR = 3600.0
-
-
-class MachineClocks:
-    """The machine's clocks: the time of day can be set, and time can pass at once."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.set_ahead = self.passed = 0.0
-        real_time, real_steady = time.time, clock.monotonic_time
-        monkeypatch.setattr(time, "time", lambda: real_time() + self.passed + self.set_ahead)
-        monkeypatch.setattr(clock, "monotonic_time", lambda: real_steady() + self.passed)
-
-
-async def reach(connected: Emulator, requests: int) -> None:
-    """Wait until the emulator was asked so often."""
-    async with asyncio.timeout(60):
-        while connected.counters["requests"] < requests:  # noqa: ASYNC110 - another thread counts
-            await asyncio.sleep(0.01)
+LIMIT = 600.0
+"""The limit of waits that end when their test lets it pass; shorter than the clock is set."""
 
 
 async def event_of(trigger: EcsJobTrigger) -> dict[str, Any]:
@@ -52,13 +39,13 @@ async def event_of(trigger: EcsJobTrigger) -> dict[str, Any]:
 async def test_a_wait_in_a_long_queue_is_told_the_end_at_its_deadline(
     connected: Emulator, set_connection: Callable[..., None]
 ) -> None:
-    set_connection(**connected.connection(requests_per_second=5))
+    set_connection(**connected.connection(requests_per_second=2))
     running = [connected.plant_job({"status": "RUNNING"}) for _ in range(300)]
     others = [asyncio.ensure_future(event_of(EcsJobTrigger(job, **QUICK))) for job in running]
-    await reach(connected, 3)
+    await until(lambda: connected.counters["requests"] >= 3)
     job = connected.plant_job({"status": "SUCCESS"})
 
-    # Its turn among the others would come after a minute.
+    # Its turn among the others would come after two minutes.
     event = await event_of(EcsJobTrigger(job, **QUICK, deadline=time.time() + 1))
 
     assert (event["outcome"], event["job"]["status"]) == ("finished", "SUCCESS")
@@ -72,7 +59,7 @@ async def test_where_no_look_is_possible_the_event_says_so(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "FINAL_POLL_SECONDS", 0.2)
-    connected.fault(Fault(times=10_000, delay=60))
+    connected.fault(Fault(times=10_000, delay=10 * A_MINUTE))
 
     event = await event_of(EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK, deadline=time.time() + 1))
 
@@ -88,14 +75,14 @@ async def test_a_look_up_that_hangs_ends_a_wait_without_a_deadline(
     look_up = BaseHook.get_connection
 
     def hanging(conn_id: str) -> object:
-        release.wait(60)
+        release.wait(10 * A_MINUTE)
         return look_up(conn_id)
 
     monkeypatch.setattr(BaseHook, "get_connection", hanging)
     monkeypatch.setattr(ecs_jobs, "LOOKUP_SECONDS", 0.1)
     monkeypatch.setattr(schedule, "FIRST_BACKOFF", 0.02)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(A_MINUTE):
             event = await event_of(
                 EcsJobTrigger(connected.plant_job({"status": "SUCCESS"}), **QUICK, unreachable_timeout=0.3)
             )
@@ -122,49 +109,46 @@ async def test_connections_that_can_not_be_closed_change_no_end(
     assert (event["outcome"], event["job"]["status"]) == ("finished", "SUCCESS")
 
 
-@pytest.mark.parametrize("jump", [-HOUR, HOUR])
-async def test_a_clock_that_is_set_moves_no_deadline(
-    connected: Emulator, monkeypatch: pytest.MonkeyPatch, jump: float
-) -> None:
-    job = connected.plant_job({"status": "RUNNING"})
-    # The emulator, whose clock is set too, does not go by the time of day where there is a token.
+@pytest.fixture
+def clock(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> MachineClock:
+    """Give the clocks of a machine whose requests are good whatever time of day it shows: they have a token."""
     monkeypatch.setenv(*connected.connection_env(auth="password"))
-    clocks = MachineClocks(monkeypatch)
-    began = time.time()
-    running = asyncio.ensure_future(event_of(EcsJobTrigger(job, **QUICK, started=began, deadline=began + HOUR / 2)))
+    return MachineClock(monkeypatch)
 
-    await reach(connected, 3)
-    clocks.set_ahead = jump
-    await reach(connected, connected.counters["requests"] + 3)
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+async def test_a_clock_that_is_set_moves_no_deadline(connected: Emulator, clock: MachineClock, jump: float) -> None:
+    job, began = connected.plant_job({"status": "RUNNING"}), time.time()
+    running = asyncio.ensure_future(event_of(EcsJobTrigger(job, **QUICK, started=began, deadline=began + LIMIT)))
+    await until(lambda: connected.counters["job_queries"] >= 3)
+    clock.ahead = jump
+    await until(lambda: connected.counters["job_queries"] >= 6)
     assert not running.done()
-    clocks.passed = HOUR / 2
+
+    clock.passed = LIMIT
     event = await running
 
     assert event["outcome"] == "timeout"
-    assert "had not finished after 30 min, the limit is 30 min" in event["message"]
+    assert "had not finished after 10 min, the limit is 10 min" in event["message"]
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
-def test_nor_that_of_a_wait_in_a_worker(connected: Emulator, monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
-    job = connected.plant_job({"status": "RUNNING"})
-    # The emulator, whose clock is set too, does not go by the time of day where there is a token.
-    monkeypatch.setenv(*connected.connection_env(auth="password"))
-    clocks = MachineClocks(monkeypatch)
-    began, polls = time.time(), 0
+def test_nor_that_of_a_wait_in_a_worker(connected: Emulator, clock: MachineClock, jump: float) -> None:
+    job, began = connected.plant_job({"status": "RUNNING"}), time.time()
 
     class Watched(Wait):
         def receive(self, *args: Any, **kwargs: Any) -> Any:
-            nonlocal polls
-            polls += 1
-            if polls == 3:
-                clocks.set_ahead = jump
-            if polls == 6:
-                clocks.passed = HOUR / 2
+            seen = connected.counters["job_queries"]
+            if seen == 3:
+                clock.ahead = jump
+            if seen == 6:
+                clock.passed = LIMIT
+            assert seen <= 7, "the wait goes on beyond its deadline"
             return super().receive(*args, **kwargs)
 
     hook = EcsJobsHook()
-    end = hook.run(Watched(job, WaitPolicy(started=began, deadline=began + HOUR / 2, **QUICK)))
+    end = hook.run(Watched(job, WaitPolicy(started=began, deadline=began + LIMIT, **QUICK)))
     hook.close()
 
-    assert polls >= 6
-    assert "had not finished after 30 min, the limit is 30 min" in end.message
+    assert connected.counters["job_queries"] == 7
+    assert "had not finished after 10 min, the limit is 10 min" in end.message

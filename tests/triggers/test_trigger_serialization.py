@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.machine_clock import MachineClock
+from tests.support.patience import until
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -74,25 +76,31 @@ def test_the_class_path_is_the_public_one() -> None:
     assert EcsJobTrigger().serialize()[0] == "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger"
 
 
-async def test_the_deadline_holds_when_a_trigger_is_rebuilt_half_way(connected: Emulator) -> None:
-    job = connected.plant_job({"status": "RUNNING"})
+async def test_the_deadline_holds_when_a_trigger_is_rebuilt_half_way(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, clock = connected.plant_job({"status": "RUNNING"}), MachineClock(monkeypatch)
     now = time.time()
-    first = EcsJobTrigger(job, poll_interval=0.05, max_poll_interval=0.05, started=now - 3600, deadline=now + 1)
+    first = EcsJobTrigger(job, poll_interval=0.05, max_poll_interval=0.05, started=now - 3000, deadline=now + 600)
     running = asyncio.ensure_future(anext(first.run()))  # type: ignore[call-overload]
-    async with asyncio.timeout(60):
-        while not connected.counters["requests"]:  # noqa: ASYNC110 - another thread counts
-            await asyncio.sleep(0.01)
+    await until(lambda: connected.counters["requests"])
     running.cancel()
     await asyncio.wait([running])
     half_way = connected.counters["requests"]
 
-    second = through_airflow(first)
-    events = [event.payload async for event in second.run()]
+    second = asyncio.ensure_future(events_of(through_airflow(first)))
+    await until(lambda: connected.counters["requests"] > half_way)
+    assert not second.done()
+    clock.passed = 600
+    events = await second
 
-    assert time.time() >= now + 1
     assert [event["outcome"] for event in events] == ["timeout"]
     assert "had not finished after 60 min, the limit is 60 min" in events[0]["message"]
     assert half_way + 1 <= connected.counters["requests"] <= 30
+
+
+async def events_of(trigger: Any) -> list[dict[str, Any]]:
+    return [event.payload async for event in trigger.run()]
 
 
 async def test_a_deadline_that_passed_while_no_triggerer_ran_gets_a_last_look(connected: Emulator) -> None:

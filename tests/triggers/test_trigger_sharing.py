@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.transport import async_client, client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.patience import A_MINUTE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,19 +50,13 @@ def leases() -> dict[Any, Any]:
     return dict(client_pool._leases.get(asyncio.get_running_loop(), {}))
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in another thread
-            await asyncio.sleep(0.005)
-
-
 async def events_of(trigger: EcsJobTrigger) -> list[dict[str, Any]]:
     return [event.payload async for event in trigger.run()]
 
 
 async def assert_cancelled(task: asyncio.Task[Any]) -> None:
     task.cancel()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(A_MINUTE):
         await asyncio.wait([task])
     assert task.cancelled()
     assert leases() == {}
@@ -111,7 +106,7 @@ async def test_cancelled_while_it_sleeps(connected: Emulator) -> None:
 
 @pytest.mark.usefixtures("nothing_left_open")
 async def test_cancelled_while_a_request_hangs(connected: Emulator) -> None:
-    connected.fault(Fault(delay=30))
+    connected.fault(Fault(delay=10 * A_MINUTE))
     task = asyncio.ensure_future(events_of(EcsJobTrigger(connected.plant_job({"status": "RUNNING"}), **QUICK)))
     await until(lambda: connected.counters["requests"])
 
@@ -129,7 +124,7 @@ async def test_cancelled_while_the_connection_is_looked_up(
 
     def slow(conn_id: str) -> object:
         begun.set()
-        go_on.wait(20)
+        go_on.wait(A_MINUTE)
         try:
             if fails:
                 raise RuntimeError("vault is sealed")
