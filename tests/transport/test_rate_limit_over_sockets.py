@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.transport import async_client, client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.live.job_clock import JobClock
 from tests.support.patience import until
 
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ QUICK = {"poll_interval": 0.1, "max_poll_interval": 0.1}
 
 
 @pytest.fixture
-def cloud() -> Iterator[Emulator]:
-    with Emulator(init_seconds=0.0, run_seconds=0.3) as emulator:
+def clock() -> JobClock:
+    return JobClock()
+
+
+@pytest.fixture
+def cloud(clock: JobClock) -> Iterator[Emulator]:
+    with Emulator(init_seconds=0.0, run_seconds=0.3, clock=clock) as emulator:
         yield emulator
 
 
@@ -45,14 +51,20 @@ async def events_of(jobs: list[str]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("auth", ["aksk", "password"])
 def test_waits_beyond_the_limit_all_finish_and_few_requests_are_throttled(
-    cloud: Emulator, connect: Callable[..., None], auth: str
+    cloud: Emulator, clock: JobClock, connect: Callable[..., None], auth: str
 ) -> None:
     connect(auth, requests_per_second=500)
-    # In windows that are long beside all that holds a busy machine up.
-    cloud.limit_rate(200, 5)
+    clock.hold()  # until the limit is met, however long that takes: no window and no job ends before
+    cloud.limit_rate(100, 2)  # a tenth of it, which is not used, is more than is ever under way
     jobs = [cloud.start_job() for _ in range(80)]
 
-    events = asyncio.run(events_of(jobs))
+    async def wait() -> list[dict[str, Any]]:
+        waits = asyncio.ensure_future(events_of(jobs))
+        await until(lambda: cloud.counters["throttled"])
+        clock.release()
+        return await waits
+
+    events = asyncio.run(wait())
 
     assert [event["job"]["job_id"] for event in events] == jobs
     assert {event["job"]["status"] for event in events} == {"SUCCESS"}

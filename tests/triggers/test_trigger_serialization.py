@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.support.machine_clock import MachineClock
-from tests.support.patience import until
+from tests.support.patience import A_MINUTE, until
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -92,7 +92,8 @@ async def test_the_deadline_holds_when_a_trigger_is_rebuilt_half_way(
     await until(lambda: connected.counters["requests"] > half_way)
     assert not second.done()
     clock.passed = 600
-    events = await second
+    async with asyncio.timeout(A_MINUTE):
+        events = await second
 
     assert [event["outcome"] for event in events] == ["timeout"]
     assert "had not finished after 60 min, the limit is 60 min" in events[0]["message"]
