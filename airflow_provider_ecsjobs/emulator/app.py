@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import errors, rules
 from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
 from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_PATHS, iam_routes
 from airflow_provider_ecsjobs.emulator.jobs import new_job_id
 from airflow_provider_ecsjobs.emulator.journal import Journal
+from airflow_provider_ecsjobs.emulator.read_routes import read_routes
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
 from airflow_provider_ecsjobs.emulator.signature_check import verify
 from airflow_provider_ecsjobs.emulator.submit_routes import submit_routes
@@ -58,6 +59,7 @@ def make_app(cloud: Cloud) -> web.Application:
     routes = (
         ("GET", "/v1/{project_id}/jobs/{job_id}", show_job),
         *submit_routes(cloud.state, cloud.journal),
+        *read_routes(cloud.state, cloud.account.region),
         *iam_routes(cloud.account, cloud.journal),
     )
     for method, path, handler in routes:
@@ -73,7 +75,7 @@ async def show_job(request: web.Request) -> web.Response:
     cloud.journal.count("job_queries")
     answer = cloud.state.show_job(request.match_info["job_id"])
     if answer is None:
-        raise errors.unknown_job()
+        raise rules.UNKNOWN_JOB.refusal()
     if isinstance(answer.body, dict):
         return web.json_response(answer.body, status=answer.http_status)
     body = answer.body.encode() if isinstance(answer.body, str) else answer.body
@@ -132,7 +134,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
         if request.match_info.http_exception is not None:
-            raise errors.unknown_api(request_id)
+            request.app[CLOUD].journal.count("not_emulated")
+            raise errors.not_emulated(request.method, request.path, request_id)
         if not _is_control(request):
             await _admit(request)
             _limit(request)
@@ -141,7 +144,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         request.app[CLOUD].journal.count("unauthorized")
         answer = errors.unauthorized(error, request_id)
     except UnknownServerError as error:
-        answer = errors.unknown_server(error.server_id)
+        answer = rules.UNKNOWN_SERVER.refusal(server_id=error.server_id)
     except web.HTTPRequestEntityTooLarge:
         answer = errors.body_too_large(request_id)
     except errors.ApiError as error:
@@ -169,7 +172,7 @@ async def _admit(request: web.Request) -> None:
         scope = project_id or ""
     if project_id is not None:
         if scope != project_id or not account.serves(project_id):
-            raise errors.wrong_project()
+            raise rules.WRONG_PROJECT.refusal()
         account.check_permission(request.path)
 
 

@@ -41,6 +41,7 @@ class Emulator:
     :param tls: serve over TLS, with a self-signed certificate: see :attr:`ca_file`.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long a job is RUNNING after that.
+    :param recycle_bin: deleted servers go into the recycle bin, and can be brought back.
     :param clock: returns seconds since the epoch; it moves the jobs, and signatures must be of its time.
     :raises ValueError: if a duration is negative or endless, a validity zero, or the host empty.
     """
@@ -62,6 +63,7 @@ class Emulator:
         tls: bool = False,
         init_seconds: float = 0.2,
         run_seconds: float = 1.0,
+        recycle_bin: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not host:
@@ -81,7 +83,7 @@ class Emulator:
         )
         self._cloud = Cloud(
             account=self._account,
-            state=State(clock=clock, init_seconds=init_seconds, run_seconds=run_seconds),
+            state=State(clock=clock, init_seconds=init_seconds, run_seconds=run_seconds, recycle_bin=recycle_bin),
             limit=RateLimit(clock),
         )
         self._project_id = project_id
@@ -114,7 +116,7 @@ class Emulator:
 
     @property
     def servers(self) -> dict[str, dict[str, Any]]:
-        """The servers that exist now, by id."""
+        """The servers that were created well and exist now, by id; the reads show those being created, too."""
         return self._cloud.state.servers()
 
     @property

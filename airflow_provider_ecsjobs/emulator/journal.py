@@ -31,6 +31,7 @@ COUNTERS = (
     "job_queries",
     "faults",
     "throttled",
+    "not_emulated",
 )
 
 _SECRET_HEADERS = frozenset(
@@ -47,7 +48,8 @@ class Journal:
     credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups`` and ``metadata`` count what IAM and the
     metadata service were asked for, ``submits`` the accepted ones, ``replays`` those answered as before because of
     their client token, ``job_queries`` those the job query answered (also
-    with an unknown job), ``faults`` the requests that a fault befell, and ``throttled`` those over the rate limit.
+    with an unknown job), ``faults`` the requests that a fault befell, ``throttled`` those over the rate limit, and
+    ``not_emulated`` those for an API that the emulator does not have.
     """
 
     def __init__(self) -> None:
