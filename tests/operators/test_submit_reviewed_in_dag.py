@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("airflow_db")
 SERVER = {"flavor": "s6.small.1", "image": "img", "vpc": "vpc", "subnets": ["subnet"], "root_volume": "SSD"}
 QUICK = {"poll_interval": 0.1}
-CANARY = "canary-{{ '{{' }}-Password-1"
+CANARY = "can-{{ '{{' }}-Password-1"
 
 
 @pytest.fixture
