@@ -12,9 +12,10 @@ from airflow_provider_ecsjobs.emulator import errors, rules
 from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
-from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_PATHS, iam_routes
+from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_IAM, iam_routes
 from airflow_provider_ecsjobs.emulator.jobs import new_job_id
 from airflow_provider_ecsjobs.emulator.journal import Journal
+from airflow_provider_ecsjobs.emulator.metadata_routes import PUBLIC_METADATA, metadata_routes
 from airflow_provider_ecsjobs.emulator.read_routes import read_routes
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
 from airflow_provider_ecsjobs.emulator.signature_check import verify
@@ -61,6 +62,7 @@ def make_app(cloud: Cloud) -> web.Application:
         *submit_routes(cloud.state, cloud.journal),
         *read_routes(cloud.state, cloud.account.region),
         *iam_routes(cloud.account, cloud.journal),
+        *metadata_routes(cloud.account, cloud.journal),
     )
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
@@ -154,7 +156,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _admit(request: web.Request) -> None:
     account = request.app[CLOUD].account
-    if request.path in PUBLIC_PATHS:
+    if _is_public(request):
         return
     token = request.headers.get("X-Auth-Token")
     project_id = request.match_info.get("project_id")
@@ -179,7 +181,7 @@ async def _admit(request: web.Request) -> None:
 def _limit(request: web.Request) -> None:
     cloud = request.app[CLOUD]
     # IAM and the metadata service are others' and have limits of their own.
-    if request.path.startswith(IAM_PREFIX) or request.path in PUBLIC_PATHS:
+    if request.path.startswith(IAM_PREFIX) or _is_public(request):
         return
     try:
         cloud.limit.admit(request[REQUEST_ID])
@@ -189,13 +191,17 @@ def _limit(request: web.Request) -> None:
 
 
 def _carries_credentials(request: web.Request) -> bool:
-    if request.path.startswith(IAM_PREFIX) or request.path in PUBLIC_PATHS:
+    if request.path.startswith(IAM_PREFIX) or _is_public(request):
         return False
     return "Authorization" in request.headers or "X-Auth-Token" in request.headers
 
 
 async def _add_request_id(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("X-Request-Id", request[REQUEST_ID])
+
+
+def _is_public(request: web.Request) -> bool:
+    return (request.method, request.path) in PUBLIC_IAM | PUBLIC_METADATA
 
 
 def _is_control(request: web.Request) -> bool:

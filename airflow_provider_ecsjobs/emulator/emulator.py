@@ -199,6 +199,10 @@ class Emulator:
         """Assign an agency to the server whose metadata service this is, or take it away."""
         self._account.has_agency = assigned
 
+    def require_metadata_tokens(self, required: bool) -> None:
+        """Let the metadata service refuse requests without a token of IMDSv2, or take them again."""
+        self._account.metadata_tokens_required = required
+
     def add_project(self, name: str, project_id: str) -> None:
         """Add a project. ECS serves those that are named as the region; they share their jobs and servers."""
         self._account.add_project(name, project_id)

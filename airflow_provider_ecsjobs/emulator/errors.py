@@ -50,7 +50,7 @@ def gateway_error(status: int, code: str, message: str, request_id: str) -> ApiE
 
 def iam_error(status: int, message: str) -> ApiError:
     """Make an error of IAM."""
-    title = {400: "Bad Request", 401: "Unauthorized"}[status]
+    title = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}[status]
     return ApiError(status, {"error": {"code": status, "message": message, "title": title}})
 
 

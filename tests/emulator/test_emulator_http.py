@@ -187,6 +187,7 @@ def test_it_counts_requests_connections_submits_and_queries(client: SignedClient
         "tokens": 0,
         "project_lookups": 0,
         "metadata": 0,
+        "metadata_tokens": 0,
         "submits": 1,
         "replays": 0,
         "job_queries": 3,
