@@ -99,18 +99,27 @@ class Account:
         self.user_name, self.password, self.user_id = user_name, password, _id_of(user_name)
         self.domain = Domain(_id_of(domain_name), domain_name)
         self.region = region
+        self._token_seconds, self._agency_seconds = token_seconds, agency_seconds
+        self._first_key, self._first_project = key, Project(project_id, region)
+        self._lock = threading.RLock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all but the first key and project; tokens are void, nothing is locked or forbidden."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
         self.has_agency = True
         self.metadata_tokens_required = False
-        self._token_seconds, self._agency_seconds = token_seconds, agency_seconds
-        self._lock = threading.RLock()
-        self._key = key
-        self._keys = {key.access_key: key}
+        self._key = self._first_key
+        self._keys = {self._key.access_key: self._key}
         self._agency_key: Key | None = None
-        self._locked_keys = Lockout(clock, KEY_LOCK_SECONDS)
-        self._locked_users = Lockout(clock, USER_LOCK_SECONDS)
+        self._locked_keys = Lockout(self.clock, KEY_LOCK_SECONDS)
+        self._locked_users = Lockout(self.clock, USER_LOCK_SECONDS)
         self._tokens: dict[str, Token] = {}
         self._revoked: set[str] = set()
-        self._projects = {project_id: Project(project_id, region)}
+        self._projects = {self._first_project.id: self._first_project}
         self._forbidden: tuple[tuple[str, ...], str] = ((), "")
 
     @property

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from airflow_provider_ecsjobs.emulator import errors, rules
 from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
+from airflow_provider_ecsjobs.emulator.controls import Controls
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
 from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_IAM, iam_routes
@@ -66,7 +67,7 @@ def make_app(cloud: Cloud) -> web.Application:
     )
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
-    app.add_routes(control_routes(cloud.state, cloud.faults, cloud.journal, cloud.limit))
+    app.add_routes(control_routes(Controls(cloud)))
     app.on_response_prepare.append(_add_request_id)
     return app
 

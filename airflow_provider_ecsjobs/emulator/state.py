@@ -61,8 +61,17 @@ class State:
         self._clock = clock
         self._pace = Pace(init_seconds, run_seconds)
         self._lock = threading.RLock()
+        self._recycle_bin = recycle_bin
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all jobs, servers, orders, client tokens and planned failures."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
         self._jobs: dict[str, Job | UnpaidJob | PlantedJob] = {}
-        self._servers = Servers(recycle_bin=recycle_bin)
+        self._servers = Servers(recycle_bin=self._recycle_bin)
         self._orders = Orders()
         self._tokens = ClientTokens()
         self._failures = FailurePlan()

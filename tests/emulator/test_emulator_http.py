@@ -278,7 +278,7 @@ def test_an_address_in_use_is_the_callers_error(ecs_emulator: Emulator) -> None:
 def test_control_plants_and_starts_jobs(client: SignedClient, ecs_emulator: Emulator) -> None:
     control = f"{ecs_emulator.url}/_emulator"
     planted = requests.post(
-        f"{control}/jobs", json={"bodies": [{"status": "INIT"}, "<html>"], "job_id": "p"}, timeout=20
+        f"{control}/planted_jobs", json={"bodies": [{"status": "INIT"}, "<html>"], "job_id": "p"}, timeout=20
     )
     started = requests.post(
         f"{control}/jobs",
@@ -369,10 +369,10 @@ def test_control_pays_and_cancels_orders(client: SignedClient, ecs_emulator: Emu
     [
         ("jobs", b"{", "not JSON"),
         ("jobs", b"[]", "not a JSON object"),
-        ("jobs", b'{"bodies": []}', "at least one body"),
-        ("jobs", b'{"bodies": [1]}', "bodies must hold objects"),
-        ("jobs", b'{"bodies": {}}', "bodies must be list"),
-        ("jobs", b'{"bodies": [{}], "http_status": 1}', "http_status"),
+        ("planted_jobs", b'{"bodies": []}', "at least one body"),
+        ("planted_jobs", b'{"bodies": [1]}', "bodies must hold objects"),
+        ("planted_jobs", b'{"bodies": {}}', "bodies must be list"),
+        ("planted_jobs", b'{"bodies": [{}], "http_status": 1}', "http_status"),
         ("jobs", b'{"sub_job": 1}', "unknown key 'sub_job'"),
         ("jobs", b'{"sub_jobs": "many"}', "sub_jobs must be int"),
         ("jobs", b'{"sub_jobs": true}', "sub_jobs must be int"),
