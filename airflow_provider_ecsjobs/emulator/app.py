@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from airflow_provider_ecsjobs.emulator import errors, rules
 from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.state import State
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# A proxy is asked by whole addresses, and some clients ask servers so, too.
+_ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+_LOG = logging.getLogger(__name__)
+REQUEST_LOG = logging.getLogger(f"{__name__}.requests")
+"""Gets a line for each request but those for control."""
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
 """The gateway's limit for a request body."""
@@ -111,6 +120,7 @@ async def _keep_journal(request: web.Request, handler: Handler) -> web.StreamRes
             status=status,
             request_id=request[REQUEST_ID],
         )
+        REQUEST_LOG.info("%s %s %s", request.method, request.raw_path.partition("?")[0], status or "cut off")
     return response
 
 
@@ -135,10 +145,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let only known APIs, asked with good credentials for our project, through; turn errors into answers."""
     request_id = request[REQUEST_ID]
     try:
-        # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
-        if request.match_info.http_exception is not None:
-            request.app[CLOUD].journal.count("not_emulated")
-            raise errors.not_emulated(request.method, request.path, request_id)
+        _check_emulated(request)
         if not _is_control(request):
             await _admit(request)
             _limit(request)
@@ -152,7 +159,21 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = errors.body_too_large(request_id)
     except errors.ApiError as error:
         answer = error
+    except (http_exceptions.BadHttpMessage, web.RequestPayloadError):
+        answer = errors.unreadable_body(request_id)
+    except web.HTTPException:
+        raise
+    except Exception:
+        _LOG.exception("The ECS emulator has a bug: %s %s", request.method, request.path)
+        raise
     return web.json_response(answer.body, status=answer.status)
+
+
+def _check_emulated(request: web.Request) -> None:
+    # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
+    if request.match_info.http_exception is not None:
+        request.app[CLOUD].journal.count("not_emulated")
+        raise errors.not_emulated(request.method, request.path, request[REQUEST_ID])
 
 
 async def _admit(request: web.Request) -> None:
@@ -167,7 +188,7 @@ async def _admit(request: web.Request) -> None:
         verify(
             account,
             method=request.method,
-            path=request.raw_path.partition("?")[0],
+            path=_ABSOLUTE.sub("", request.raw_path).partition("?")[0],
             query=list(request.query.items()),
             headers=request.headers,
             body=await request.read(),

@@ -80,6 +80,11 @@ def throttled(requests: int, time: str, request_id: str) -> ApiError:
     return gateway_error(429, "APIGW.0308", message, request_id)
 
 
+def unreadable_body(request_id: str) -> ApiError:
+    """Make the gateway's answer to a body that is not encoded as its headers say."""
+    return gateway_error(400, "APIGW.0106", "Orchestration error: the body cannot be read", request_id)
+
+
 def body_too_large(request_id: str) -> ApiError:
     """Make the gateway's answer to a body over its limit of 12 MB."""
     return gateway_error(413, "APIGW.0201", "Request entity too large", request_id)

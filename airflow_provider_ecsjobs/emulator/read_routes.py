@@ -22,6 +22,20 @@ _SERVERS = "/v1/{project_id}/cloudservers"
 _NOVA = "/v2.1/{project_id}/servers"
 _MOST = 1000
 
+READS = {
+    f"{_SERVERS}/detail": "servers: by `limit`, `offset` (a page) or `marker`, `name`, `status`, `flavor`, `tags`",
+    "/v1.1/{project_id}/cloudservers/detail": "the same",
+    f"{_SERVERS}/flavors": "some flavors",
+    f"{_SERVERS}/{{server_id}}": "a server",
+    f"{_SERVERS}/{{server_id}}/block_device": "its disks, the system disk first",
+    f"{_SERVERS}/{{server_id}}/os-interface": "its NICs",
+    "/v1/{project_id}/recycle-bin/cloudservers": "the recycle bin",
+    f"{_NOVA}/detail": "servers, as OpenStack shows them",
+    f"{_NOVA}/{{server_id}}": "a server, as OpenStack shows it",
+    f"{_NOVA}/{{server_id}}/os-interface": "its NICs",
+}
+"""What can be read: path, and what is answered."""
+
 
 def read_routes(state: State, region: str) -> list[Route]:
     """Make the routes over this state: method, path and handler."""
@@ -59,18 +73,19 @@ def read_routes(state: State, region: str) -> list[Route]:
     def list_flavors(_: web.Request) -> dict[str, Any]:
         return {"flavors": [views.flavor(flavor_id) for flavor_id in views.FLAVORS]}
 
-    answers: dict[str, Answer] = {
-        f"{_SERVERS}/detail": list_servers,
-        "/v1.1/{project_id}/cloudservers/detail": list_servers,
-        f"{_SERVERS}/flavors": list_flavors,
-        f"{_SERVERS}/{{server_id}}": show_server,
-        f"{_SERVERS}/{{server_id}}/block_device": list_disks,
-        f"{_SERVERS}/{{server_id}}/os-interface": list_interfaces,
-        "/v1/{project_id}/recycle-bin/cloudservers": list_recycled,
-        f"{_NOVA}/detail": list_nova_servers,
-        f"{_NOVA}/{{server_id}}": show_nova_server,
-    }
-    return [("GET", path, partial(_answer, answer=answer)) for path, answer in answers.items()]
+    answers: tuple[Answer, ...] = (
+        list_servers,
+        list_servers,
+        list_flavors,
+        show_server,
+        list_disks,
+        list_interfaces,
+        list_recycled,
+        list_nova_servers,
+        show_nova_server,
+        list_interfaces,
+    )
+    return [("GET", path, partial(_answer, answer=answer)) for path, answer in zip(READS, answers, strict=True)]
 
 
 async def _answer(request: web.Request, *, answer: Answer) -> web.Response:

@@ -84,18 +84,16 @@ INVALID_PARAMETER = Rule(
     coded=True,
 )
 NAME_CHARACTERS = Rule(
-    "A server's name holds anything but letters, digits, `_`, `-` and `.`.",
+    "A server's name holds anything but letters, digits, `_`, `-` and `.`. (Code or `Ecs.0915`.)",
     "Ecs.0914",
     "The server name may hold letters, digits, underscores, hyphens and periods only.",
     ERROR_PAGE,
-    coded=True,
 )
 NAME_LENGTH = Rule(
-    "A server's name is longer than 64 characters.",
+    "A server's name is longer than 64 characters. (Code or `Ecs.0914`.)",
     "Ecs.0915",
     "The server name must be between 1 and 64 characters long.",
     ERROR_PAGE,
-    coded=True,
 )
 PASSWORD = Rule(
     "A password is not 8 to 26 characters long, or has less than three kinds of characters.",
@@ -149,6 +147,7 @@ NOT_STOPPED = Rule(
     "Ecs.0100",
     "The server {server_id} is {status}; stop it first, or use the mode withStopServer.",
     REQUEST_PAGE,
+    coded=True,
 )
 SAME_FLAVOR = Rule(
     "A server is resized to the flavor that it has.",
