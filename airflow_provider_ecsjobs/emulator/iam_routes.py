@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TOKENS_PATH = "/v3/auth/tokens"
 IAM_PREFIX = "/v3/"
 
-PUBLIC_IAM = frozenset({("POST", TOKENS_PATH), ("GET", "/"), ("GET", "/v3"), ("GET", "/v3/")})
+PUBLIC_IAM = frozenset({("POST", TOKENS_PATH), *(("GET", path) for path in ("/", "/v3", "/v3/", "/v2.1", "/v2.1/"))})
 """What can be asked without credentials: method and path."""
 
 
@@ -90,7 +90,14 @@ def _version_routes() -> list[Route]:
     async def show_version(request: web.Request) -> web.Response:
         return web.json_response({"version": iam_views.version(str(request.url.origin()))})
 
-    return [("GET", "/", list_versions), ("GET", "/v3", show_version), ("GET", "/v3/", show_version)]
+    async def show_nova_version(request: web.Request) -> web.Response:
+        return web.json_response({"version": iam_views.nova_version(str(request.url.origin()))})
+
+    return [
+        ("GET", "/", list_versions),
+        *(("GET", path, show_version) for path in ("/v3", "/v3/")),
+        *(("GET", path, show_nova_version) for path in ("/v2.1", "/v2.1/")),
+    ]
 
 
 def _matches(project: dict[str, Any], request: web.Request) -> bool:

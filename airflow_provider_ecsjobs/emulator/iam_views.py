@@ -106,6 +106,19 @@ def version(origin: str) -> dict[str, Any]:
     }
 
 
+def nova_version(origin: str) -> dict[str, Any]:
+    """Describe the version of Nova's API; it has no microversions."""
+    return {
+        "id": "v2.1",
+        "status": "CURRENT",
+        "version": "",
+        "min_version": "",
+        "updated": "2013-07-23T11:33:21Z",
+        "links": [{"rel": "self", "href": f"{origin}/v2.1/"}],
+        "media-types": [{"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}],
+    }
+
+
 def microseconds(seconds: float) -> str:
     """Format a time as IAM does: ``2020-01-04T09:05:22.701000Z``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
