@@ -12,7 +12,7 @@ pytest.importorskip("openstack", reason="needs the extra 'clients'")
 pytest.importorskip("otcextensions", reason="needs the extra 'clients'")
 
 import openstack
-from keystoneauth1 import exceptions, session
+from keystoneauth1 import adapter, exceptions, session
 from keystoneauth1.identity import generic, v3
 from otcextensions import sdk as otc
 
@@ -95,8 +95,7 @@ def test_openstacksdk_reads_servers(ecs_emulator: Emulator) -> None:
 
 
 def test_openstacksdk_creates_a_server_by_ecs_and_waits_for_its_job(ecs_emulator: Emulator) -> None:
-    connection = connect(ecs_emulator)
-    ecs = connection.config.get_session_client("ecs")
+    ecs = adapter.Adapter(connect(ecs_emulator).session, **ECS)
     server = {
         "name": "web",
         "imageRef": "image",
