@@ -40,6 +40,9 @@ _LOG = logging.getLogger(__name__)
 REQUEST_LOG = logging.getLogger(f"{__name__}.requests")
 """Gets a line for each request but those for control."""
 
+NOVA_PREFIX = "/v2.1/"
+"""OpenStack's own API has its own error bodies."""
+
 MAX_BODY_BYTES = 12 * 1024 * 1024
 """The gateway's limit for a request body."""
 
@@ -154,7 +157,9 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         request.app[CLOUD].journal.count("unauthorized")
         answer = errors.unauthorized(error, request_id)
     except UnknownServerError as error:
-        answer = rules.UNKNOWN_SERVER.refusal(server_id=error.server_id)
+        is_nova = request.path.startswith(NOVA_PREFIX)
+        refuse = errors.unknown_to_nova if is_nova else rules.UNKNOWN_SERVER.refusal
+        answer = refuse(server_id=error.server_id)
     except web.HTTPRequestEntityTooLarge:
         answer = errors.body_too_large(request_id)
     except errors.ApiError as error:

@@ -48,6 +48,11 @@ def gateway_error(status: int, code: str, message: str, request_id: str) -> ApiE
     return ApiError(status, {"error_code": code, "error_msg": message, "request_id": request_id})
 
 
+def unknown_to_nova(server_id: str) -> ApiError:
+    """Make OpenStack's answer to a read of a server that does not exist."""
+    return ApiError(404, {"itemNotFound": {"code": 404, "message": f"Instance {server_id} could not be found."}})
+
+
 def iam_error(status: int, message: str) -> ApiError:
     """Make an error of IAM."""
     title = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}[status]

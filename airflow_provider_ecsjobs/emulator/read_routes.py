@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
@@ -22,19 +22,29 @@ _SERVERS = "/v1/{project_id}/cloudservers"
 _NOVA = "/v2.1/{project_id}/servers"
 _MOST = 1000
 
+
+class Read(NamedTuple):
+    """What can be read: the name of the answer, and what it is."""
+
+    answer: str
+    what: str
+
+
 READS = {
-    f"{_SERVERS}/detail": "servers: by `limit`, `offset` (a page) or `marker`, `name`, `status`, `flavor`, `tags`",
-    "/v1.1/{project_id}/cloudservers/detail": "the same",
-    f"{_SERVERS}/flavors": "some flavors",
-    f"{_SERVERS}/{{server_id}}": "a server",
-    f"{_SERVERS}/{{server_id}}/block_device": "its disks, the system disk first",
-    f"{_SERVERS}/{{server_id}}/os-interface": "its NICs",
-    "/v1/{project_id}/recycle-bin/cloudservers": "the recycle bin",
-    f"{_NOVA}/detail": "servers, as OpenStack shows them",
-    f"{_NOVA}/{{server_id}}": "a server, as OpenStack shows it",
-    f"{_NOVA}/{{server_id}}/os-interface": "its NICs",
+    f"{_SERVERS}/detail": Read(
+        "servers", "servers: by `limit`, `offset` (a page) or `marker`, `name`, `status`, `flavor`, `tags`"
+    ),
+    "/v1.1/{project_id}/cloudservers/detail": Read("servers", "the same"),
+    f"{_SERVERS}/flavors": Read("flavors", "some flavors"),
+    f"{_SERVERS}/{{server_id}}": Read("server", "a server"),
+    f"{_SERVERS}/{{server_id}}/block_device": Read("disks", "its disks, the system disk first"),
+    f"{_SERVERS}/{{server_id}}/os-interface": Read("nics", "its NICs"),
+    "/v1/{project_id}/recycle-bin/cloudservers": Read("recycled", "the recycle bin"),
+    f"{_NOVA}/detail": Read("nova servers", "servers, as OpenStack shows them"),
+    f"{_NOVA}/{{server_id}}": Read("nova server", "a server, as OpenStack shows it"),
+    f"{_NOVA}/{{server_id}}/os-interface": Read("nics", "its NICs"),
 }
-"""What can be read: path, and what is answered."""
+"""What can be read, by path."""
 
 
 def read_routes(state: State, region: str) -> list[Route]:
@@ -73,19 +83,17 @@ def read_routes(state: State, region: str) -> list[Route]:
     def list_flavors(_: web.Request) -> dict[str, Any]:
         return {"flavors": [views.flavor(flavor_id) for flavor_id in views.FLAVORS]}
 
-    answers: tuple[Answer, ...] = (
-        list_servers,
-        list_servers,
-        list_flavors,
-        show_server,
-        list_disks,
-        list_interfaces,
-        list_recycled,
-        list_nova_servers,
-        show_nova_server,
-        list_interfaces,
-    )
-    return [("GET", path, partial(_answer, answer=answer)) for path, answer in zip(READS, answers, strict=True)]
+    answers: dict[str, Answer] = {
+        "servers": list_servers,
+        "server": show_server,
+        "nova servers": list_nova_servers,
+        "nova server": show_nova_server,
+        "recycled": list_recycled,
+        "disks": list_disks,
+        "nics": list_interfaces,
+        "flavors": list_flavors,
+    }
+    return [("GET", path, partial(_answer, answer=answers[read.answer])) for path, read in READS.items()]
 
 
 async def _answer(request: web.Request, *, answer: Answer) -> web.Response:

@@ -23,7 +23,7 @@ What the emulator does not have, it answers with `404`, its own name and the rou
 def render() -> str:
     """Return the page."""
     operations = [f"| `{one.name}` | `{one.method} {one.path}` | `{one.job_type}` |" for one in OPERATIONS]
-    reads = [f"| `GET {path}` | {what} |" for path, what in READS.items()]
+    reads = [f"| `GET {path}` | {read.what} |" for path, read in READS.items()]
     rules = [
         f"| {rule.what} | {rule.source or 'inferred'} | {'documented' if rule.coded else 'inferred'} |"
         f" {BREAKERS[name].shown()} | {rule.status} `{rule.code}` |"

@@ -16,6 +16,8 @@ from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from emulator_client import SignedClient
+
 
 def read(cloud: ClockedCloud, server_id: str) -> Any:
     return cloud.client.show_server(sdk.ShowServerRequest(server_id=server_id)).server
@@ -159,6 +161,12 @@ def test_disks_nics_and_flavors_can_be_read(cloud: ClockedCloud) -> None:
     assert [nic.fixed_ips[0].ip_address for nic in nics] == [address.addr for address in server.addresses["vpc"]]
     assert {"s6.small.1", submits.FLAVOR} < {flavor.id for flavor in flavors}
     assert next((flavor.vcpus, flavor.ram) for flavor in flavors if flavor.id == "s6.2xlarge.2") == ("8", 16384)
+
+
+def test_a_server_that_nova_does_not_find_is_openstacks_404(client: SignedClient) -> None:
+    answer = client.request("GET", "/servers/nobody", version="v2.1")
+
+    assert (answer.status_code, answer.json()["itemNotFound"]["code"]) == (404, 404)
 
 
 def test_without_a_recycle_bin_a_deleted_server_does_not_come_back() -> None:
