@@ -12,12 +12,12 @@ from airflow_provider_ecsjobs.emulator import planning, preconditions, rules, sc
 from airflow_provider_ecsjobs.emulator.planning import become, each, one
 from airflow_provider_ecsjobs.emulator.schema_check import check
 from airflow_provider_ecsjobs.emulator.servers import DELETING
-from airflow_provider_ecsjobs.emulator.work import Payment, Task, Work
+from airflow_provider_ecsjobs.emulator.work import Payment, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_ecsjobs.emulator.planning import Call, PartsOf, PaymentOf
+    from airflow_provider_ecsjobs.emulator.planning import Call, PartsOf, PaymentOf, TaskOf
     from airflow_provider_ecsjobs.emulator.preconditions import Precondition
     from airflow_provider_ecsjobs.emulator.servers import Servers
 
@@ -25,7 +25,7 @@ _P = "/v1/{project_id}/cloudservers"
 _P11 = "/v1.1/{project_id}/cloudservers"
 _P2 = "/v2/{project_id}/cloudservers"
 _BATCH = "/v1/{project_id}/batchaction"
-_RESIZE = Task("resize_prep", "RESIZE")
+_RESIZE = planning.busy("resize_prep", "RESIZE")
 _RESIZABLE = (preconditions.other_flavor, preconditions.stopped_or_mode("resize"))
 _BIN = "/v1/{project_id}/recycle-bin/cloudservers/{server_id}"
 
@@ -58,7 +58,7 @@ class Operation:
     query: Mapping[str, Any] | None = None
     rule: Callable[[Mapping[str, Any]], None] | None = None
     needs: tuple[Precondition, ...] = ()
-    task: Task | None = None
+    task: TaskOf | None = None
     payment: PaymentOf = planning.nobody
     batch: bool = False
     order_only: bool = False
@@ -96,7 +96,7 @@ class Operation:
             direct=not self.batch and len(parts) == 1,
             payment=payment,
             order_only=self.order_only and payment is not Payment.NONE,
-            task=self.task,
+            task=self.task(call) if self.task is not None else None,
         )
 
 
@@ -120,7 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parts=planning.create(planning.nobody),
         body=schemas.CREATE_POST_PAID,
         rule=schemas.create,
-        task=Task("spawning"),
+        task=planning.busy("spawning"),
         batch=True,
         names_servers=True,
         takes_token=True,
@@ -133,7 +133,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parts=planning.create(planning.create_payment),
         body=schemas.CREATE,
         rule=schemas.prepaid_create,
-        task=Task("spawning"),
+        task=planning.busy("spawning"),
         payment=planning.create_payment,
         batch=True,
         names_servers=True,
@@ -148,7 +148,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=schemas.DELETE,
         rule=schemas.delete,
         needs=(preconditions.pay_per_use(rules.PREPAID_DELETE),),
-        task=DELETING,
+        task=lambda _: DELETING,
         batch=True,
     ),
     Operation(
@@ -157,7 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="startVMs",
         parts=each(_ids("os-start"), become("ACTIVE")),
         body=schemas.START,
-        task=Task("powering-on"),
+        task=planning.busy("powering-on"),
         batch=True,
     ),
     Operation(
@@ -166,7 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="stopVMs",
         parts=each(_ids("os-stop"), become("SHUTOFF")),
         body=schemas.STOP,
-        task=Task("powering-off"),
+        task=planning.busy("powering-off"),
         batch=True,
     ),
     Operation(
@@ -175,7 +175,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="rebootVMs",
         parts=each(_ids("reboot"), become("ACTIVE")),
         body=schemas.REBOOT,
-        task=Task("rebooting", "REBOOT"),
+        task=planning.reboot_task,
         batch=True,
     ),
     Operation(
@@ -231,7 +231,7 @@ OPERATIONS: tuple[Operation, ...] = (
             body=schemas.CHANGE_OS,
             rule=schemas.login("os-change", cloud_init=word == "with"),
             needs=(preconditions.stopped_or_mode("os-change"),),
-            task=Task("rebuilding", "REBUILD"),
+            task=planning.busy("rebuilding", "REBUILD"),
         )
         for word, path in (("with", _P2), ("without", _P))
     ),
@@ -244,7 +244,7 @@ OPERATIONS: tuple[Operation, ...] = (
             body=schemas.REINSTALL_OS,
             rule=schemas.login("os-reinstall", cloud_init=word == "with"),
             needs=(preconditions.stopped_or_mode("os-reinstall"),),
-            task=Task("rebuilding", "REBUILD"),
+            task=planning.busy("rebuilding", "REBUILD"),
         )
         for word, path in (("with", _P2), ("without", _P))
     ),
@@ -254,7 +254,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="attachVolume",
         parts=planning.attach_volume,
         body=schemas.ATTACH_VOLUME,
-        task=Task("attaching_volume"),
+        task=planning.busy("attaching_volume"),
         takes_dry_run=True,
     ),
     Operation(
@@ -264,7 +264,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="detachVolume",
         parts=planning.detach_volume(),
         query={"delete_flag": ("0", "1")},
-        task=Task("detaching_volume"),
+        task=planning.busy("detaching_volume"),
     ),
     Operation(
         name="batch_attach_sharable_volumes",
@@ -312,7 +312,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=schemas.MIGRATE,
         rule=schemas.migrate,
         needs=(preconditions.stopped,),
-        task=Task("migrating", "MIGRATING"),
+        task=planning.busy("migrating", "MIGRATING"),
     ),
     Operation(
         name="execute_server_redeploy",

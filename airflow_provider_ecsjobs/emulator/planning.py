@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.emulator import rules
 from airflow_provider_ecsjobs.emulator.jobs import Failure
 from airflow_provider_ecsjobs.emulator.views import DEFAULT_DISK_SIZE
-from airflow_provider_ecsjobs.emulator.work import Part, Payment
+from airflow_provider_ecsjobs.emulator.work import Part, Payment, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.servers import Server, Servers
 
     PartsOf = Callable[["Call", Servers], list[Part]]
+    TaskOf = Callable[["Call"], Task]
     PaymentOf = Callable[["Call", Servers], Payment]
     Effect = Callable[[Server, "Call"], object]
     ServerIdsOf = Callable[[Mapping[str, Any]], Iterable[str]]
@@ -224,6 +225,21 @@ def migrate(server: Server, call: Call) -> None:
 def change_charging(server: Server, call: Call) -> None:
     """Change the server's charging mode."""
     server["charging_mode"] = call.body["charge_mode"]
+
+
+# What servers are busy with meanwhile
+
+
+def busy(name: str, status: str | None = None) -> TaskOf:
+    """Make a task that is the same for each request."""
+    task = Task(name, status)
+    return lambda _: task
+
+
+def reboot_task(call: Call) -> Task:
+    """Say what servers are busy with while they reboot: that depends on how."""
+    hard = call.body["reboot"]["type"] == "HARD"
+    return Task("rebooting_hard", "HARD_REBOOT") if hard else Task("rebooting", "REBOOT")
 
 
 # Who pays

@@ -163,6 +163,14 @@ def test_disks_nics_and_flavors_can_be_read(cloud: ClockedCloud) -> None:
     assert next((flavor.vcpus, flavor.ram) for flavor in flavors if flavor.id == "s6.2xlarge.2") == ("8", 16384)
 
 
+def test_a_hard_reboot_shows_as_one(cloud: ClockedCloud) -> None:
+    option = sdk.BatchRebootSeversOption(servers=[sdk.ServerId(id=cloud.ids.server_id)], type="HARD")
+    body = sdk.BatchRebootServersRequestBody(reboot=option)
+    cloud.client.batch_reboot_servers(sdk.BatchRebootServersRequest(body=body))
+
+    assert read(cloud, cloud.ids.server_id).status == "HARD_REBOOT"
+
+
 def test_a_server_that_nova_does_not_find_is_openstacks_404(client: SignedClient) -> None:
     answer = client.request("GET", "/servers/nobody", version="v2.1")
 

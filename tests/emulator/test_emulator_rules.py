@@ -94,6 +94,14 @@ def test_the_control_api_has_what_the_fixture_has() -> None:
     assert sorted(public) == sorted(control.name for control in CONTROLS)
 
 
+@pytest.mark.parametrize("_", range(2))
+def test_the_sessions_emulator_is_as_new_after_a_reset(ecs_emulator_session: Emulator, _: int) -> None:
+    ecs_emulator_session.reset()
+    assert ecs_emulator_session.servers == {}
+
+    ecs_emulator_session.add_server()
+
+
 def test_a_reset_makes_the_cloud_what_it_was(client: SignedClient, ecs_emulator: Emulator) -> None:
     def seen() -> tuple[Any, ...]:
         return (

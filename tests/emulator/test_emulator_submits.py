@@ -33,7 +33,7 @@ GOOD: dict[str, tuple[str, str, dict[str, Any]]] = {
                 "nics": [{"subnet_id": "subnet"}],
                 "root_volume": {"volumetype": "SSD"},
                 "data_volumes": [{"volumetype": "SSD", "size": 10}],
-                "server_tags": [{"key": "k", "value": "v"}],
+                "server_tags": [{"key": "k", "value": ""}],
                 "security_groups": [],
                 "description": None,
                 "extendparam": PREPAID,
