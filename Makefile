@@ -14,6 +14,7 @@ endif
 VENV := .venv
 VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
+VENV_CLIENTS := .venv-clients
 
 # What the benchmarks compare with; fixed, so that a figure can be measured again.
 PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
@@ -34,7 +35,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-installs test-ha soak bench bench-check lint types clean
+.PHONY: help venv demo demo-ui test test-2.11 test-installs test-ha test-clients soak bench bench-check lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +59,9 @@ test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in 
 test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, Redis and Celery while tasks wait (HA_WAITS= at once)
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
 
+test-clients: $(VENV_CLIENTS)/.installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
+	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_emulator_openstack_clients.py tests/emulator/test_emulator_node_sdk.py
+
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
 		--hypothesis-seed=$(SEED) --timeout=7200 --durations=20
@@ -80,12 +84,14 @@ types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
 $(VENV_BENCH)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
+$(VENV_CLIENTS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
+$(VENV_CLIENTS)/.installed: PEERS_HERE = -e '.[clients]'
 
 $(VENV)/.ha-installed: $(VENV)/.installed
 	@echo "Installing what make test-ha needs into $(VENV) ..."

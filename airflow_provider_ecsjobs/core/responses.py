@@ -125,7 +125,10 @@ def read_error(answer: Response, body: Mapping[str, Any] | None, *, now: float) 
         code=code,
         status=answer.status,
         request_id=request_id or clean(body.get("request_id"), 200),
-        details=tuple(f"{detail_code} {text}".strip() for detail_code, text in details),
+        # ECS errors can repeat themselves as their only detail.
+        details=tuple(
+            f"{detail_code} {text}".strip() for detail_code, text in details if (detail_code, text) != (code, message)
+        ),
         retry_after=retry_after if retry_after is not None else _delay_of(codes),
     )
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import logging
 import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_provider_ecsjobs.emulator.app import REQUEST_LOG
 from airflow_provider_ecsjobs.emulator.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SERVES = (
+    "the 25 asynchronous requests of ECS, job queries, reads of servers (v1, v1.1, v2.1), IAM (/v3), "
+    "and the metadata service"
+)
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
@@ -26,7 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     # Blocked before the server's thread starts, which inherits it: only sigwait below takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-    emulator = Emulator(**vars(options))
+    arguments = vars(options)
+    if arguments.pop("log"):
+        _log_requests()
+    emulator = Emulator(**arguments)
     try:
         emulator.start()
     except OSError as error:
@@ -37,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"ECS emulator on {emulator.url}")
     if emulator.ca_file is not None:
         print(f"CA file {emulator.ca_file}")
-    print(f"export {name}={shlex.quote(value)}", flush=True)
+    print(f"export {name}={shlex.quote(value)}")
+    print(f"It serves {SERVES}.")
+    print("It is controlled below /_emulator/, and forgets everything at its end. Ctrl+C stops it.", flush=True)
     signal.sigwait(_STOP_SIGNALS)
     emulator.stop()
     return 0
@@ -65,9 +76,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--domain-name", help="the name of its account")
     add("--token-seconds", type=_validity, help="how long a token of IAM is valid")
     add("--agency-seconds", type=_validity, help="how long a temporary key is valid")
+    add("--recycle-bin", action="store_true", help="put deleted servers into the recycle bin")
+    add("--log", action="store_true", help="print a line for each request")
     add("--tls", action="store_true", help="serve over TLS with a self-signed certificate")
     parser.set_defaults(**{name: value for name, value in defaults.items() if name != "clock"})
     return parser
+
+
+def _log_requests() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    REQUEST_LOG.addHandler(handler)
+    REQUEST_LOG.setLevel(logging.INFO)
 
 
 def _host(text: str) -> str:

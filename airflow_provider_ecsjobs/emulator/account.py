@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_provider_ecsjobs.emulator import errors
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.jobs import timestamp
+from airflow_provider_ecsjobs.emulator.lockout import Lockout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MAX_FAILURES = 5
-"""A key stays usable after this many wrong signatures in a row; one more locks it."""
-LOCK_SECONDS = 300
-"""How long a key is locked."""
+    from airflow_provider_ecsjobs.emulator.login import Login
+
+KEY_LOCK_SECONDS = 300
+"""How long a key is locked after too many wrong signatures."""
+USER_LOCK_SECONDS = 900
+"""How long a user is locked after too many wrong passwords."""
+ROTATION_SECONDS = 600
+"""An agency's key is replaced so long before its end; both are valid meanwhile."""
 
 _JOB_QUERIES = ("/jobs/",)
 
@@ -42,12 +47,20 @@ class Project(NamedTuple):
     name: str
 
 
+class Domain(NamedTuple):
+    """An account, as IAM calls it."""
+
+    id: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of the IAM user for one project."""
+    """A token of the IAM user: for one project, for the whole account, or for neither."""
 
     text: str = field(repr=False)
-    project: Project
+    scope: Project | Domain | None
+    methods: tuple[str, ...]
     issued_at: float
     expires_at: float
 
@@ -83,19 +96,30 @@ class Account:
             if not 0 < seconds < math.inf:
                 raise ValueError(f"{name} must be seconds, more than zero, not {seconds}")
         self.clock = clock
-        self.user_name, self.password, self.domain_name = user_name, password, domain_name
-        self.user_id, self.domain_id = _id_of(user_name), _id_of(domain_name)
+        self.user_name, self.password, self.user_id = user_name, password, _id_of(user_name)
+        self.domain = Domain(_id_of(domain_name), domain_name)
         self.region = region
-        self.has_agency = True
         self._token_seconds, self._agency_seconds = token_seconds, agency_seconds
+        self._first_key, self._first_project = key, Project(project_id, region)
         self._lock = threading.RLock()
-        self._key = key
-        self._keys = {key.access_key: key}
-        self._failures: dict[str, int] = {}
-        self._locked_until: dict[str, float] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all but the first key and project; tokens are void, nothing is locked or forbidden."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
+        self.has_agency = True
+        self.metadata_tokens_required = False
+        self._key = self._first_key
+        self._keys = {self._key.access_key: self._key}
+        self._agency_key: Key | None = None
+        self._locked_keys = Lockout(self.clock, KEY_LOCK_SECONDS)
+        self._locked_users = Lockout(self.clock, USER_LOCK_SECONDS)
         self._tokens: dict[str, Token] = {}
         self._revoked: set[str] = set()
-        self._projects = {project_id: Project(project_id, region)}
+        self._projects = {self._first_project.id: self._first_project}
         self._forbidden: tuple[tuple[str, ...], str] = ((), "")
 
     @property
@@ -108,7 +132,7 @@ class Account:
         """Add a permanent key, or give an existing one another secret; its lock is lifted."""
         with self._lock:
             self._keys[access_key] = Key(access_key, secret_key)
-            self._unlock(access_key)
+            self._locked_keys.lift(access_key)
 
     def remove_key(self, access_key: str) -> None:
         """Remove a key.
@@ -117,7 +141,7 @@ class Account:
         """
         with self._lock:
             del self._keys[access_key]
-            self._unlock(access_key)
+            self._locked_keys.lift(access_key)
 
     def rotate_key(self) -> Key:
         """Replace the permanent key by a new one."""
@@ -128,11 +152,19 @@ class Account:
             return self._key
 
     def new_temporary_key(self) -> Key:
-        """Make a temporary key, as the metadata service gives one for the agency of a server."""
+        """Make a temporary key."""
         key = _new_key(security_token=_opaque("gQ", 900), expires_at=self.clock() + self._agency_seconds)
         with self._lock:
             self._keys[key.access_key] = key
         return key
+
+    def agency_key(self) -> Key:
+        """Return the temporary key of the server's agency; it is replaced before its end, and valid until then."""
+        with self._lock:
+            rest = min(ROTATION_SECONDS, self._agency_seconds / 2)
+            if self._agency_key is None or self.clock() >= self._agency_key.expires_at - rest:
+                self._agency_key = self.new_temporary_key()
+            return self._agency_key
 
     def usable_key(self, access_key: str, security_token: str) -> Key:
         """Return the key that a request is signed with.
@@ -144,7 +176,7 @@ class Account:
             # A temporary key exists only together with its token, which holds it.
             if key is None or (key.security_token and not security_token):
                 raise UnauthorizedError(f"Get secretKey failed,ak:{access_key},err:ak not exist")
-            if self.clock() < self._locked_until.get(access_key, 0.0):
+            if self._locked_keys.locked(access_key):
                 raise UnauthorizedError("AK access failed to reach the limit,forbidden.")
         if key.security_token:
             if not secrets.compare_digest(key.security_token.encode(), security_token.encode()):
@@ -156,38 +188,62 @@ class Account:
     def signature_checked(self, access_key: str, *, right: bool) -> None:
         """Count wrong signatures in a row; too many lock the key."""
         with self._lock:
-            if right:
-                self._failures.pop(access_key, None)
-                return
-            failures = self._failures.get(access_key, 0) + 1
-            self._failures[access_key] = failures
-            if failures > MAX_FAILURES:
-                self._failures.pop(access_key)
-                self._locked_until[access_key] = self.clock() + LOCK_SECONDS
+            self._locked_keys.checked(access_key, right=right)
 
-    def log_in(self, user_name: str, password: str, domain_name: str, project: Project | None) -> Token:
-        """Log the IAM user in.
+    def log_in(self, login: Login) -> Token:
+        """Log the IAM user in, by its password or with a token that it has.
 
-        :raises ApiError: if that is not its name, password and account, or there is no such project.
+        :raises ApiError: if name, password and account are not its own, it is locked, the token is not valid, or there
+            is no such project or account.
         """
-        given = "\n".join((user_name, password, domain_name))
-        expected = "\n".join((self.user_name, self.password, self.domain_name))
-        if not secrets.compare_digest(given.encode(), expected.encode()):
-            raise errors.iam_error(401, "The username or password is wrong.")
-        if project is None:
-            raise errors.iam_error(401, "The request you have made requires authentication.")
-        return self.issue_token(project)
+        if login.token is not None:
+            self._check_token(login.token)
+        else:
+            self._check_password(login)
+        return self.issue_token(self._scope_of(login), login.methods)
 
-    def issue_token(self, project: Project) -> Token:
-        """Make a token for a project."""
+    def _check_password(self, login: Login) -> None:
+        known = (login.user or self.user_name, login.user_id or self.user_id)
+        domain = (login.domain or self.domain.name, login.domain_id or self.domain.id)
+        is_known = (*known, *domain) == (self.user_name, self.user_id, self.domain.name, self.domain.id)
+        with self._lock:
+            if self._locked_users.locked(self.user_name):
+                raise errors.iam_error(401, "The account is locked.")
+            right = is_known and secrets.compare_digest(login.password.encode(), self.password.encode())
+            if is_known:
+                self._locked_users.checked(self.user_name, right=right)
+        if not right:
+            raise errors.iam_error(401, "The username or password is wrong.")
+
+    def _check_token(self, text: str) -> None:
+        try:
+            self.valid_token(text)
+        except UnauthorizedError:
+            raise errors.iam_error(401, "The token is invalid or has expired.") from None
+
+    def _scope_of(self, login: Login) -> Project | Domain | None:
+        if login.scope is None:
+            return None
+        found: Project | Domain | None
+        if login.scope == "project":
+            found = self.find_project(project_id=login.scope_id, name=login.scope_name)
+        else:
+            given = (login.scope_id or self.domain.id, login.scope_name or self.domain.name)
+            found = self.domain if given == self.domain else None
+        if found is None:
+            raise errors.iam_error(401, "The request you have made requires authentication.")
+        return found
+
+    def issue_token(self, scope: Project | Domain | None, methods: tuple[str, ...] = ("password",)) -> Token:
+        """Make a token for a project, for the whole account, or for neither."""
         now = self.clock()
-        token = Token(_opaque("MIIE", 1500), project, issued_at=now, expires_at=now + self._token_seconds)
+        token = Token(_opaque("MIIE", 1500), scope, methods, issued_at=now, expires_at=now + self._token_seconds)
         with self._lock:
             self._tokens[token.text] = token
         return token
 
-    def project_of_token(self, text: str) -> str:
-        """Return the id of the project that a token is for.
+    def valid_token(self, text: str) -> Token:
+        """Return a token by its text.
 
         :raises UnauthorizedError: if the token is unknown, revoked or over.
         """
@@ -200,7 +256,15 @@ class Account:
             raise UnauthorizedError("The token must be updated.", code="APIGW.0307")
         if self.clock() >= token.expires_at:
             raise UnauthorizedError(f"token expires, expires_at:{timestamp(token.expires_at)}")
-        return token.project.id
+        return token
+
+    def project_of_token(self, text: str) -> str:
+        """Return the id of the project that a token is for, empty if it is for none.
+
+        :raises UnauthorizedError: if the token is unknown, revoked or over.
+        """
+        scope = self.valid_token(text).scope
+        return scope.id if isinstance(scope, Project) else ""
 
     def revoke_tokens(self) -> None:
         """Revoke all tokens, as a change of the password does."""
@@ -259,10 +323,6 @@ class Account:
             paths, code = self._forbidden
         if any(re.search(forbidden, path) for forbidden in paths):
             raise errors.forbidden(code)
-
-    def _unlock(self, access_key: str) -> None:
-        self._failures.pop(access_key, None)
-        self._locked_until.pop(access_key, None)
 
 
 def _new_key(*, security_token: str = "", expires_at: float = math.inf) -> Key:

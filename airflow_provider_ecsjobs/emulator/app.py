@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import errors, rules
 from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
+from airflow_provider_ecsjobs.emulator.controls import Controls
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
-from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_PATHS, iam_routes
+from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_IAM, iam_routes
 from airflow_provider_ecsjobs.emulator.jobs import new_job_id
 from airflow_provider_ecsjobs.emulator.journal import Journal
+from airflow_provider_ecsjobs.emulator.metadata_routes import PUBLIC_METADATA, metadata_routes
+from airflow_provider_ecsjobs.emulator.read_routes import read_routes
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
 from airflow_provider_ecsjobs.emulator.signature_check import verify
 from airflow_provider_ecsjobs.emulator.submit_routes import submit_routes
@@ -27,6 +32,16 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.state import State
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# A proxy is asked by whole addresses, and some clients ask servers so, too.
+_ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+_LOG = logging.getLogger(__name__)
+REQUEST_LOG = logging.getLogger(f"{__name__}.requests")
+"""Gets a line for each request but those for control."""
+
+NOVA_PREFIX = "/v2.1/"
+"""OpenStack's own API has its own error bodies."""
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
 """The gateway's limit for a request body."""
@@ -58,11 +73,13 @@ def make_app(cloud: Cloud) -> web.Application:
     routes = (
         ("GET", "/v1/{project_id}/jobs/{job_id}", show_job),
         *submit_routes(cloud.state, cloud.journal),
+        *read_routes(cloud.state, cloud.account.region),
         *iam_routes(cloud.account, cloud.journal),
+        *metadata_routes(cloud.account, cloud.journal),
     )
     for method, path, handler in routes:
         app.router.add_route(method, path, handler)
-    app.add_routes(control_routes(cloud.state, cloud.faults, cloud.journal, cloud.limit))
+    app.add_routes(control_routes(Controls(cloud)))
     app.on_response_prepare.append(_add_request_id)
     return app
 
@@ -73,7 +90,7 @@ async def show_job(request: web.Request) -> web.Response:
     cloud.journal.count("job_queries")
     answer = cloud.state.show_job(request.match_info["job_id"])
     if answer is None:
-        raise errors.unknown_job()
+        raise rules.UNKNOWN_JOB.refusal()
     if isinstance(answer.body, dict):
         return web.json_response(answer.body, status=answer.http_status)
     body = answer.body.encode() if isinstance(answer.body, str) else answer.body
@@ -106,6 +123,7 @@ async def _keep_journal(request: web.Request, handler: Handler) -> web.StreamRes
             status=status,
             request_id=request[REQUEST_ID],
         )
+        REQUEST_LOG.info("%s %s %s", request.method, request.raw_path.partition("?")[0], status or "cut off")
     return response
 
 
@@ -130,9 +148,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let only known APIs, asked with good credentials for our project, through; turn errors into answers."""
     request_id = request[REQUEST_ID]
     try:
-        # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
-        if request.match_info.http_exception is not None:
-            raise errors.unknown_api(request_id)
+        _check_emulated(request)
         if not _is_control(request):
             await _admit(request)
             _limit(request)
@@ -141,17 +157,33 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         request.app[CLOUD].journal.count("unauthorized")
         answer = errors.unauthorized(error, request_id)
     except UnknownServerError as error:
-        answer = errors.unknown_server(error.server_id)
+        is_nova = request.path.startswith(NOVA_PREFIX)
+        refuse = errors.unknown_to_nova if is_nova else rules.UNKNOWN_SERVER.refusal
+        answer = refuse(server_id=error.server_id)
     except web.HTTPRequestEntityTooLarge:
         answer = errors.body_too_large(request_id)
     except errors.ApiError as error:
         answer = error
+    except (http_exceptions.BadHttpMessage, web.RequestPayloadError):
+        answer = errors.unreadable_body(request_id)
+    except web.HTTPException:
+        raise
+    except Exception:
+        _LOG.exception("The ECS emulator has a bug: %s %s", request.method, request.path)
+        raise
     return web.json_response(answer.body, status=answer.status)
+
+
+def _check_emulated(request: web.Request) -> None:
+    # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
+    if request.match_info.http_exception is not None:
+        request.app[CLOUD].journal.count("not_emulated")
+        raise errors.not_emulated(request.method, request.path, request[REQUEST_ID])
 
 
 async def _admit(request: web.Request) -> None:
     account = request.app[CLOUD].account
-    if request.path in PUBLIC_PATHS:
+    if _is_public(request):
         return
     token = request.headers.get("X-Auth-Token")
     project_id = request.match_info.get("project_id")
@@ -161,7 +193,7 @@ async def _admit(request: web.Request) -> None:
         verify(
             account,
             method=request.method,
-            path=request.raw_path.partition("?")[0],
+            path=_ABSOLUTE.sub("", request.raw_path).partition("?")[0],
             query=list(request.query.items()),
             headers=request.headers,
             body=await request.read(),
@@ -169,14 +201,14 @@ async def _admit(request: web.Request) -> None:
         scope = project_id or ""
     if project_id is not None:
         if scope != project_id or not account.serves(project_id):
-            raise errors.wrong_project()
+            raise rules.WRONG_PROJECT.refusal()
         account.check_permission(request.path)
 
 
 def _limit(request: web.Request) -> None:
     cloud = request.app[CLOUD]
     # IAM and the metadata service are others' and have limits of their own.
-    if request.path.startswith(IAM_PREFIX) or request.path in PUBLIC_PATHS:
+    if request.path.startswith(IAM_PREFIX) or _is_public(request):
         return
     try:
         cloud.limit.admit(request[REQUEST_ID])
@@ -186,13 +218,17 @@ def _limit(request: web.Request) -> None:
 
 
 def _carries_credentials(request: web.Request) -> bool:
-    if request.path.startswith(IAM_PREFIX) or request.path in PUBLIC_PATHS:
+    if request.path.startswith(IAM_PREFIX) or _is_public(request):
         return False
     return "Authorization" in request.headers or "X-Auth-Token" in request.headers
 
 
 async def _add_request_id(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("X-Request-Id", request[REQUEST_ID])
+
+
+def _is_public(request: web.Request) -> bool:
+    return (request.method, request.path) in PUBLIC_IAM | PUBLIC_METADATA
 
 
 def _is_control(request: web.Request) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import rules
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.work import Submitted
@@ -31,7 +31,7 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.token):
-            raise errors.client_token_malformed()
+            raise rules.CLIENT_TOKEN_MALFORMED.refusal()
 
 
 class ClientTokens:
@@ -50,9 +50,9 @@ class ClientTokens:
             return None
         parameters, submitted, when = used
         if now - when > TOKEN_SECONDS:
-            raise errors.client_token_expired()
+            raise rules.CLIENT_TOKEN_EXPIRED.refusal()
         if parameters != claim.parameters:
-            raise errors.client_token_reused()
+            raise rules.CLIENT_TOKEN_REUSED.refusal()
         return submitted
 
     def remember(self, claim: Claim, submitted: Submitted, now: float) -> None:

@@ -29,7 +29,7 @@ def connection_fields(
     login: tuple[str, str] | None = (account.key.access_key, account.key.secret_key)
     if auth == "password":
         login = (account.user_name, account.password)
-        defaults["domain_name"] = account.domain_name
+        defaults["domain_name"] = account.domain.name
     elif auth in ("token", "agency", "env"):
         login = None
     if auth == "token":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from concurrent.futures import Future
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import ssl
 
 _SHUTDOWN_SECONDS = 0.2
+_QUIET = logging.getLogger(__name__)
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 
 class HttpServer:
@@ -46,7 +50,14 @@ class HttpServer:
             self._thread.join()
 
     async def _serve(self, listener: socket.socket, ready: Future[asyncio.AbstractEventLoop]) -> None:
-        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, handle_signals=False)
+        runner = web.AppRunner(
+            self._app,
+            access_log=None,
+            # What is no HTTP gets its 400; a traceback of it would only frighten.
+            logger=_QUIET,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            handle_signals=False,
+        )
         try:
             await runner.setup()
             await web.SockSite(runner, listener, ssl_context=self._tls).start()

@@ -1,139 +1,111 @@
-"""IAM and the metadata service over HTTP: tokens, projects, the temporary keys of an agency."""
+"""IAM over HTTP: tokens, projects, regions, versions."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import errors, iam_views
+from airflow_provider_ecsjobs.emulator.login import read_login
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from airflow_provider_ecsjobs.emulator.account import Account, Project, Token
+    from airflow_provider_ecsjobs.emulator.account import Account, Token
     from airflow_provider_ecsjobs.emulator.journal import Journal
 
-TOKENS_PATH = "/v3/auth/tokens"
-METADATA_PATH = "/openstack/latest/securitykey"
-PUBLIC_PATHS = frozenset({TOKENS_PATH, METADATA_PATH})
-"""What can be asked without credentials."""
+    Route = tuple[str, str, Callable[[web.Request], Awaitable[web.Response]]]
 
+TOKENS_PATH = "/v3/auth/tokens"
 IAM_PREFIX = "/v3/"
 
+PUBLIC_IAM = frozenset({("POST", TOKENS_PATH), *(("GET", path) for path in ("/", "/v3", "/v3/", "/v2.1", "/v2.1/"))})
+"""What can be asked without credentials: method and path."""
 
-def iam_routes(account: Account, journal: Journal) -> list[tuple[str, str, Callable[..., Awaitable[web.Response]]]]:
+
+def iam_routes(account: Account, journal: Journal) -> list[Route]:
     """Make the routes over this account: method, path and handler."""
+    return [*_token_routes(account, journal), *_project_routes(account, journal), *_version_routes()]
+
+
+def _token_routes(account: Account, journal: Journal) -> list[Route]:
+    def describe(request: web.Request, token: Token) -> dict[str, Any]:
+        catalog = "nocatalog" not in request.query
+        return {"token": iam_views.token(account, token, str(request.url.origin()), catalog=catalog)}
 
     async def create_token(request: web.Request) -> web.Response:
         journal.count("tokens")
-        user, scope = _password_login(await request.read())
-        project = account.find_project(project_id=scope.get("id"), name=scope.get("name"))
         try:
-            token = account.log_in(user["name"], user["password"], user["domain"], project)
-        except errors.ApiError:
-            journal.count("unauthorized")
+            token = account.log_in(read_login(await request.read()))
+        except errors.ApiError as error:
+            if error.status == 401:
+                journal.count("unauthorized")
             raise
-        answer = {"token": _describe_token(account, token)}
-        return web.json_response(answer, status=201, headers={"X-Subject-Token": token.text})
+        return web.json_response(describe(request, token), status=201, headers={"X-Subject-Token": token.text})
 
+    async def show_token(request: web.Request) -> web.Response:
+        text = request.headers.get("X-Subject-Token", "")
+        try:
+            token = account.valid_token(text)
+        except errors.UnauthorizedError:
+            raise errors.iam_error(404, "Could not find the token.") from None
+        return web.json_response(describe(request, token), headers={"X-Subject-Token": text})
+
+    return [("POST", TOKENS_PATH, create_token), ("GET", TOKENS_PATH, show_token)]
+
+
+def _project_routes(account: Account, journal: Journal) -> list[Route]:
     async def list_projects(request: web.Request) -> web.Response:
         journal.count("project_lookups")
-        projects = account.projects(request.query.get("name"))
-        return _listing(request, "projects", [_describe_project(account, project) for project in projects])
+        projects = (iam_views.project(account, project) for project in account.projects())
+        return _listing(request, "projects", [project for project in projects if _matches(project, request)])
+
+    async def show_project(request: web.Request) -> web.Response:
+        found = account.find_project(project_id=request.match_info["id"])
+        if found is None:
+            raise errors.iam_error(404, f"Could not find project: {request.match_info['id']}.")
+        return web.json_response({"project": iam_views.project(account, found)})
 
     async def list_domains(request: web.Request) -> web.Response:
-        domain = {"id": account.domain_id, "name": account.domain_name, "enabled": True, "description": ""}
-        return _listing(request, "domains", [domain])
+        return _listing(request, "domains", [iam_views.domain(account)])
 
-    async def show_security_key(_: web.Request) -> web.Response:
-        journal.count("metadata")
-        if not account.has_agency:
-            return web.Response(status=404, text="Please configure Cloud Service Agency first\n")
-        key = account.new_temporary_key()
-        credential = {
-            "access": key.access_key,
-            "secret": key.secret_key,
-            "securitytoken": key.security_token,
-            "expires_at": _microseconds(key.expires_at),
-        }
-        return web.json_response({"credential": credential})
+    async def list_regions(request: web.Request) -> web.Response:
+        return _listing(request, "regions", [iam_views.region(account)])
 
     return [
-        ("POST", TOKENS_PATH, create_token),
         ("GET", "/v3/projects", list_projects),
+        ("GET", "/v3/projects/{id}", show_project),
         ("GET", "/v3/auth/projects", list_projects),
         ("GET", "/v3/auth/domains", list_domains),
-        ("GET", METADATA_PATH, show_security_key),
+        ("GET", "/v3/regions", list_regions),
     ]
 
 
-def _password_login(content: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """Read the body of a log-in: the user (``name``, ``password``, ``domain``) and the project of the scope."""
-    try:
-        auth = _member(json.loads(content), "auth")
-    except ValueError:
-        raise errors.iam_error(400, "Malformed request body") from None
-    identity = _member(auth, "identity")
-    if identity.get("methods") != ["password"]:
-        raise errors.iam_error(400, "This emulator knows the method 'password' only")
-    user = _member(_member(identity, "password"), "user")
-    given = {
-        "name": _text(user, "name"),
-        "password": _text(user, "password"),
-        "domain": _text(_member(user, "domain"), "name"),
-    }
-    project = _member(_member(auth, "scope"), "project")
-    key = "id" if "id" in project else "name"
-    return given, {key: _text(project, key)}
+def _version_routes() -> list[Route]:
+    async def list_versions(request: web.Request) -> web.Response:
+        versions = {"values": [iam_views.version(str(request.url.origin()))]}
+        return web.json_response({"versions": versions}, status=300)
+
+    async def show_version(request: web.Request) -> web.Response:
+        return web.json_response({"version": iam_views.version(str(request.url.origin()))})
+
+    async def show_nova_version(request: web.Request) -> web.Response:
+        return web.json_response({"version": iam_views.nova_version(str(request.url.origin()))})
+
+    return [
+        ("GET", "/", list_versions),
+        *(("GET", path, show_version) for path in ("/v3", "/v3/")),
+        *(("GET", path, show_nova_version) for path in ("/v2.1", "/v2.1/")),
+    ]
 
 
-def _member(holder: Any, key: str) -> dict[str, Any]:
-    value = holder.get(key) if isinstance(holder, dict) else None
-    if not isinstance(value, dict):
-        raise errors.iam_error(400, f"Expecting to find {key} in the request body")
-    return value
-
-
-def _text(holder: dict[str, Any], key: str) -> str:
-    value = holder.get(key)
-    if not isinstance(value, str) or not value:
-        raise errors.iam_error(400, f"Expecting to find the text {key} in the request body")
-    return value
-
-
-def _describe_token(account: Account, token: Token) -> dict[str, Any]:
-    domain = {"id": account.domain_id, "name": account.domain_name}
-    return {
-        "expires_at": _microseconds(token.expires_at),
-        "issued_at": _microseconds(token.issued_at),
-        "methods": ["password"],
-        "catalog": [],
-        "roles": [{"id": "0", "name": "te_admin"}],
-        "project": {"id": token.project.id, "name": token.project.name, "domain": domain},
-        "user": {"id": account.user_id, "name": account.user_name, "domain": domain, "password_expires_at": ""},
-    }
-
-
-def _describe_project(account: Account, project: Project) -> dict[str, Any]:
-    return {
-        "id": project.id,
-        "name": project.name,
-        "domain_id": account.domain_id,
-        "parent_id": account.domain_id,
-        "is_domain": False,
-        "enabled": True,
-        "description": "",
-        "links": {},
-    }
+def _matches(project: dict[str, Any], request: web.Request) -> bool:
+    """Whether a project is asked for, by any of these."""
+    asked = {key: request.query[key] for key in ("name", "domain_id", "parent_id") if key in request.query}
+    enabled = request.query.get("enabled", "true").lower() == "true"
+    return enabled and all(project[key] == value for key, value in asked.items())
 
 
 def _listing(request: web.Request, what: str, items: list[dict[str, Any]]) -> web.Response:
     return web.json_response({"links": {"self": str(request.url), "next": None, "previous": None}, what: items})
-
-
-def _microseconds(seconds: float) -> str:
-    """Format a time as IAM does: ``2020-01-04T09:05:22.701000Z``."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -26,11 +26,13 @@ COUNTERS = (
     "tokens",
     "project_lookups",
     "metadata",
+    "metadata_tokens",
     "submits",
     "replays",
     "job_queries",
     "faults",
     "throttled",
+    "not_emulated",
 )
 
 _SECRET_HEADERS = frozenset(
@@ -44,10 +46,12 @@ class Journal:
     ``requests`` and ``connections`` (those that carried a request) count everything but control requests,
     ``tls_handshakes`` those begun, also by clients that then did not trust the certificate.
     ``authenticated`` counts the requests to ECS that carried credentials, whatever the answer; ``unauthorized`` the
-    credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups`` and ``metadata`` count what IAM and the
+    credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups``, ``metadata`` (keys)
+    and ``metadata_tokens`` count what IAM and the
     metadata service were asked for, ``submits`` the accepted ones, ``replays`` those answered as before because of
     their client token, ``job_queries`` those the job query answered (also
-    with an unknown job), ``faults`` the requests that a fault befell, and ``throttled`` those over the rate limit.
+    with an unknown job), ``faults`` the requests that a fault befell, ``throttled`` those over the rate limit, and
+    ``not_emulated`` those for an API that the emulator does not have.
     """
 
     def __init__(self) -> None:

@@ -8,21 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.emulator import planning, schemas
+from airflow_provider_ecsjobs.emulator import planning, preconditions, rules, schemas
 from airflow_provider_ecsjobs.emulator.planning import become, each, one
 from airflow_provider_ecsjobs.emulator.schema_check import check
+from airflow_provider_ecsjobs.emulator.servers import DELETING
 from airflow_provider_ecsjobs.emulator.work import Payment, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_ecsjobs.emulator.planning import Call, PartsOf, PaymentOf
+    from airflow_provider_ecsjobs.emulator.planning import Call, PartsOf, PaymentOf, TaskOf
+    from airflow_provider_ecsjobs.emulator.preconditions import Precondition
     from airflow_provider_ecsjobs.emulator.servers import Servers
 
 _P = "/v1/{project_id}/cloudservers"
 _P11 = "/v1.1/{project_id}/cloudservers"
 _P2 = "/v2/{project_id}/cloudservers"
 _BATCH = "/v1/{project_id}/batchaction"
+_RESIZE = planning.busy("resize_prep", "RESIZE")
+_RESIZABLE = (preconditions.other_flavor, preconditions.stopped_or_mode("resize"))
 _BIN = "/v1/{project_id}/recycle-bin/cloudservers/{server_id}"
 
 
@@ -35,6 +39,8 @@ class Operation:
     :param body: the shape of its body, None if it has none.
     :param query: the shape of its query.
     :param rule: checks what a shape cannot say.
+    :param needs: what the servers must be like.
+    :param task: what the servers are busy with meanwhile.
     :param payment: says whether there is an order, and how it is paid.
     :param batch: its job has sub-jobs; else only if it is about several things.
     :param order_only: with an order, it answers no job id.
@@ -51,6 +57,8 @@ class Operation:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, Any] | None = None
     rule: Callable[[Mapping[str, Any]], None] | None = None
+    needs: tuple[Precondition, ...] = ()
+    task: TaskOf | None = None
     payment: PaymentOf = planning.nobody
     batch: bool = False
     order_only: bool = False
@@ -74,8 +82,13 @@ class Operation:
         """Plan what the request sets going.
 
         :raises UnknownServerError: if it names a server that does not exist.
+        :raises ApiError: if the cloud refuses it for what its servers are like.
         """
         parts = self.parts(call, servers)
+        if self.needs:
+            for server in servers.deletable(dict.fromkeys(part.server_id for part in parts)):
+                for need in self.needs:
+                    need(server, call)
         payment = self.payment(call, servers)
         return Work(
             job_type=self.job_type,
@@ -83,6 +96,7 @@ class Operation:
             direct=not self.batch and len(parts) == 1,
             payment=payment,
             order_only=self.order_only and payment is not Payment.NONE,
+            task=self.task(call) if self.task is not None else None,
         )
 
 
@@ -105,6 +119,8 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="createServer",
         parts=planning.create(planning.nobody),
         body=schemas.CREATE_POST_PAID,
+        rule=schemas.create,
+        task=planning.busy("spawning"),
         batch=True,
         names_servers=True,
         takes_token=True,
@@ -117,6 +133,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parts=planning.create(planning.create_payment),
         body=schemas.CREATE,
         rule=schemas.prepaid_create,
+        task=planning.busy("spawning"),
         payment=planning.create_payment,
         batch=True,
         names_servers=True,
@@ -129,6 +146,9 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="deleteVMs",
         parts=planning.delete,
         body=schemas.DELETE,
+        rule=schemas.delete,
+        needs=(preconditions.pay_per_use(rules.PREPAID_DELETE),),
+        task=lambda _: DELETING,
         batch=True,
     ),
     Operation(
@@ -137,6 +157,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="startVMs",
         parts=each(_ids("os-start"), become("ACTIVE")),
         body=schemas.START,
+        task=planning.busy("powering-on"),
         batch=True,
     ),
     Operation(
@@ -145,6 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="stopVMs",
         parts=each(_ids("os-stop"), become("SHUTOFF")),
         body=schemas.STOP,
+        task=planning.busy("powering-off"),
         batch=True,
     ),
     Operation(
@@ -153,6 +175,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="rebootVMs",
         parts=each(_ids("reboot"), become("ACTIVE")),
         body=schemas.REBOOT,
+        task=planning.reboot_task,
         batch=True,
     ),
     Operation(
@@ -161,6 +184,8 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="resizeServer",
         parts=one(planning.resize),
         body=schemas.RESIZE_POST_PAID,
+        needs=(preconditions.pay_per_use(rules.PREPAID_RESIZE), *_RESIZABLE),
+        task=_RESIZE,
         takes_dry_run=True,
     ),
     Operation(
@@ -169,6 +194,8 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="resizeServer",
         parts=one(planning.resize),
         body=schemas.RESIZE,
+        needs=_RESIZABLE,
+        task=_RESIZE,
         payment=planning.resize_payment,
         order_only=True,
         takes_dry_run=True,
@@ -179,6 +206,8 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="resizeVMs",
         parts=each(_ids("resize"), planning.resize),
         body=schemas.BATCH_RESIZE,
+        needs=_RESIZABLE,
+        task=_RESIZE,
         payment=planning.batch_resize_payment,
         batch=True,
     ),
@@ -201,6 +230,8 @@ OPERATIONS: tuple[Operation, ...] = (
             parts=one(planning.change_os),
             body=schemas.CHANGE_OS,
             rule=schemas.login("os-change", cloud_init=word == "with"),
+            needs=(preconditions.stopped_or_mode("os-change"),),
+            task=planning.busy("rebuilding", "REBUILD"),
         )
         for word, path in (("with", _P2), ("without", _P))
     ),
@@ -209,9 +240,11 @@ OPERATIONS: tuple[Operation, ...] = (
             name=f"reinstall_server_{word}_cloud_init",
             path=f"{path}/{{server_id}}/reinstallos",
             job_type="reInitOs",
-            parts=one(planning.stay),
+            parts=one(become("ACTIVE")),
             body=schemas.REINSTALL_OS,
             rule=schemas.login("os-reinstall", cloud_init=word == "with"),
+            needs=(preconditions.stopped_or_mode("os-reinstall"),),
+            task=planning.busy("rebuilding", "REBUILD"),
         )
         for word, path in (("with", _P2), ("without", _P))
     ),
@@ -221,6 +254,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="attachVolume",
         parts=planning.attach_volume,
         body=schemas.ATTACH_VOLUME,
+        task=planning.busy("attaching_volume"),
         takes_dry_run=True,
     ),
     Operation(
@@ -230,6 +264,7 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="detachVolume",
         parts=planning.detach_volume(),
         query={"delete_flag": ("0", "1")},
+        task=planning.busy("detaching_volume"),
     ),
     Operation(
         name="batch_attach_sharable_volumes",
@@ -265,8 +300,9 @@ OPERATIONS: tuple[Operation, ...] = (
         name="change_vpc",
         path=f"{_P}/{{server_id}}/changevpc",
         job_type="changeVpc",
-        parts=one(planning.change_vpc),
+        parts=planning.change_vpc,
         body=schemas.CHANGE_VPC,
+        needs=(preconditions.one_nic,),
     ),
     Operation(
         name="migrate_server",
@@ -274,6 +310,9 @@ OPERATIONS: tuple[Operation, ...] = (
         job_type="migrateServer",
         parts=one(planning.migrate),
         body=schemas.MIGRATE,
+        rule=schemas.migrate,
+        needs=(preconditions.stopped,),
+        task=planning.busy("migrating", "MIGRATING"),
     ),
     Operation(
         name="execute_server_redeploy",

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import rules
 from airflow_provider_ecsjobs.emulator.jobs import Failure
-from airflow_provider_ecsjobs.emulator.work import Part, Payment
+from airflow_provider_ecsjobs.emulator.views import DEFAULT_DISK_SIZE
+from airflow_provider_ecsjobs.emulator.work import Part, Payment, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.servers import Server, Servers
 
     PartsOf = Callable[["Call", Servers], list[Part]]
+    TaskOf = Callable[["Call"], Task]
     PaymentOf = Callable[["Call", Servers], Payment]
     Effect = Callable[[Server, "Call"], object]
     ServerIdsOf = Callable[[Mapping[str, Any]], Iterable[str]]
 
 _PORT_TAKEN = Failure("Ecs.0217", "Failed to attach the port: it is in use.")
+_KEPT = ("availability_zone", "key_name", "user_data", "description", "metadata")
+"""What a server has as its creation asked for it."""
 _BEING_DELETED = Failure("Ecs.1001", "Failed to delete the ECS because the ECS is being deleted.")
 
 
@@ -74,7 +78,7 @@ def create(payment: PaymentOf) -> PartsOf:
 
 
 def delete(call: Call, servers: Servers) -> list[Part]:
-    """Make one part for each server to delete: it goes into the recycle bin.
+    """Make one part for each server to delete: it goes into the recycle bin, if that is on.
 
     Of one that is being deleted the documentation has the reason and its code, but not where they are said; since both
     are OpenStack's, it is in the job.
@@ -84,8 +88,7 @@ def delete(call: Call, servers: Servers) -> list[Part]:
     return [
         Part(
             server_id,
-            partial(servers.recycle, server_id),
-            begin=partial(servers.leave, server_id),
+            partial(servers.delete, server_id),
             failure=_BEING_DELETED if servers.is_leaving(server_id) else None,
         )
         for server_id in server_ids
@@ -114,7 +117,7 @@ def add_nics(call: Call, servers: Servers) -> list[Part]:
             _changing(servers, server["id"], partial(_add_nic, nic=nic), call, nic_id=nic["id"]),
             failure=_PORT_TAKEN if servers.has_nic(nic["id"]) else None,
         )
-        for nic in map(_new_nic, call.body["nics"])
+        for nic in map(servers.new_nic, call.body["nics"])
     ]
 
 
@@ -127,13 +130,19 @@ def delete_nics(call: Call, servers: Servers) -> list[Part]:
     own = [nic["id"] for nic in server["nics"]]
     for nic in call.body["nics"]:
         if nic["id"] not in own:
-            raise errors.unknown_nic(nic["id"], server["id"])
+            raise rules.UNKNOWN_NIC.refusal(nic_id=nic["id"], server_id=server["id"])
         if nic["id"] == own[0]:
-            raise errors.primary_nic(nic["id"])
+            raise rules.PRIMARY_NIC.refusal(nic_id=nic["id"])
     return [
         _changing(servers, server["id"], partial(_delete_nic, nic_id=nic["id"]), call, nic_id=nic["id"])
         for nic in call.body["nics"]
     ]
+
+
+def change_vpc(call: Call, servers: Servers) -> list[Part]:
+    """Make the only part, for a server that moves to another VPC with its one NIC."""
+    nic = servers.new_nic(call.body["nic"])
+    return one(lambda server, call: server.update(vpcid=call.body["vpc_id"], nics=[nic]))(call, servers)
 
 
 def attach_volume(call: Call, servers: Servers) -> list[Part]:
@@ -146,9 +155,11 @@ def attach_volume(call: Call, servers: Servers) -> list[Part]:
     [server] = servers.existing([call.path["server_id"]])
     volume_id = call.body["volumeAttachment"]["volumeId"]
     holders = servers.holders(volume_id)
+    if volume_id in server["volumes"]:
+        raise rules.DISK_ATTACHED.refusal(volume_id=volume_id)
     if server["id"] in holders or len(holders) == 1:
-        raise errors.volume_in_use(volume_id)
-    return [_attaching(servers, server["id"], volume_id)]
+        raise rules.DISK_IN_USE.refusal(volume_id=volume_id)
+    return [servers.attaching(server["id"], volume_id)]
 
 
 def attach_shared_volume(call: Call, servers: Servers) -> list[Part]:
@@ -158,9 +169,11 @@ def attach_shared_volume(call: Call, servers: Servers) -> list[Part]:
     """
     found = servers.existing(server["server_id"] for server in call.body["serverinfo"])
     server_ids, volume_id = dict.fromkeys(server["id"] for server in found), call.path["volume_id"]
+    if any(volume_id in server["volumes"] for server in found):
+        raise rules.DISK_ATTACHED.refusal(volume_id=volume_id)
     if servers.holders(volume_id) & server_ids.keys():
-        raise errors.volume_in_use(volume_id)
-    return [_attaching(servers, server_id, volume_id) for server_id in server_ids]
+        raise rules.DISK_IN_USE.refusal(volume_id=volume_id)
+    return [servers.attaching(server_id, volume_id) for server_id in server_ids]
 
 
 def detach_volume(server_ids: ServerIdsOf | None = None) -> PartsOf:
@@ -174,7 +187,7 @@ def detach_volume(server_ids: ServerIdsOf | None = None) -> PartsOf:
         found, volume_id = servers.existing(named), call.path["volume_id"]
         for server in found:
             if volume_id not in server["volumes"]:
-                raise errors.volume_not_attached(volume_id, server["id"])
+                raise rules.DISK_NOT_ATTACHED.refusal(volume_id=volume_id, server_id=server["id"])
         return [_changing(servers, server["id"], _detach, call) for server in found]
 
     return parts
@@ -200,23 +213,33 @@ def resize(server: Server, call: Call) -> None:
 
 
 def change_os(server: Server, call: Call) -> None:
-    """Give the server another image."""
-    server["imageRef"] = call.body["os-change"]["imageid"]
-
-
-def change_vpc(server: Server, call: Call) -> None:
-    """Move the server, with its one NIC, to another VPC."""
-    server.update(vpcid=call.body["vpc_id"], nics=[_new_nic(call.body["nic"])])
+    """Give the server another image; it starts with that."""
+    server.update(imageRef=call.body["os-change"]["imageid"], status="ACTIVE")
 
 
 def migrate(server: Server, call: Call) -> None:
     """Move the server to a dedicated host, or away from one if none is named."""
-    server["dedicated_host_id"] = call.body["migrate"].get("dedicated_host_id")
+    server["dedicated_host_id"] = (call.body["migrate"] or {}).get("dedicated_host_id")
 
 
 def change_charging(server: Server, call: Call) -> None:
     """Change the server's charging mode."""
     server["charging_mode"] = call.body["charge_mode"]
+
+
+# What servers are busy with meanwhile
+
+
+def busy(name: str, status: str | None = None) -> TaskOf:
+    """Make a task that is the same for each request."""
+    task = Task(name, status)
+    return lambda _: task
+
+
+def reboot_task(call: Call) -> Task:
+    """Say what servers are busy with while they reboot: that depends on how."""
+    hard = call.body["reboot"]["type"] == "HARD"
+    return Task("rebooting_hard", "HARD_REBOOT") if hard else Task("rebooting", "REBOOT")
 
 
 # Who pays
@@ -258,31 +281,32 @@ def _payment(prepaid: bool, automatic: object) -> Payment:
 
 
 def _creating(servers: Servers, asked: Mapping[str, Any], **attributes: Any) -> Part:
-    server_id = str(uuid.uuid4())
-    shown = {
+    root, data = str(uuid.uuid4()), {str(uuid.uuid4()): volume["size"] for volume in asked.get("data_volumes") or []}
+    return servers.building(
+        str(uuid.uuid4()),
         **{key: asked[key] for key in ("imageRef", "flavorRef", "vpcid")},
-        "nics": [_new_nic(nic) for nic in asked["nics"]],
-        "volumes": [str(uuid.uuid4()) for _ in asked.get("data_volumes") or []],
+        **{key: asked[key] for key in _KEPT if asked.get(key)},
+        nics=[servers.new_nic(nic) for nic in asked["nics"]],
+        root_volume=root,
+        volumes=list(data),
+        disk_sizes={root: asked["root_volume"].get("size", DEFAULT_DISK_SIZE), **data},
+        tags=_tags(asked),
         **attributes,
-    }
-    return Part(server_id, partial(servers.add, server_id, **shown))
+    )
+
+
+def _tags(asked: Mapping[str, Any]) -> list[str]:
+    # The older key holds texts such as "key.value".
+    older = [tag.replace(".", "=", 1) for tag in asked.get("tags") or []]
+    return older + [f"{tag['key']}={tag.get('value') or ''}" for tag in asked.get("server_tags") or []]
 
 
 def _changing(servers: Servers, server_id: str, effect: Effect, call: Call, nic_id: str | None = None) -> Part:
     return Part(server_id, partial(servers.change, server_id, lambda server: effect(server, call)), nic_id)
 
 
-def _attaching(servers: Servers, server_id: str, volume_id: str) -> Part:
-    begin = partial(servers.attaching, server_id, volume_id)
-    return Part(server_id, partial(servers.attach, server_id, volume_id), begin=begin)
-
-
 def _detach(server: Server, call: Call) -> None:
     server["volumes"] = [volume_id for volume_id in server["volumes"] if volume_id != call.path["volume_id"]]
-
-
-def _new_nic(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": asked.get("port_id") or str(uuid.uuid4()), "subnet_id": asked.get("subnet_id")}
 
 
 def _add_nic(server: Server, _: Call, *, nic: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A pytest fixture; enable it with ``pytest_plugins = ["airflow_provider_ecsjobs.emulator.pytest_plugin"]``."""
+"""Pytest fixtures; enable them with ``pytest_plugins = ["airflow_provider_ecsjobs.emulator.pytest_plugin"]``."""
 
 from __future__ import annotations
 
@@ -15,5 +15,12 @@ if TYPE_CHECKING:
 @pytest.fixture
 def ecs_emulator() -> Iterator[Emulator]:
     """Run an ECS emulator of its own for each test."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def ecs_emulator_session() -> Iterator[Emulator]:
+    """Run one ECS emulator for all tests; its ``reset()`` forgets what happened."""
     with Emulator() as emulator:
         yield emulator

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from airflow_provider_ecsjobs.emulator.errors import invalid_parameter
+from airflow_provider_ecsjobs.emulator.rules import invalid_parameter
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
 """The shapes of the request bodies, and the rules that a shape cannot say.
 
 Keys, types and choices are those of the official SDK, ``huaweicloudsdkecs``, and of Huawei's API reference. What these
-leave to the region (volume types, sizes, flavors) or to the state of a server is not checked.
+leave to the region (flavors, images, networks) is not checked. What they say of a server's state is in
+``preconditions``.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.emulator.errors import invalid_parameter
+from airflow_provider_ecsjobs.emulator import rules
+from airflow_provider_ecsjobs.emulator.rules import invalid_parameter
 from airflow_provider_ecsjobs.emulator.schema_check import Many, OneOf
 
 if TYPE_CHECKING:
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
 
 _BOOLEAN = ("true", "false", True, False)
 _MODE = ("withStopServer",)
+_LONGEST_NAME, _MOST_TAGS, _MOST_CREATED, _MOST_DELETED = 64, 10, 500, 1000
+_KINDS_OF_CHARACTERS = ("[A-Z]", "[a-z]", "[0-9]", "[^A-Za-z0-9]")
+DISK_TYPES = ("SATA", "SAS", "SSD", "GPSSD", "GPSSD2", "ESSD", "ESSD2", "co-p1", "uh-l1")
+"""The types of disks that the API reference names."""
 _SERVERS = Many({"id!": str}, 1000)
 
 
@@ -56,7 +63,7 @@ def _server(extendparam: Mapping[str, Any]) -> dict[str, Any]:
         "nics!": Many(_NIC),
         "root_volume!": {"volumetype!": str, "size": int},
         "data_volumes": Many(_VOLUME),
-        "count": range(1, 501),
+        "count": int,
         "adminPass": str,
         "key_name": str,
         "user_data": str,
@@ -65,7 +72,7 @@ def _server(extendparam: Mapping[str, Any]) -> dict[str, Any]:
         "isAutoRename": bool,
         "metadata": dict,
         "security_groups": Many({"id": str}),
-        "server_tags": Many({"key!": str, "value!": str}),
+        "server_tags": Many({"key!": str, "value": str}),
         "tags": Many(str),
         "extendparam": extendparam,
     }
@@ -73,7 +80,7 @@ def _server(extendparam: Mapping[str, Any]) -> dict[str, Any]:
 
 CREATE_POST_PAID = {"server!": _server({}), "dry_run": bool}
 CREATE = {"server!": _server(_PREPAID), "dry_run": bool}
-DELETE = {"servers!": _SERVERS, "delete_publicip": bool, "delete_volume": bool}
+DELETE = {"servers!": Many({"id!": str}), "delete_publicip": bool, "delete_volume": bool}
 START = {"os-start!": {"servers!": _SERVERS}}
 STOP = {"os-stop!": {"type": ("SOFT", "HARD"), "servers!": _SERVERS}}
 REBOOT = {"reboot!": {"type!": ("SOFT", "HARD"), "servers!": _SERVERS}}
@@ -100,7 +107,7 @@ BATCH_DETACH = {"serverinfo!": Many(str)}
 ADD_NICS = {"nics!": Many(_NIC)}
 DELETE_NICS = {"nics!": Many({"id!": str})}
 CHANGE_VPC = {"vpc_id!": str, "nic!": _NIC}
-MIGRATE = {"migrate!": {"dedicated_host_id": str}}
+MIGRATE = {"migrate": {"dedicated_host_id": str}}
 
 
 def _period(options: Mapping[str, Any], name: str, type_key: str, number_key: str) -> None:
@@ -113,11 +120,67 @@ def _period(options: Mapping[str, Any], name: str, type_key: str, number_key: st
         raise invalid_parameter(f"{name}.{number_key} must be between 1 and {most}")
 
 
-def prepaid_create(body: Mapping[str, Any]) -> None:
-    """Check that an order of new servers says for how long.
+def create(body: Mapping[str, Any]) -> None:
+    """Check what the cloud says of new servers: names, passwords, tags, disks, their number.
+
+    :raises ApiError: if something is not as it says.
+    """
+    server = body["server"]
+    if re.search(r"[^\w.-]", server["name"]):
+        raise rules.NAME_CHARACTERS.refusal()
+    if len(server["name"]) > _LONGEST_NAME:
+        raise rules.NAME_LENGTH.refusal()
+    if server.get("count") is not None and not 1 <= server["count"] <= _MOST_CREATED:
+        raise rules.COUNT.refusal()
+    _check_password(server.get("adminPass"))
+    _check_disk("server.root_volume", server["root_volume"], 1, 1024)
+    for disk in server.get("data_volumes") or []:
+        _check_disk("server.data_volumes[]", disk, 10, 32768)
+    keys = [tag["key"] for tag in server.get("server_tags") or []]
+    if len(keys) > _MOST_TAGS:
+        raise rules.TOO_MANY_TAGS.refusal()
+    for key in keys:
+        if keys.count(key) > 1:
+            raise rules.SAME_TAG_TWICE.refusal(key=key)
+
+
+def delete(body: Mapping[str, Any]) -> None:
+    """Check that not too many servers are deleted at once.
+
+    :raises ApiError: if they are.
+    """
+    if len(body["servers"]) > _MOST_DELETED:
+        raise rules.TOO_MANY_DELETES.refusal()
+
+
+def migrate(body: Mapping[str, Any]) -> None:
+    """Check that the body has the key, whose value may be null: to no dedicated host.
 
     :raises ApiError: if it does not.
     """
+    if "migrate" not in body:
+        raise invalid_parameter("migrate is required")
+
+
+def _check_password(password: str | None) -> None:
+    kinds = [bool(re.search(kind, password or "")) for kind in _KINDS_OF_CHARACTERS]
+    if password and not (8 <= len(password) <= 26 and sum(kinds) >= 3):
+        raise rules.PASSWORD.refusal()
+
+
+def _check_disk(name: str, disk: Mapping[str, Any], least: int, most: int) -> None:
+    if disk["volumetype"] not in DISK_TYPES:
+        raise rules.DISK_TYPE.refusal(name=name, known=", ".join(DISK_TYPES))
+    if disk.get("size") is not None and not least <= disk["size"] <= most:
+        raise rules.DISK_SIZE.refusal(name=name, least=least, most=most)
+
+
+def prepaid_create(body: Mapping[str, Any]) -> None:
+    """Check new servers, and that an order of them says for how long.
+
+    :raises ApiError: if something is not as the cloud says.
+    """
+    create(body)
     options = body["server"].get("extendparam") or {}
     if options.get("chargingMode") == "prePaid":
         _period(options, "server.extendparam", "periodType", "periodNum")
@@ -143,6 +206,7 @@ def login(key: str, *, cloud_init: bool) -> Callable[[Mapping[str, Any]], None]:
 
     def rule(body: Mapping[str, Any]) -> None:
         options = body[key]
+        _check_password(options.get("adminpass"))
         if options.get("keyname") and not options.get("userid"):
             raise invalid_parameter(f"{key}.userid is required with {key}.keyname")
         if cloud_init and options.get("keyname") and options.get("adminpass"):

@@ -1,4 +1,4 @@
-"""The servers of the emulated project, their volumes and NICs, and its recycle bin.
+"""The servers of the emulated project: their life, volumes and NICs, and the recycle bin.
 
 Not locked: the state around it is.
 """
@@ -6,15 +6,30 @@ Not locked: the state around it is.
 from __future__ import annotations
 
 import copy
+import ipaddress
+import itertools
+import uuid
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import rules
 from airflow_provider_ecsjobs.emulator.jobs import timestamp
+from airflow_provider_ecsjobs.emulator.work import Part, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_provider_ecsjobs.emulator.jobs import Failure
 
     Server = dict[str, Any]
+
+
+BUILDING, BROKEN = "BUILD", "ERROR"
+NOT_CREATED = (BUILDING, BROKEN)
+"""The statuses of servers that are not created yet, or could not be."""
+
+DELETING = Task("deleting")
+
+_FIRST_ADDRESS = ipaddress.IPv4Address("192.168.0.10")
 
 
 class UnknownServerError(Exception):
@@ -26,13 +41,18 @@ class UnknownServerError(Exception):
 
 
 class Servers:
-    """Servers by id. What happens to a server that is gone has no effect."""
+    """Servers by id. What happens to a server that is gone has no effect.
 
-    def __init__(self) -> None:
-        self._active: dict[str, Server] = {}
+    :param recycle_bin: deleted servers go into the recycle bin.
+    """
+
+    def __init__(self, *, recycle_bin: bool = False) -> None:
+        self._recycles = recycle_bin
+        self._servers: dict[str, Server] = {}
         self._recycled: dict[str, Server] = {}
-        self._leaving: set[str] = set()
+        self._tasks: dict[str, list[Task]] = {}
         self._attaching: set[tuple[str, str]] = set()
+        self._addresses = itertools.count()
 
     def add(self, server_id: str, when: float, **attributes: Any) -> None:
         """Let a server exist.
@@ -40,7 +60,7 @@ class Servers:
         :param when: the time of its creation, seconds since the epoch.
         :param attributes: what differs from a plain running pay-per-use server.
         """
-        self._active[server_id] = {
+        self._servers[server_id] = {
             "id": server_id,
             "name": f"ecs-{server_id[:8]}",
             "status": "ACTIVE",
@@ -49,59 +69,102 @@ class Servers:
             "vpcid": None,
             "nics": [],
             "volumes": [],
+            "root_volume": str(uuid.uuid4()),
+            "disk_sizes": {},
             "dedicated_host_id": None,
             "charging_mode": "postPaid",
+            "tags": [],
+            "metadata": {},
+            "fault": None,
             "created": timestamp(when),
             "updated": timestamp(when),
             **attributes,
         }
 
+    def building(self, server_id: str, **attributes: Any) -> Part:
+        """Make the part of a job that creates a server: it is in BUILD until it is ACTIVE, or in ERROR."""
+
+        def begin(when: float) -> None:
+            self.add(server_id, when, **attributes, status=BUILDING)
+
+        def succeed(when: float) -> None:
+            self.change(server_id, lambda server: server.update(status="ACTIVE"), when)
+
+        def fail(when: float, failure: Failure) -> None:
+            fault = {"code": 500, "created": timestamp(when), "message": failure.reason}
+            self.change(server_id, lambda server: server.update(status=BROKEN, fault=fault), when)
+
+        return Part(server_id, succeed, begin=begin, undo=fail)
+
+    def new_nic(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a NIC, with the port and address asked for, or new ones."""
+        address = asked.get("ip_address") or str(_FIRST_ADDRESS + next(self._addresses))
+        port_id = asked.get("port_id") or str(uuid.uuid4())
+        return {"id": port_id, "subnet_id": asked.get("subnet_id"), "ip_address": address}
+
+    def begin(self, server_id: str, task: Task) -> None:
+        """Note what a server is busy with."""
+        self._tasks.setdefault(server_id, []).append(task)
+
+    def end(self, server_id: str, task: Task) -> None:
+        """Note that a server is no longer busy with a task."""
+        self._tasks[server_id].remove(task)
+
     def existing(self, server_ids: Iterable[str]) -> list[Server]:
         """Return the servers with these ids.
 
         :raises UnknownServerError: if one does not exist.
-        :raises ApiError: if one is being deleted.
+        :raises ApiError: if one is being created or deleted, or could not be created.
         """
         found = self.deletable(server_ids)
         for server in found:
-            if server["id"] in self._leaving:
-                raise errors.leaving_server(server["id"])
+            if self.is_leaving(server["id"]):
+                raise rules.BEING_DELETED.refusal(server_id=server["id"])
+            if server["status"] == BROKEN:
+                raise rules.BROKEN_SERVER.refusal(server_id=server["id"])
         return found
 
     def deletable(self, server_ids: Iterable[str]) -> list[Server]:
-        """Return the servers with these ids, also those that are being deleted.
+        """Return the servers with these ids, also those that are being deleted or could not be created.
 
         :raises UnknownServerError: if one does not exist.
+        :raises ApiError: if one is being created.
         """
-        return [_look_up(self._active, server_id) for server_id in server_ids]
+        found = [_look_up(self._servers, server_id) for server_id in server_ids]
+        for server in found:
+            if server["status"] == BUILDING:
+                raise rules.BEING_BUILT.refusal(server_id=server["id"])
+        return found
 
     def is_leaving(self, server_id: str) -> bool:
         """Whether a server is being deleted."""
-        return server_id in self._leaving
-
-    def leave(self, server_id: str) -> None:
-        """Note that a server is being deleted."""
-        self._leaving.add(server_id)
+        return DELETING in self._tasks.get(server_id, ())
 
     def holders(self, volume_id: str) -> set[str]:
         """Return the ids of the servers that a volume is attached to, or just being attached to."""
-        attached = {server_id for server_id, server in self._active.items() if volume_id in server["volumes"]}
+        attached = {server_id for server_id, server in self._servers.items() if volume_id in server["volumes"]}
         return attached | {
-            server for server, volume in self._attaching if volume == volume_id and server in self._active
+            server for server, volume in self._attaching if volume == volume_id and server in self._servers
         }
 
-    def attaching(self, server_id: str, volume_id: str) -> None:
-        """Note that a volume is being attached."""
-        self._attaching.add((server_id, volume_id))
+    def attaching(self, server_id: str, volume_id: str) -> Part:
+        """Make the part of a job that attaches a volume."""
+        both = (server_id, volume_id)
 
-    def attach(self, server_id: str, volume_id: str, when: float) -> None:
-        """Attach a volume."""
-        self._attaching.discard((server_id, volume_id))
-        self.change(server_id, lambda server: server.update(volumes=[*server["volumes"], volume_id]), when)
+        def attach(when: float) -> None:
+            self._attaching.discard(both)
+            self.change(server_id, lambda server: server.update(volumes=[*server["volumes"], volume_id]), when)
+
+        return Part(
+            server_id,
+            attach,
+            begin=lambda _: self._attaching.add(both),
+            undo=lambda _, __: self._attaching.discard(both),
+        )
 
     def has_nic(self, nic_id: str) -> bool:
         """Whether a NIC is one of any server's."""
-        return any(nic["id"] == nic_id for server in self._active.values() for nic in server["nics"])
+        return any(nic["id"] == nic_id for server in self._servers.values() for nic in server["nics"])
 
     def check_recycled(self, server_id: str) -> None:
         """Check that a server is in the recycle bin.
@@ -112,29 +175,45 @@ class Servers:
 
     def change(self, server_id: str, change: Callable[[Server], object], when: float) -> None:
         """Change a server."""
-        server = self._active.get(server_id)
+        server = self._servers.get(server_id)
         if server is not None:
             change(server)
             server["updated"] = timestamp(when)
 
+    def delete(self, server_id: str, when: float) -> None:
+        """Delete a server, or move it into the recycle bin if there is one."""
+        if self._recycles:
+            self.recycle(server_id, when)
+        else:
+            self._servers.pop(server_id, None)
+
     def recycle(self, server_id: str, when: float) -> None:
         """Move a server into the recycle bin."""
-        self._leaving.discard(server_id)
-        if server_id in self._active:
-            self._recycled[server_id] = {**self._active.pop(server_id), "updated": timestamp(when)}
+        if server_id in self._servers:
+            self._recycled[server_id] = {**self._servers.pop(server_id), "updated": timestamp(when)}
 
     def revert(self, server_id: str, when: float) -> None:
         """Bring a server back from the recycle bin."""
         if server_id in self._recycled:
-            self._active[server_id] = {**self._recycled.pop(server_id), "updated": timestamp(when)}
+            self._servers[server_id] = {**self._recycled.pop(server_id), "updated": timestamp(when)}
 
     def remove(self, server_id: str) -> None:
         """Remove a server from the recycle bin for good."""
         self._recycled.pop(server_id, None)
 
-    def active(self) -> dict[str, Server]:
-        """Return a copy of the servers that exist."""
-        return copy.deepcopy(self._active)
+    def show(self, server_id: str) -> Server:
+        """Return a copy of a server as it looks now, with what it is busy with.
+
+        :raises UnknownServerError: if it does not exist.
+        """
+        server = copy.deepcopy(_look_up(self._servers, server_id))
+        tasks = self._tasks.get(server_id)
+        task = tasks[-1] if tasks else Task("")
+        return {**server, "status": task.status or server["status"], "task_state": task.name or None}
+
+    def shown(self) -> dict[str, Server]:
+        """Return copies of all servers as they look now, by id."""
+        return {server_id: self.show(server_id) for server_id in self._servers}
 
     def recycled(self) -> dict[str, Server]:
         """Return a copy of the servers in the recycle bin."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.core.auth.signing import ALGORITHM, DATE_FORMAT, DATE_HEADER, signature_of
+from airflow_provider_ecsjobs.core.auth.signing import (
+    ALGORITHM,
+    CONTENT_HASH_HEADER,
+    DATE_FORMAT,
+    DATE_HEADER,
+    signature_of,
+)
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 
 if TYPE_CHECKING:
@@ -17,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_SKEW_SECONDS = 15 * 60
 """How far the time of signing may be from the gateway's."""
+
+UNSIGNED = "UNSIGNED-PAYLOAD"
+"""Announces a body that is not part of the signature."""
 
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM} Access=(?P<access_key>[^,\s]+),\s*SignedHeaders=(?P<names>[^,\s]+),\s*Signature=(?P<signature>\S+)"
@@ -52,14 +62,31 @@ def verify(
     signed = {name: lowered[name] for name in given["names"].split(";") if name in lowered}
     if "host" not in signed or DATE_HEADER.lower() not in signed:
         raise UnauthorizedError("verify aksk signature fail, SignedHeaders lacks host or x-sdk-date")
-    names, signature = signature_of(key.secret_key, method=method, path=path, query=query, headers=signed, body=body)
+    query = list(query)
+    computed = [
+        signature_of(key.secret_key, method=method, path=path, query=query, headers=signed, body=content)
+        for content in _contents(signed.get(CONTENT_HASH_HEADER.lower()), body)
+    ]
     # Names differ when a header was announced as signed and did not come, or came unsorted.
-    right = names == given["names"] and hmac.compare_digest(signature.encode(), given["signature"].encode())
+    names = computed[0][0] if computed else ""
+    right = names == given["names"] and any(
+        hmac.compare_digest(signature.encode(), given["signature"].encode()) for _, signature in computed
+    )
     account.signature_checked(key.access_key, right=right)
     if not right:
         raise UnauthorizedError(
             f"verify aksk signature fail, canonicalRequest:{method}|{path}|...|{names}, signature does not match"
         )
+
+
+def _contents(announced: str | None, body: bytes) -> list[bytes]:
+    """Return what may stand for the body in the signature; nothing if it is not what was announced.
+
+    A body that is announced as unsigned may be empty: some signers hash the announcement then, others the empty body.
+    """
+    if announced == UNSIGNED:
+        return [body, UNSIGNED.encode()]
+    return [body] if announced in (None, hashlib.sha256(body).hexdigest()) else []
 
 
 def _check_date(date: str | None, now: float) -> None:

@@ -15,8 +15,8 @@ from airflow_provider_ecsjobs.emulator.client_tokens import ClientTokens
 from airflow_provider_ecsjobs.emulator.failure_plan import FailurePlan
 from airflow_provider_ecsjobs.emulator.jobs import Failure, Job, PlantedJob, UnpaidJob, make_job, new_job_id
 from airflow_provider_ecsjobs.emulator.orders import Order, Orders
-from airflow_provider_ecsjobs.emulator.servers import Servers
-from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Work
+from airflow_provider_ecsjobs.emulator.servers import NOT_CREATED, Servers
+from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Work, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,16 +50,28 @@ class State:
     :param clock: returns seconds since the epoch.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long it is RUNNING after that.
+    :param recycle_bin: deleted servers go into the recycle bin.
     :raises ValueError: if a duration is negative or endless.
     """
 
-    def __init__(self, *, clock: Callable[[], float], init_seconds: float, run_seconds: float) -> None:
+    def __init__(
+        self, *, clock: Callable[[], float], init_seconds: float, run_seconds: float, recycle_bin: bool = False
+    ) -> None:
         _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
         self._clock = clock
         self._pace = Pace(init_seconds, run_seconds)
         self._lock = threading.RLock()
+        self._recycle_bin = recycle_bin
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all jobs, servers, orders, client tokens and planned failures."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
         self._jobs: dict[str, Job | UnpaidJob | PlantedJob] = {}
-        self._servers = Servers()
+        self._servers = Servers(recycle_bin=self._recycle_bin)
         self._orders = Orders()
         self._tokens = ClientTokens()
         self._failures = FailurePlan()
@@ -111,7 +123,8 @@ class State:
             self._pace.run_seconds if run_seconds is None else run_seconds,
         )
         creates = job_type == _CREATE and sub_jobs > 0
-        parts = [self._foreign_part(creates=creates) for _ in range(max(sub_jobs, 1))]
+        server_ids = [str(uuid.uuid4()) for _ in range(max(sub_jobs, 1))]
+        parts = [self._servers.building(server_id) if creates else Part(server_id, nothing) for server_id in server_ids]
         work = Work(job_type=job_type, parts=parts, direct=sub_jobs == 0)
         job_id = new_job_id()
         with self._lock:
@@ -196,20 +209,33 @@ class State:
             if isinstance(ids, str) or not all(isinstance(one, str) for one in ids):
                 raise ValueError(f"{key} must hold ids, not {ids!r}")
         server_id = str(uuid.uuid4())
-        attributes = {"name": name, "status": status, "charging_mode": charging_mode}
-        ports = [{"id": nic, "subnet_id": None} for nic in nics]
+        attributes = {"name": name, "status": status, "charging_mode": charging_mode, "volumes": list(volumes)}
         with self._lock:
             now = self._clock()
-            self._servers.add(server_id, now, **attributes, volumes=list(volumes), nics=ports)
+            ports = [self._servers.new_nic({"port_id": nic}) for nic in nics]
+            self._servers.add(server_id, now, **attributes, nics=ports)
             if recycled:
                 self._servers.recycle(server_id, now)
         return server_id
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """Return a copy of the servers that exist now, by id."""
+        """Return a copy of the servers that were created well and exist now, by id."""
+        return {key: server for key, server in self.all_servers().items() if server["status"] not in NOT_CREATED}
+
+    def all_servers(self) -> dict[str, dict[str, Any]]:
+        """Return a copy of all servers, also those that are being created or could not be, by id."""
         with self._lock:
             self._settle()
-            return self._servers.active()
+            return self._servers.shown()
+
+    def server(self, server_id: str) -> dict[str, Any]:
+        """Return a copy of a server.
+
+        :raises UnknownServerError: if it does not exist.
+        """
+        with self._lock:
+            self._settle()
+            return self._servers.show(server_id)
 
     def recycle_bin(self) -> dict[str, dict[str, Any]]:
         """Return a copy of the servers in the recycle bin, by id."""
@@ -263,6 +289,7 @@ class State:
     def _apply(self, work: Work) -> None:
         now = self._settle()
         for part in work.parts:
+            part.begin(now)
             part.change(now)
 
     def _run(self, job_id: str, work: Work, failures: Sequence[Failure], *, submitted: float, pace: Pace) -> None:
@@ -281,14 +308,13 @@ class State:
         self._jobs[job_id] = job
         ends = [sub_job.end for sub_job in job.sub_jobs] or [job.end]
         for part, end, fate in zip(work.parts, ends, fates, strict=True):
-            if fate is None:
-                if part.begin is not None:
-                    part.begin()
-                self._plan(end, partial(part.change, end))
-
-    def _foreign_part(self, *, creates: bool) -> Part:
-        server_id = str(uuid.uuid4())
-        return Part(server_id, partial(self._servers.add, server_id) if creates else lambda _: None)
+            if part.failure is not None:
+                continue
+            part.begin(self._clock())
+            if work.task is not None:
+                self._servers.begin(part.server_id, work.task)
+                self._plan(end, partial(self._servers.end, part.server_id, work.task))
+            self._plan(end, partial(part.change, end) if fate is None else partial(part.undo, end, fate))
 
     def _plan(self, when: float, change: Callable[[], object]) -> None:
         heapq.heappush(self._changes, (when, next(self._order), change))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from airflow_provider_ecsjobs.emulator import errors
+from airflow_provider_ecsjobs.emulator import rules
 from airflow_provider_ecsjobs.emulator.client_tokens import Claim
+from airflow_provider_ecsjobs.emulator.json_body import parse_json
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator.planning import Call
+from airflow_provider_ecsjobs.emulator.rules import invalid_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -55,7 +57,7 @@ def _chosen(operations: Sequence[Operation], body: dict[str, Any]) -> Operation:
         return operations[0]
     by_key = {key.removesuffix("!"): operation for operation in operations for key in operation.body or {}}
     if len(body) != 1 or next(iter(body)) not in by_key:
-        raise errors.invalid_parameter(f"the body must hold exactly one of {', '.join(by_key)}")
+        raise invalid_parameter(f"the body must hold exactly one of {', '.join(by_key)}")
     return by_key[next(iter(body))]
 
 
@@ -74,10 +76,13 @@ def _answer(operation: Operation, submitted: Submitted) -> dict[str, Any]:
 
 
 async def _json_object(request: web.Request) -> dict[str, Any]:
+    content = await request.read()
+    if not content:
+        raise rules.NO_BODY.refusal()
     try:
-        body = json.loads(await request.read())
+        body = parse_json(content)
     except ValueError:
-        raise errors.openstack_bad_request("Malformed request body") from None
+        raise rules.BROKEN_JSON.refusal() from None
     if not isinstance(body, dict):
-        raise errors.openstack_bad_request("The request body is not a JSON object")
+        raise rules.BROKEN_JSON.refusal()
     return body

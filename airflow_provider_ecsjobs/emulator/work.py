@@ -20,19 +20,37 @@ class Payment(Enum):
     AUTOMATIC = "paid at once"
 
 
+def nothing(*_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a server is busy with while a job is under way.
+
+    :param name: its ``OS-EXT-STS:task_state``, as OpenStack names it.
+    :param status: the server's status meanwhile, if it is another one.
+    """
+
+    name: str
+    status: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """The share that one server, or one NIC of it, has in a job.
 
     :param change: what it does when it ends well, called with that time.
-    :param begin: what it does when it begins, if it is to end well.
-    :param failure: why it is to fail.
+    :param begin: what it does when it begins, called with that time.
+    :param undo: what its failure does instead of ``change``, called with that time and the reason.
+    :param failure: why it fails whatever is planned; such a part does not even begin.
     """
 
     server_id: str
     change: Callable[[float], object]
     nic_id: str | None = None
-    begin: Callable[[], object] | None = None
+    begin: Callable[[float], object] = nothing
+    undo: Callable[[float, Failure], object] = nothing
     failure: Failure | None = None
 
     @property
@@ -47,6 +65,7 @@ class Work:
 
     :param direct: the job itself is about its only part; else it has a sub-job for each.
     :param order_only: there is no job to query, only an order.
+    :param task: what its servers are busy with until their parts end.
     """
 
     job_type: str
@@ -54,6 +73,7 @@ class Work:
     direct: bool = False
     payment: Payment = Payment.NONE
     order_only: bool = False
+    task: Task | None = None
 
     @property
     def server_ids(self) -> list[str]:

@@ -59,7 +59,7 @@ def clocked_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClockedCloud]:
     # The SDK signs with the real time, whatever the emulator's clock says.
     monkeypatch.setattr("airflow_provider_ecsjobs.emulator.signature_check.MAX_SKEW_SECONDS", 30 * 86_400)
     clock = Clock(time.time())
-    with Emulator(init_seconds=10, run_seconds=100, clock=clock) as emulator:
+    with Emulator(init_seconds=10, run_seconds=100, recycle_bin=True, clock=clock) as emulator:
         yield ClockedCloud(clock, emulator, submits.ecs_client(emulator), submits.prepare(emulator))
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
 
 FLAVOR, IMAGE, VPC, SUBNET, HOST = "s6.large.2", "image-2", "vpc-2", "subnet-2", "host-2"
+MODE = "withStopServer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,7 @@ class Ids:
     :param server_id: a pay-per-use server with two NICs.
     :param other_server_id: another one.
     :param prepaid_server_id: a yearly/monthly server.
+    :param stopped_server_id: a stopped one with one NIC.
     :param recycled_server_id: a server in the recycle bin.
     :param volume_id: a volume attached to no server.
     :param attached_volume_id: a shared volume, attached to ``server_id`` and ``other_server_id``.
@@ -33,6 +35,7 @@ class Ids:
     server_id: str
     other_server_id: str
     prepaid_server_id: str
+    stopped_server_id: str
     recycled_server_id: str
     volume_id: str
     attached_volume_id: str
@@ -43,11 +46,12 @@ class Ids:
 def prepare(emulator: Emulator) -> Ids:
     """Let everything exist that the calls need."""
     shared, nic = "6b1a3f44-0000-4000-8000-00000000a77a", "6b1a3f44-0000-4000-8000-0000000000c1"
-    primary = "6b1a3f44-0000-4000-8000-0000000000c0"
+    primary, single = "6b1a3f44-0000-4000-8000-0000000000c0", "6b1a3f44-0000-4000-8000-0000000000c3"
     return Ids(
         server_id=emulator.add_server("first", volumes=[shared], nics=[primary, nic]),
         other_server_id=emulator.add_server("second", volumes=[shared]),
         prepaid_server_id=emulator.add_server("third", charging_mode="prePaid"),
+        stopped_server_id=emulator.add_server("off", status="SHUTOFF", nics=[single]),
         recycled_server_id=emulator.add_server("fourth", recycled=True),
         volume_id="6b1a3f44-0000-4000-8000-00000000f3ee",
         attached_volume_id=shared,
@@ -117,20 +121,20 @@ def resize_server(
     client: sdk.EcsClient, server_id: str, *, auto_pay: bool | None = None, dry_run: bool | None = None
 ) -> Any:
     extendparam = None if auto_pay is None else sdk.ResizeServerExtendParam(is_auto_pay=str(auto_pay).lower())
-    resize = sdk.ResizePrePaidServerOption(flavor_ref=FLAVOR, mode="withStopServer", extendparam=extendparam)
+    resize = sdk.ResizePrePaidServerOption(flavor_ref=FLAVOR, mode=MODE, extendparam=extendparam)
     body = sdk.ResizeServerRequestBody(resize=resize, dry_run=dry_run)
     return client.resize_server(sdk.ResizeServerRequest(server_id=server_id, body=body))
 
 
 def resize_post_paid_server(client: sdk.EcsClient, server_id: str, *, dry_run: bool | None = None) -> Any:
     body = sdk.ResizePostPaidServerRequestBody(
-        resize=sdk.ResizePostPaidServerOption(flavor_ref=FLAVOR), dry_run=dry_run
+        resize=sdk.ResizePostPaidServerOption(flavor_ref=FLAVOR, mode=MODE), dry_run=dry_run
     )
     return client.resize_post_paid_server(sdk.ResizePostPaidServerRequest(server_id=server_id, body=body))
 
 
 def batch_resize_servers(client: sdk.EcsClient, *server_ids: str) -> Any:
-    option = sdk.BatchResizeServersOption(flavor_ref=FLAVOR, servers=_servers(*server_ids))
+    option = sdk.BatchResizeServersOption(flavor_ref=FLAVOR, mode=MODE, servers=_servers(*server_ids))
     return client.batch_resize_servers(sdk.BatchResizeServersRequest(body=sdk.BatchResizeServersReq(resize=option)))
 
 
@@ -170,7 +174,7 @@ def _servers(*server_ids: str) -> list[sdk.ServerId]:
 
 def _change_os_with(client: sdk.EcsClient, ids: Ids) -> Any:
     option = sdk.ChangeServerOsWithCloudInitOption(
-        imageid=IMAGE, keyname="key", userid="user", mode="withStopServer", metadata=sdk.ChangeSeversOsMetadata()
+        imageid=IMAGE, keyname="key", userid="user", mode=MODE, metadata=sdk.ChangeSeversOsMetadata()
     )
     body = sdk.ChangeServerOsWithCloudInitRequestBody(os_change=option)
     request = sdk.ChangeServerOsWithCloudInitRequest(server_id=ids.server_id, body=body)
@@ -178,21 +182,23 @@ def _change_os_with(client: sdk.EcsClient, ids: Ids) -> Any:
 
 
 def _change_os_without(client: sdk.EcsClient, ids: Ids) -> Any:
-    option = sdk.ChangeServerOsWithoutCloudInitOption(imageid=IMAGE, adminpass="Secret-1", is_auto_pay="true")
+    option = sdk.ChangeServerOsWithoutCloudInitOption(
+        imageid=IMAGE, adminpass="Secret-1", mode=MODE, is_auto_pay="true"
+    )
     body = sdk.ChangeServerOsWithoutCloudInitRequestBody(os_change=option)
     request = sdk.ChangeServerOsWithoutCloudInitRequest(server_id=ids.server_id, body=body)
     return client.change_server_os_without_cloud_init(request)
 
 
 def _reinstall_with(client: sdk.EcsClient, ids: Ids) -> Any:
-    option = sdk.ReinstallServerWithCloudInitOption(metadata=sdk.ReinstallSeverMetadata(user_data="IyE="))
+    option = sdk.ReinstallServerWithCloudInitOption(mode=MODE, metadata=sdk.ReinstallSeverMetadata(user_data="IyE="))
     body = sdk.ReinstallServerWithCloudInitRequestBody(os_reinstall=option)
     request = sdk.ReinstallServerWithCloudInitRequest(server_id=ids.server_id, body=body)
     return client.reinstall_server_with_cloud_init(request)
 
 
 def _reinstall_without(client: sdk.EcsClient, ids: Ids) -> Any:
-    option = sdk.ReinstallServerWithoutCloudInitOption(keyname="key", userid="user")
+    option = sdk.ReinstallServerWithoutCloudInitOption(keyname="key", userid="user", mode=MODE)
     body = sdk.ReinstallServerWithoutCloudInitRequestBody(os_reinstall=option)
     request = sdk.ReinstallServerWithoutCloudInitRequest(server_id=ids.server_id, body=body)
     return client.reinstall_server_without_cloud_init(request)
@@ -236,12 +242,12 @@ def _delete_nics(client: sdk.EcsClient, ids: Ids) -> Any:
 def _change_vpc(client: sdk.EcsClient, ids: Ids) -> Any:
     nic = sdk.ChangeVpcNicBody(subnet_id=SUBNET, security_groups=[sdk.ChangeVpcSecurityGroups(id="group")])
     body = sdk.ChangeVpcRequestBody(vpc_id=VPC, nic=nic)
-    return client.change_vpc(sdk.ChangeVpcRequest(server_id=ids.server_id, body=body))
+    return client.change_vpc(sdk.ChangeVpcRequest(server_id=ids.stopped_server_id, body=body))
 
 
 def _migrate(client: sdk.EcsClient, ids: Ids) -> Any:
     body = sdk.MigrateServerRequestBody(migrate=sdk.MigrateServerOption(dedicated_host_id=HOST))
-    return client.migrate_server(sdk.MigrateServerRequest(server_id=ids.server_id, body=body))
+    return client.migrate_server(sdk.MigrateServerRequest(server_id=ids.stopped_server_id, body=body))
 
 
 def _redeploy(client: sdk.EcsClient, ids: Ids) -> Any:

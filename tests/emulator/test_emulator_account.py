@@ -133,9 +133,10 @@ def test_there_is_no_token_for_an_unknown_project(client: SignedClient, scope: d
         (b"{", "Malformed"),
         (b"[]", "auth"),
         (b"{}", "auth"),
-        ({"auth": {"identity": {"methods": ["token"]}}}, "method"),
-        ({"auth": {"identity": {"methods": ["password"], "password": {"user": {}}}}}, "name"),
-        ({"auth": {**login_body()["auth"], "scope": {"domain": {"name": "x"}}}}, "project"),
+        ({"auth": {"identity": {"methods": ["totp"]}}}, "method"),
+        ({"auth": {"identity": {"methods": ["token"]}}}, "token"),
+        ({"auth": {"identity": {"methods": ["password"], "password": {"user": {"password": "p"}}}}}, "domain"),
+        ({"auth": {**login_body()["auth"], "scope": {"domain": {}}}}, "name"),
         ({"auth": {**login_body()["auth"], "scope": {"project": {"id": 1}}}}, "id"),
     ],
 )
@@ -182,6 +183,76 @@ def test_a_token_is_for_its_project_only(client: SignedClient, ecs_emulator: Emu
 
     assert show_job(client, token, "second").json()["error"]["code"] == "Common.0011"
     assert show_job(client, token).json()["error"]["code"] == "Common.0018"
+
+
+def test_more_than_five_wrong_passwords_lock_the_user_for_fifteen_minutes(client: SignedClient, clock: Clock) -> None:
+    said = [log_in(client, password="wrong").json()["error"]["message"] for _ in range(7)]
+
+    assert said == ["The username or password is wrong."] * 6 + ["The account is locked."]
+    clock.now += 899.9
+    locked = log_in(client)
+    assert locked.status_code == 401
+    assert locked.json()["error"] == {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}
+    clock.now += 0.1
+    assert log_in(client).status_code == 201
+
+
+def test_a_user_logs_in_by_id_for_the_account_or_for_nothing_and_takes_another_scope_later(
+    client: SignedClient,
+) -> None:
+    def log_in_with(identity: dict[str, Any], scope: dict[str, Any] | None = None) -> requests.Response:
+        body = {"auth": {"identity": identity, **({"scope": scope} if scope else {})}}
+        return client.session.post(f"{client.url}/v3/auth/tokens", json=body, timeout=20)
+
+    user_id = log_in(client).json()["token"]["user"]["id"]
+    by_id = {"methods": ["password"], "password": {"user": {"id": user_id, "password": "emulator-password"}}}
+    unscoped, domain = (log_in_with(by_id, scope) for scope in (None, {"domain": {"name": "emulator-domain"}}))
+    assert not {"project", "domain", "catalog"} & unscoped.json()["token"].keys()
+    assert domain.json()["token"]["domain"]["name"] == "emulator-domain"
+    assert log_in_with(by_id, {"domain": {"name": "another"}}).status_code == 401
+    assert show_job(client, unscoped.headers["X-Subject-Token"]).json()["error"]["code"] == "Common.0018"
+
+    with_token = {"methods": ["token"], "token": {"id": unscoped.headers["X-Subject-Token"]}}
+    scoped = log_in_with(with_token, {"project": {"id": PROJECT}})
+    assert (scoped.status_code, scoped.json()["token"]["methods"]) == (201, ["token"])
+    assert show_job(client, scoped.headers["X-Subject-Token"]).json()["error"]["code"] == "Common.0011"
+    assert log_in_with({"methods": ["token"], "token": {"id": "made-up"}}).status_code == 401
+
+
+def test_a_token_has_a_catalog_unless_none_is_wanted_and_can_be_shown(client: SignedClient) -> None:
+    url = f"{client.url}/v3/auth/tokens"
+    answer = log_in(client)
+    token = answer.headers["X-Subject-Token"]
+    headers = {"X-Auth-Token": token, "X-Subject-Token": token}
+
+    endpoints = {service["type"]: service["endpoints"][0]["url"] for service in answer.json()["token"]["catalog"]}
+    assert list(endpoints) == ["ecs", "compute", "evs", "vpc", "ims", "identity"]
+    assert (endpoints["ecs"], endpoints["compute"]) == (f"{client.url}/v1/{PROJECT}", f"{client.url}/v2.1/{PROJECT}")
+    plain = client.session.post(f"{url}?nocatalog", json=login_body(), timeout=20)
+    assert "catalog" not in plain.json()["token"]
+    assert client.session.get(url, headers=headers, timeout=20).json() == answer.json()
+    headers["X-Subject-Token"] = "made-up"
+    assert client.session.get(url, headers=headers, timeout=20).status_code == 404
+
+
+def test_versions_are_public_and_regions_and_projects_are_not(client: SignedClient) -> None:
+    versions = client.session.get(f"{client.url}/", timeout=20)
+    version = client.session.get(f"{client.url}/v3", timeout=20).json()["version"]
+    assert versions.status_code == 300
+    assert versions.json()["versions"]["values"] == [version]
+    assert client.session.get(f"{client.url}/v3/regions", timeout=20).status_code == 401
+
+    assert [region["id"] for region in client.call("GET", "/v3/regions").json()["regions"]] == ["emu-region-1"]
+    assert client.call("GET", f"/v3/projects/{PROJECT}").json()["project"]["name"] == "emu-region-1"
+    assert client.call("GET", "/v3/projects/none").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [(("enabled", "true"), 1), (("enabled", "false"), 0), (("domain_id", "x"), 0), (("parent_id", "x"), 0)],
+)
+def test_projects_are_filtered(client: SignedClient, query: tuple[str, str], found: int) -> None:
+    assert len(client.call("GET", "/v3/projects", query=[query]).json()["projects"]) == found
 
 
 # Projects
@@ -239,18 +310,22 @@ def test_a_project_of_another_region_is_the_wrong_one(client: SignedClient, ecs_
 # The metadata service
 
 
-def test_an_agency_has_a_new_temporary_key_each_time(
+def test_an_agencys_key_is_replaced_before_its_end_and_both_are_valid_meanwhile(
     client: SignedClient, ecs_emulator: Emulator, clock: Clock
 ) -> None:
-    first, second = (security_key(client).json()["credential"] for _ in range(2))
+    first = security_key(client).json()["credential"]
+    assert datetime.strptime(first["expires_at"], FORMAT).replace(tzinfo=UTC).timestamp() == clock() + 1800
+    clock.now += 1199
+    assert security_key(client).json()["credential"] == first
+    clock.now += 1
+    second = security_key(client).json()["credential"]
 
     assert set(first) == {"access", "secret", "securitytoken", "expires_at"}
-    assert not set(first.values()) & set(second.values()) - {first["expires_at"]}
-    assert datetime.strptime(first["expires_at"], FORMAT).replace(tzinfo=UTC).timestamp() == clock() + 1800
+    assert not set(first.values()) & set(second.values())
     for key in (first, second):
         client.credentials = AccessKey(key["access"], key["secret"], key["securitytoken"])
         assert client.show_job("x").status_code == 400
-    assert ecs_emulator.counters["metadata"] == 2
+    assert ecs_emulator.counters["metadata"] == 3
 
 
 @pytest.mark.parametrize(
@@ -278,10 +353,37 @@ def test_a_temporary_key_ends(client: SignedClient, ecs_emulator: Emulator, cloc
 def test_a_server_without_an_agency_has_no_key(client: SignedClient, ecs_emulator: Emulator) -> None:
     ecs_emulator.set_agency(False)
     answer = security_key(client)
-    assert (answer.status_code, answer.text) == (404, "Please configure Cloud Service Agency first\n")
+    assert (answer.status_code, answer.text) == (401, "Please configure Cloud Service Agency first\n")
 
     ecs_emulator.set_agency(True)
     assert security_key(client).status_code == 200
+
+
+def metadata_token(client: SignedClient, seconds: str = "60") -> requests.Response:
+    headers = {"X-Metadata-Token-Ttl-Seconds": seconds}
+    return client.session.put(f"{client.url}/meta-data/latest/api/token", headers=headers, timeout=20)
+
+
+def test_a_token_of_imdsv2_is_heeded_and_may_be_required(
+    client: SignedClient, ecs_emulator: Emulator, clock: Clock
+) -> None:
+    token = metadata_token(client).text
+
+    def status(**headers: str) -> int:
+        url = f"{client.url}/openstack/latest/securitykey"
+        return client.session.get(url, headers=headers, timeout=20).status_code
+
+    assert (status(), status(**{"X-Metadata-Token": token}), status(**{"X-Metadata-Token": "x"})) == (200, 200, 401)
+    ecs_emulator.require_metadata_tokens(True)
+    assert (status(), status(**{"X-Metadata-Token": token})) == (401, 200)
+    clock.now += 60
+    assert status(**{"X-Metadata-Token": token}) == 401
+    assert ecs_emulator.counters["metadata_tokens"] == 1
+
+
+@pytest.mark.parametrize("seconds", ["", "0", "21601", "a day"])
+def test_a_token_of_imdsv2_is_valid_for_at_most_six_hours(client: SignedClient, seconds: str) -> None:
+    assert metadata_token(client, seconds).status_code == 400
 
 
 # Keys

@@ -35,7 +35,10 @@ def process() -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_stopped(process: subprocess.Popen[str], stop: signal.Signals) -> None:
     url = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())[0]
-    process.stdout.readline()
+    export, serves, how = (process.stdout.readline() for _ in range(3))
+    assert export.startswith("export ")
+    assert "25 asynchronous requests" in serves
+    assert "Ctrl+C stops it" in how
     with requests.Session() as session:
         assert session.get(f"{url}/_emulator/health", timeout=A_MINUTE).status_code == 200
 
@@ -99,5 +102,17 @@ def test_it_serves_tls_and_names_the_file_to_trust() -> None:
             assert process.wait(timeout=A_MINUTE) == 0
             assert not Path(ca_file).exists()
             assert process.stderr.read() == ""
+        finally:
+            process.kill()
+
+
+def test_it_prints_a_line_for_each_request_if_wanted() -> None:
+    command = [*COMMAND, "--port", "0", "--log"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            first, *_ = (process.stdout.readline() for _ in range(4))
+            requests.get(f"{first.split()[-1]}/v3?secret=1", timeout=20)
+
+            assert re.fullmatch(r"[\d-]+ [\d:,]+ GET /v3 200\n", process.stdout.readline())
         finally:
             process.kill()

@@ -96,7 +96,7 @@ def test_logs_in_with_the_agency_of_a_server(monkeypatch: pytest.MonkeyPatch) ->
         emulator.set_agency(False)
         with pytest.raises(ClientRequestException) as caught:
             MetadataAccessor().get_credential()
-        assert caught.value.status_code == 404
+        assert caught.value.status_code == 401
 
 
 def test_several_projects_of_a_region_are_an_error(ecs_emulator: Emulator) -> None:

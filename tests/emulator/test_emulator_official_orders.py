@@ -29,7 +29,7 @@ def test_the_same_token_and_parameters_get_the_same_answer(cloud: ClockedCloud, 
 
     assert (again.job_id, again.server_ids) == (first.job_id, first.server_ids)
     assert set(cloud.servers()) >= set(first.server_ids)
-    assert len(cloud.servers()) == 3 + 2
+    assert len(cloud.servers()) == 4 + 2
     assert (cloud.emulator.counters["submits"], cloud.emulator.counters["replays"]) == (1, 1)
     records = cloud.emulator.submissions
     assert [record.pop("replayed") for record in records] == [False, True]

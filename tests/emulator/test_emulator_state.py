@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_ecsjobs.emulator.errors import ApiError
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator.planning import Call
-from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
 from airflow_provider_ecsjobs.emulator.state import State
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def state(clock: Clock) -> State:
-    return State(clock=clock, init_seconds=10, run_seconds=100)
+    return State(clock=clock, init_seconds=10, run_seconds=100, recycle_bin=True)
 
 
 def body_of(state: State, job_id: str) -> dict:
@@ -55,6 +55,7 @@ def submit(state: State, name: str, body: dict[str, Any]) -> Submitted:
 
 def create(state: State, count: int = 1) -> tuple[str, ...]:
     server = {"name": "a", "imageRef": "i", "flavorRef": "f", "vpcid": "v", "nics": [{"subnet_id": "s"}]}
+    server["root_volume"] = {"volumetype": "SSD"}
     return submit(state, "create_servers", {"server": {**server, "count": count}}).server_ids
 
 
@@ -215,7 +216,8 @@ def test_a_purged_job_is_unknown(state: State) -> None:
 def test_created_servers_exist_when_their_sub_jobs_end(state: State, clock: Clock) -> None:
     server_ids = create(state, 2)
     assert state.servers() == {}
-    with pytest.raises(UnknownServerError, match=server_ids[0]):
+    assert [server["status"] for server in state.all_servers().values()] == ["BUILD", "BUILD"]
+    with pytest.raises(ApiError, match=r"Ecs\.0100.*still being created"):
         submit(state, "delete_servers", named(server_ids[0]))
 
     clock.now = START + 60

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("airflow_db")
 SERVER = {"flavor": "s6.small.1", "image": "img", "vpc": "vpc", "subnets": ["subnet"], "root_volume": "SSD"}
 QUICK = {"poll_interval": 0.1}
-CANARY = "canary-{{ '{{' }}-Password-1"
+CANARY = "can-{{ '{{' }}-Password-1"
 
 
 @pytest.fixture
@@ -97,17 +97,17 @@ def test_the_servers_of_mapped_creates_are_deleted_together(connected: Emulator)
 
 
 def test_passwords_are_masked_wherever_they_are_rendered(connected: Emulator) -> None:
-    server = connected.add_server()
+    server, mode = connected.add_server(), "withStopServer"
     with DAG("masked", start_date=START, schedule=None, params={"secret": CANARY, "server": server}) as dag:
         secret = "{{ params.secret }}"
-        body = {"os-change": {"imageid": "img", "adminpass": secret}}
+        body = {"os-change": {"imageid": "img", "adminpass": secret, "mode": mode}}
         change = {"operation": "change_server_os_with_cloud_init", "server_id": server, **QUICK}
-        EcsChangeOsOperator(task_id="typed", server_id=server, image="img", admin_password=secret, **QUICK)
+        EcsChangeOsOperator(task_id="typed", server_id=server, image="img", admin_password=secret, mode=mode, **QUICK)
         EcsCreateServersOperator(task_id="user_data", name="web", user_data=secret, **SERVER, **QUICK)
         EcsCreateServersOperator.partial(task_id="mapped", user_data=secret, **SERVER, **QUICK).expand(name=["a"])
         EcsSubmitJobOperator(task_id="generic", body=body, **change)
         EcsSubmitJobOperator.partial(task_id="mapped_body", **change).expand(body=[body])
-        text = '{"os-change": {"imageid": "img", "adminpass": "{{ params.secret }}"}}'
+        text = '{"os-change": {"imageid": "img", "adminpass": "{{ params.secret }}", "mode": "withStopServer"}}'
         EcsSubmitJobOperator(task_id="text", body=text, **change)
 
     run = run_dag(dag)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from tests.emulator.official_submits import Ids
 
 FLAVOR, IMAGE, VPC, SUBNET, HOST = "s6.large.2", "image-2", "vpc-2", "subnet-2", "host-2"
+MODE = "withStopServer"
 _SERVER = {
     "imageRef": "image",
     "flavorRef": "s6.small.1",
@@ -20,7 +21,7 @@ _SERVER = {
 def sample(operation: str, ids: Ids) -> dict[str, Any]:
     """Give what an operator takes for an operation: body and path parameters."""
     both = [{"id": ids.server_id}, {"id": ids.other_server_id}]
-    one = {"server_id": ids.server_id}
+    one, stopped = {"server_id": ids.server_id}, {"server_id": ids.stopped_server_id}
     samples: dict[str, dict[str, Any]] = {
         "create_post_paid_servers": {
             "body": {
@@ -39,9 +40,9 @@ def sample(operation: str, ids: Ids) -> dict[str, Any]:
         "batch_start_servers": {"body": {"os-start": {"servers": both}}},
         "batch_stop_servers": {"body": {"os-stop": {"servers": both, "type": "HARD"}}},
         "batch_reboot_servers": {"body": {"reboot": {"servers": both, "type": "SOFT"}}},
-        "resize_post_paid_server": {**one, "body": {"resize": {"flavorRef": FLAVOR}}},
-        "resize_server": {**one, "body": {"resize": {"flavorRef": FLAVOR, "mode": "withStopServer"}}},
-        "batch_resize_servers": {"body": {"resize": {"flavorRef": FLAVOR, "servers": both}}},
+        "resize_post_paid_server": {**one, "body": {"resize": {"flavorRef": FLAVOR, "mode": MODE}}},
+        "resize_server": {**one, "body": {"resize": {"flavorRef": FLAVOR, "mode": MODE}}},
+        "batch_resize_servers": {"body": {"resize": {"flavorRef": FLAVOR, "servers": both, "mode": MODE}}},
         "change_server_charge_mode": {
             "body": {
                 "server_ids": [ids.server_id, ids.other_server_id],
@@ -51,14 +52,20 @@ def sample(operation: str, ids: Ids) -> dict[str, Any]:
         },
         "change_server_os_with_cloud_init": {
             **one,
-            "body": {"os-change": {"imageid": IMAGE, "keyname": "key", "userid": "user", "mode": "withStopServer"}},
+            "body": {"os-change": {"imageid": IMAGE, "keyname": "key", "userid": "user", "mode": MODE}},
         },
         "change_server_os_without_cloud_init": {
             **one,
-            "body": {"os-change": {"imageid": IMAGE, "adminpass": "Secret-1", "isAutoPay": "true"}},
+            "body": {"os-change": {"imageid": IMAGE, "adminpass": "Secret-1", "mode": MODE, "isAutoPay": "true"}},
         },
-        "reinstall_server_with_cloud_init": {**one, "body": {"os-reinstall": {"metadata": {"user_data": "IyE="}}}},
-        "reinstall_server_without_cloud_init": {**one, "body": {"os-reinstall": {"keyname": "key", "userid": "user"}}},
+        "reinstall_server_with_cloud_init": {
+            **one,
+            "body": {"os-reinstall": {"metadata": {"user_data": "IyE="}, "mode": MODE}},
+        },
+        "reinstall_server_without_cloud_init": {
+            **one,
+            "body": {"os-reinstall": {"keyname": "key", "userid": "user", "mode": MODE}},
+        },
         "attach_server_volume": {
             **one,
             "body": {"volumeAttachment": {"volumeId": ids.volume_id, "device": "/dev/sdb"}},
@@ -78,10 +85,10 @@ def sample(operation: str, ids: Ids) -> dict[str, Any]:
         },
         "batch_delete_server_nics": {**one, "body": {"nics": [{"id": ids.nic_id}]}},
         "change_vpc": {
-            **one,
+            **stopped,
             "body": {"vpc_id": VPC, "nic": {"subnet_id": SUBNET, "security_groups": [{"id": "group"}]}},
         },
-        "migrate_server": {**one, "body": {"migrate": {"dedicated_host_id": HOST}}},
+        "migrate_server": {**stopped, "body": {"migrate": {"dedicated_host_id": HOST}}},
         "execute_server_redeploy": one,
         "delete_recycle_bin_server": {"server_id": ids.recycled_server_id},
         "revert_recycle_bin_server": {"server_id": ids.recycled_server_id},

@@ -30,7 +30,7 @@ def task(operation: str, ids: Ids, **options: Any) -> TaskRun:
 
 def left_behind(emulator: Emulator, ids: Ids) -> Any:
     """What a request leaves behind, less what differs from one cloud to the next: ids that are made up, and times."""
-    own = dict.fromkeys(("id", "created", "updated"))
+    own = dict.fromkeys(("id", "created", "updated", "root_volume", "disk_sizes"))
 
     def plain(server: dict[str, Any]) -> dict[str, Any]:
         volumes = [

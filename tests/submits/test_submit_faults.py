@@ -270,7 +270,7 @@ def test_an_unpaid_order_is_ordered_anew_after_a_clear(connected: Emulator) -> N
 
 
 def test_a_resize_of_a_yearly_server_ends_with_its_order(connected: Emulator) -> None:
-    server = connected.add_server(charging_mode="prePaid")
+    server = connected.add_server(charging_mode="prePaid", status="SHUTOFF")
     run = TaskRun(lambda: EcsResizeServerOperator(task_id="task", server_id=server, flavor="big"), store=Store())
 
     result = run.run()

@@ -1,0 +1,65 @@
+"""The page docs/emulator.md, made from the tables of the emulator: ``python -m tests.emulator.emulator_page``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_provider_ecsjobs.emulator.control_table import CONTROLS
+from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
+from airflow_provider_ecsjobs.emulator.read_routes import READS
+from airflow_provider_ecsjobs.emulator.rules import RULES
+from tests.emulator.rule_breakers import BREAKERS
+
+PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
+
+_HEAD = """# The ECS emulator: what it serves and refuses
+
+This page is made from the emulator's own tables, by `python -m tests.emulator.emulator_page`.
+What the emulator does not have, it answers with `404`, its own name and the route, and counts it as `not_emulated`.
+
+"""
+
+
+def render() -> str:
+    """Return the page."""
+    operations = [f"| `{one.name}` | `{one.method} {one.path}` | `{one.job_type}` |" for one in OPERATIONS]
+    reads = [f"| `GET {path}` | {read.what} |" for path, read in READS.items()]
+    rules = [
+        f"| {rule.what} | {rule.source or 'inferred'} | {'documented' if rule.coded else 'inferred'} |"
+        f" {BREAKERS[name].shown()} | {rule.status} `{rule.code}` |"
+        for name, rule in RULES.items()
+    ]
+    controls = [
+        f"| `{one.method} /_emulator/{one.path}` | `{one.name}` | {one.what} |"
+        f" {', '.join(f'`{key}`' for key in one.keys) or '-'} |"
+        for one in CONTROLS
+    ]
+    return _HEAD + "\n".join(
+        [
+            "## Asynchronous requests\n",
+            "| operation | request | job type |\n| --- | --- | --- |",
+            *operations,
+            "\nA server is `BUILD` from the submit on, then `ACTIVE`, or `ERROR` if its part of the job failed.",
+            "While a job is under way, `OS-EXT-STS:task_state` says so; a reboot, resize, migration or change of the",
+            "system shows in `status` (`REBOOT`, `HARD_REBOOT`, `RESIZE`, `MIGRATING`, `REBUILD`), too.",
+            "Stopped is `SHUTOFF`.",
+            "The recycle bin is off, unless it is switched on: `Emulator(recycle_bin=True)`, `--recycle-bin`.",
+            "\n## Reads\n",
+            "| request | answer |\n| --- | --- |",
+            *reads,
+            "\n## What is refused\n",
+            "*Source* is where Huawei documents the rule, *code* whether the source names the code, too. What is",
+            "inferred is our guess; if the cloud answers otherwise, please tell us.\n",
+            "| rule | source | code | broken by | answer |\n| --- | --- | --- | --- | --- |",
+            *rules,
+            "\n## Control\n",
+            "For tests in other processes; the fixture has the same by these names. No credentials are needed.\n",
+            "| request | fixture | what it does | keys |\n| --- | --- | --- | --- |",
+            *controls,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render())
