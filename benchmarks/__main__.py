@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks import import_cost, log, many_waits, poll_cpu, rate_limit, requests_per_job
+from benchmarks import import_cost, many_waits, poll_cpu, rate_limit, report, requests_per_job
 from benchmarks.figures import markdown
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.write and options.size != "full":
         parser.error("only what was measured in full is written")
     for name in options.only:
-        print(f"{name}: {log.load()}", file=sys.stderr, flush=True)
-        around, began = log.Surroundings(), time.perf_counter()
+        print(f"{name}: {report.load()}", file=sys.stderr, flush=True)
+        around, began = report.Surroundings(), time.perf_counter()
         section = BENCHMARKS[name].run(options.size)
         shown = markdown(section)
         print(f"{shown}\n({time.perf_counter() - began:.0f} s)\n", flush=True)
         if options.write:
-            log.write(section.name, shown, around.end())
+            report.write(section.name, shown, around.end())
     return 0
 
 

@@ -9,7 +9,7 @@ from benchmarks.processes import Server, airflow_home, call
 
 NAME = "many_waits"
 SIZES: dict[str, dict[str, Any]] = {
-    # A wait that has gone on for long polls once a minute: `pause_until` is long enough for each to do so.
+    # A wait that has gone on for long polls once a minute: `hold` is long enough for each to do so.
     "full": {
         "counts": (1000, 5000, 10000),
         "started_per_second": 500,

@@ -35,7 +35,7 @@ def run(size: str) -> Section:
     for label, length in LENGTHS.items():
         lengths = [length * chance.uniform(1 - LENGTH_SPREAD, 1 + LENGTH_SPREAD) for _ in range(SIZES[size])]
         waits = {"ours": [_ours(each, chance) for each in lengths]}
-        waits |= {f"{poll_delay} s": [_fixed(each, poll_delay) for each in lengths] for poll_delay in FIXED}
+        waits |= {f"{interval} s": [_fixed(each, interval) for each in lengths] for interval in FIXED}
         row: list[object] = [label]
         for name, all_ in waits.items():
             requests = statistics.mean(count for count, _ in all_)
@@ -56,14 +56,14 @@ def run(size: str) -> Section:
             Bound("requests for a 2 h job, ours / fixed 10 s", ours[0] / fixed[0], 0.25),
             Bound("a 2 h job's end, seen at most", ours[1], 60.0, "s late"),
         ],
-        [Table(["length", "ours", *(f"fixed {poll_delay} s" for poll_delay in FIXED)], rows)],
+        [Table(["length", "ours", *(f"fixed {interval} s" for interval in FIXED)], rows)],
         note,
     )
 
 
-def _fixed(length: float, poll_delay: float) -> tuple[int, float]:
-    gaps = math.ceil(length / poll_delay)
-    return 1 + gaps, gaps * poll_delay - length
+def _fixed(length: float, interval: float) -> tuple[int, float]:
+    gaps = math.ceil(length / interval)
+    return 1 + gaps, gaps * interval - length
 
 
 def _ours(length: float, chance: random.Random) -> tuple[int, float]:
