@@ -147,7 +147,10 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never show up anywhere."""
-        return (*self.auth_config.secrets, *(self.proxy.secrets if self.proxy else ()))
+        given = (
+            [Proxy.parse(url) for url in getproxies().values() if "@" in url] if self.proxy is None else [self.proxy]
+        )
+        return (*self.auth_config.secrets, *(secret for proxy in given for secret in proxy.secrets))
 
     @property
     def ca_file(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from concurrent.futures import Future
@@ -42,6 +43,21 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _CHUNK = 64 * 1024
+REQUEST_THREAD = "ecs-request"
+"""The name of the threads that send requests."""
+
+
+class _UnparsedHeaders(logging.Filter):
+    """Drops what urllib3 logs of headers that it can't parse: they are shown as they came, with what was sent back."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let all pass but that warning about one of our own requests."""
+        is_ours = record.threadName == REQUEST_THREAD
+        return not (is_ours and str(record.msg).startswith("Failed to parse headers"))
+
+
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).addFilter(_UnparsedHeaders())
 
 
 class SessionAuth(requests.auth.AuthBase):
@@ -194,7 +210,7 @@ class SyncClient:
             except BaseException as error:  # noqa: BLE001 - raised where the result is taken
                 outcome.set_exception(error)
 
-        threading.Thread(target=exchange, name="ecs-request", daemon=True).start()
+        threading.Thread(target=exchange, name=REQUEST_THREAD, daemon=True).start()
         try:
             return outcome.result(settings.connect_timeout + settings.read_timeout)
         except TimeoutError:

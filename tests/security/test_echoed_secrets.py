@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from echo_server import FORMS, STATUSES, EchoServer, canary
+from raw_server import RawServer
 
 from airflow_provider_ecsjobs import metrics
 from airflow_provider_ecsjobs.core import flows
+from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
+from airflow_provider_ecsjobs.core.errors import EcsApiError
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from airflow_provider_ecsjobs.transport.config import Settings
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
@@ -191,6 +195,30 @@ def test_nothing_secret_that_is_sent_back_is_to_be_seen(
     else:
         assert any(secret in sent for secret in secrets for sent in server.echoed)
     assert [secret for secret in [*secrets, *basic] if secret[:24] in text] == []
+
+
+def test_headers_that_can_not_be_parsed_are_not_logged(
+    connect: Callable[[str, str], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def malformed(head: str) -> bytes:
+        token = next(line for line in head.splitlines() if line.lower().startswith("x-auth-token"))
+        return f"HTTP/1.1 400 Bad\r\n no header: {token}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+
+    caplog.set_level(logging.DEBUG)
+    with RawServer(malformed) as server:
+        _, token, *_ = connect("token", server.url)
+        with pytest.raises(EcsApiError):
+            EcsJobsHook().get_job(JOB)
+
+    assert server.heads
+    assert token[:24] not in caplog.text
+
+
+def test_the_password_of_a_proxy_of_the_environment_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:proxy%2Fpassword@127.0.0.1:1")
+    config = AuthConfig("conn", "token", "http://ecs.example.com", iam_token="a-token")
+    shown = Redactor(Settings(config).secrets).text("a-token proxy/password proxy%2Fpassword")
+    assert shown == "*** *** ***"
 
 
 class TestRedactor:
