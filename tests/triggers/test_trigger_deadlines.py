@@ -126,7 +126,8 @@ async def test_a_clock_that_is_set_moves_no_deadline(connected: Emulator, clock:
     assert not running.done()
 
     clock.passed = LIMIT
-    event = await running
+    async with asyncio.timeout(A_MINUTE):
+        event = await running
 
     assert event["outcome"] == "timeout"
     assert "had not finished after 10 min, the limit is 10 min" in event["message"]
