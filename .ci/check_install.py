@@ -33,8 +33,9 @@ def import_everything() -> int:
     names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}.")]
     wanted = [name for name in names if name not in NOT_IMPORTED and not name.endswith("__main__")]
     with warnings.catch_warnings():
-        # Airflow's deprecation warnings are derived from this one.
-        warnings.simplefilter("error", DeprecationWarning)
+        # Airflow's own are derived from one of these: that of a name which has moved is a FutureWarning.
+        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+            warnings.simplefilter("error", category)
         for name in wanted:
             importlib.import_module(name)
     return len(wanted)
@@ -51,9 +52,10 @@ def load_hooks() -> None:
 
 def main() -> None:
     """Check this environment."""
-    import_everything()
+    modules = import_everything()
     load_hooks()
-    f"Airflow {version('apache-airflow')}, common-compat {version('apache-airflow-providers-common-compat')}"
+    versions = f"Airflow {version('apache-airflow')}, common-compat {version('apache-airflow-providers-common-compat')}"
+    print(f"{versions}: {modules} modules imported, hooks loaded")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ _HOMES = {
     ),
     "determine_kwargs": (
         _SDK,  # offers it from 1.14.1 on, which makes the others superfluous
-        "airflow.sdk.bases.decorator",  # Airflow 3
-        "airflow.utils.operator_helpers",  # Airflow 2.11
+        "airflow.sdk.bases.decorator",  # Airflow 3.2 and later
+        "airflow.utils.operator_helpers",  # Airflow 2.11 to 3.1
     ),
 }
 

@@ -39,7 +39,7 @@ from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
-from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
 from tests.live.demo import EXPECTED_STATES
 from tests.support.patience import A_MINUTE
 
@@ -327,7 +327,7 @@ def test_the_table_of_trigger_parameters_is_that_of_the_code() -> None:
         for names, default, *_ in table("parameters of the trigger")
         for name in code_in(names)
     }
-    signature = inspect.signature(EcsJobTrigger).parameters
+    signature = inspect.signature(EcsJobTriggerArguments).parameters
     assert listed == {name: signature[name].default for name in signature if name != "later"}
 
 
