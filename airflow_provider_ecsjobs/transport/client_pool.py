@@ -18,21 +18,17 @@ import certifi
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 
-log = logging.getLogger(__name__)
-
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from airflow_provider_ecsjobs.transport.config import Settings
     from airflow_provider_ecsjobs.transport.errors import MaskSecrets
 
+log = logging.getLogger(__name__)
 
 SETTINGS_AGE = 300.0
 """How old settings may be for a new user, in seconds: so a connection that was mended is picked up. A triggerer takes
 200 s to start 10,000 triggers: they look it up once between them."""
-
-
 LOAD_SECONDS = 60.0
 """How long it may take to read the connection again, in seconds, before the one we have is used on."""
 
