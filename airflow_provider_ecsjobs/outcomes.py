@@ -81,12 +81,19 @@ def succeeded_or_raise(
     raise EcsApiError(end.message, end.error)
 
 
-def event_of(end: WaitEnd) -> dict[str, Any]:
-    """Return the event that a trigger sends for the end of a wait, all JSON primitives."""
+def event_of(end: WaitEnd, job_id: str, server_ids: list[str] | None) -> dict[str, Any]:
+    """Return the event that a trigger sends for the end of a wait, all JSON primitives.
+
+    :param end: the end of the wait.
+    :param job_id: the job that was waited for.
+    :param server_ids: the servers that the answer to its request named, for the task that resumes.
+    """
     return {
         "outcome": end.outcome.value,
         "message": end.message,
         "job": None if end.job is None else end.job.to_dict(),
+        "job_id": job_id,
+        "server_ids": server_ids,
     }
 
 

@@ -19,6 +19,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     unconfirmed_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
+from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
@@ -88,29 +89,15 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """
         policy = self._policy()
         try:
-            self._leave_console_link(context)
-            submission, seen = self._submit(context, policy)
-            # The time that the cloud took to take it is none that the job was unknown for.
-            policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
-            self._push_xcoms(context, submission.result())
-            job_id = self._job_id = submission.job_id
-            if job_id is None:
-                return self._without_job(submission)
-            if not self.wait_for_completion:
-                return submission.result()
-            wait = Wait(job_id, policy, observer=WAIT_METRICS)
-            # A job that was submitted this moment can't have ended; it may even be unknown for a while.
-            end = None if seen is None else self._receive(wait, seen)
-            if end is None and self.deferrable:
-                self._defer(wait)
-            return self._finish(context, self.hook.run(wait) if end is None else end)
+            return self._output(self._submit_and_wait(context, policy))
         finally:
             self.hook.close()
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: give the result, or fail with the reason."""
         try:
-            return self._finish(context, read_event(event, self._pull_xcom(context, "job_id")))
+            job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
+            return self._output(self._finish(context, read_event(event, job_id), server_ids or []))
         finally:
             self.hook.close()
 
@@ -163,6 +150,32 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
                 error.error,
             ) from None
 
+    def _submit_and_wait(self, context: Mapping[str, Any], policy: WaitPolicy) -> dict[str, Any]:
+        self._leave_console_link(context)
+        submission, seen = self._submit(context, policy)
+        # The time that the cloud took to take it is none that the job was unknown for.
+        policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
+        self._push_xcoms(context, submission.result())
+        job_id = self._job_id = submission.job_id
+        if job_id is None:
+            return self._without_job(submission)
+        if not self.wait_for_completion:
+            return submission.result()
+        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        # A job that was submitted this moment can't have ended; it may even be unknown for a while.
+        end = None if seen is None else self._receive(wait, seen)
+        if end is None and self.deferrable:
+            self._defer(wait, submission.server_ids)
+        return self._finish(context, self.hook.run(wait) if end is None else end, list(submission.server_ids))
+
+    def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
+        """Return what the event says of the submit. It says so even where no XCom could be pushed.
+
+        A task that was deferred by version 0.1.0 finds it in its XComs: that version's triggers were not told.
+        """
+        told = event.get(name) if isinstance(event, dict) else None
+        return self._pull_xcom(context, name) if told is None else told
+
     def _without_job(self, submission: Submission) -> dict[str, Any]:
         if submission.order_id is not None:
             self.log.warning(
@@ -175,14 +188,16 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Whether a job that failed counts as done."""
         return self.on_partial_failure == "keep" and bool(surviving_servers(job))
 
-    def _finish(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
-        """Give the result, or fail with the reason; note what the next try needs to know."""
+    def _finish(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
+        """Return the result, or fail with the reason; note what the next try needs to know.
+
+        :param submitted: the servers that the answer to the request named.
+        """
         job = end.job
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
         if end.outcome is not Outcome.FINISHED or job is None:
-            return self._fail_unfinished(context, end)
-        submitted = self._pull_xcom(context, "server_ids") or []
+            return self._fail_unfinished(context, end, submitted)
         servers = existing_servers(job, submitted)
         if len(servers) == 1:
             self._leave_console_link(context, servers)
@@ -201,9 +216,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         except EcsJobFailed as error:
             raise type(error)(f"{error}{doubt}", job) from None
 
-    def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
+    def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
         """Fail with the reason why the end of the job was not seen."""
-        submitted = self._pull_xcom(context, "server_ids")
         if end.outcome is Outcome.NOT_FOUND:
             servers = f" (servers {', '.join(submitted)})" if submitted else ""
             end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
@@ -221,6 +235,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Note that the order stayed unpaid: when a user clears the task, it orders anew."""
         record_store = SubmitRecordStore(context.get("task_state_store"))
-        record = record_store.read()
-        if record is not None:
-            record_store.write(record.given_up())
+        try:
+            record = record_store.read()
+            if record is not None:
+                record_store.write(record.given_up())
+        except Exception as error:  # noqa: BLE001 - whatever the store raises: the reason to fail is another one
+            why = f"{type(error).__name__}: {clean(error, 300)}"
+            self.log.warning("That the order stayed unpaid could not be recorded (%s)", why)

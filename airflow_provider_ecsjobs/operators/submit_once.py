@@ -234,7 +234,8 @@ class SubmitOnce:
         except EcsRejectedError as error:
             if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
                 raise
-            self.record_store.forget()
+            self._kept = None
+            self._put_back()
             raise type(error)(f"{error} To submit it all the same, clear the task once more.", error.error) from None
         if fresh is None:
             return submission, seen
@@ -288,12 +289,7 @@ class SubmitOnce:
             record, job_id=submission.job_id, order_id=submission.order_id, server_ids=submission.server_ids
         )
         self._kept = answered if answered.is_answered else None
-        try:
-            self._put_back()
-        except Exception as error:  # noqa: BLE001 - whatever the store raises
-            # The job runs: to fail now would leave it alone. A retry is left with what was written before.
-            why = f"{type(error).__name__}: {clean(error, 300)}"
-            self._say(f"the answer could not be recorded ({why})", logging.WARNING)
+        self._put_back()
         return submission
 
     def _reconnect(self, record: Record) -> None:
@@ -328,11 +324,19 @@ class SubmitOnce:
         )
 
     def _put_back(self) -> None:
-        """Write the record as it is, in place of a mark."""
-        if self._kept is None:
-            self.record_store.forget()
-        else:
-            self.record_store.write(self._kept)
+        """Write the record as it is, in place of a mark. A store that fails is a warning.
+
+        The request was answered: to fail now would leave its job alone, or hide why it was rejected. A retry is left
+        with what was written before.
+        """
+        try:
+            if self._kept is None:
+                self.record_store.forget()
+            else:
+                self.record_store.write(self._kept)
+        except Exception as error:  # noqa: BLE001 - whatever the store raises
+            why = f"{type(error).__name__}: {clean(error, 300)}"
+            self._say(f"the answer could not be recorded ({why})", logging.WARNING)
 
     def _say(self, what: str, level: int = logging.INFO) -> None:
         self.log.log(level, "%s", f"{self.resend_policy.operation}: {what}")

@@ -133,14 +133,17 @@ class EcsJobWaitMixin(_Task):
             self._defer(wait)
         return end
 
-    def _defer(self, wait: Wait) -> NoReturn:
+    def _defer(self, wait: Wait, server_ids: Sequence[str] | None = None) -> NoReturn:
         """Leave a wait to the trigger.
 
+        :param wait: the wait, as far as it has come.
+        :param server_ids: the servers that the answer to the job's request named; ``None`` if that is not known.
         :raises TaskDeferred: always.
         """
         policy = wait.policy
         arguments = EcsJobTriggerArguments.of_wait(
             wait,
+            server_ids=server_ids,
             conn_id=self.huawei_ecs_conn_id,
             region=self.region,
             project_id=self.project_id,
@@ -183,10 +186,17 @@ class EcsJobWaitMixin(_Task):
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
-        """Give the result as :meth:`_result`, and leave a link to the server it names."""
+        """Return the task's result as :meth:`_result` does, and leave a link to the server that it names."""
         result = self._result(end)
         self._leave_console_link(context, result["server_ids"])
-        return result
+        return self._output(result)
+
+    def _output(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the result as the task may return it.
+
+        With ``multiple_outputs`` Airflow pushes each value as an XCom of its own, and Airflow 3.0 refuses ``None``.
+        """
+        return {key: value for key, value in result.items() if value is not None} if self.multiple_outputs else result
 
     @property
     def _may_skip(self) -> bool:
@@ -233,7 +243,7 @@ class EcsJobWaitMixin(_Task):
                 )
 
     def _pull_xcom(self, context: Mapping[str, Any], key: str) -> Any:
-        """Return an XCom that this task pushed before it was deferred; ``None`` if there is none to be read."""
+        """Return an XCom that this task has pushed. ``None`` if there is none, or it can't be read."""
         ti = context.get("ti")
         if ti is None:
             return None

@@ -28,7 +28,7 @@ from airflow_provider_ecsjobs.outcomes import event_of
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from types import ModuleType
 
     from airflow_provider_ecsjobs.transport.client_pool import Lease
@@ -63,6 +63,7 @@ class EcsJobTriggerArguments:
     :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
     :param unreachable_timeout: for how many seconds there may be no good answer.
     :param order_id: the order that the job is for, if that is known; for messages.
+    :param server_ids: the servers that the answer to the job's request named; the event hands them on.
     """
 
     job_id: str = ""
@@ -81,12 +82,16 @@ class EcsJobTriggerArguments:
     not_found_grace: float = 0.0
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str | None = None
+    server_ids: list[str] | None = None
 
     @classmethod
-    def of_wait(cls, wait: Wait, *, conn_id: str, **connection: Any) -> EcsJobTriggerArguments:
+    def of_wait(
+        cls, wait: Wait, *, server_ids: Sequence[str] | None, conn_id: str, **connection: Any
+    ) -> EcsJobTriggerArguments:
         """Make the arguments of a trigger that goes on with a wait.
 
         :param wait: the wait, as far as it has come.
+        :param server_ids: the servers that the answer to the job's request named; ``None`` if that is not known.
         :param conn_id: the Airflow connection.
         :param connection: ``region``, ``project_id`` and ``service``.
         """
@@ -105,6 +110,7 @@ class EcsJobTriggerArguments:
             not_found_grace=policy.not_found_grace,
             unreachable_timeout=policy.unreachable_timeout,
             order_id=policy.order_id or None,
+            server_ids=None if server_ids is None else list(server_ids),
             **connection,
         )
 
@@ -140,8 +146,9 @@ _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 
 
 class EcsJobTrigger(BaseTrigger):
-    """Wait for a job to end, and send one event: ``{"outcome": ..., "message": ..., "job": {...} or None}``.
+    """Wait for a job to end, and send one event.
 
+    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None}``.
     The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
     ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
     one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the
@@ -165,7 +172,8 @@ class EcsJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
-        yield TriggerEvent(event_of(await self._wait_to_the_end()))
+        end = await self._wait_to_the_end()
+        yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 
     async def on_kill(self) -> None:
         """Say what goes on. Nothing is ended here: Airflow also calls it when another triggerer takes the wait over."""

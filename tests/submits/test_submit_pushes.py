@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from task_runs import Store, TaskRun
 
+from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsJobPaymentTimeout, EcsRejectedNoRetry
+from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsRebootServersOperator
+from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from airflow_provider_ecsjobs.emulator import Emulator
 
 STORES = pytest.mark.parametrize("store", [None, Store()], ids=["no store", "store"])
 WAITS = pytest.mark.parametrize("options", [{}, {"deferrable": False}, {"wait_for_completion": False}], ids=str)
@@ -33,6 +37,12 @@ def reboot(server_id: str, store: Store | None, **options: Any) -> TaskRun:
     return TaskRun(
         lambda: EcsRebootServersOperator(task_id="task", server_ids=[server_id], **options), store=store, retries=1
     )
+
+
+def create(store: Store | None, **options: Any) -> TaskRun:
+    fields = {"name": "web", "flavor": "s6.small.1", "image": "img", "vpc": "vpc", "subnets": ["subnet"]}
+    fields |= {"root_volume": "SSD", "poll_interval": 0.05, "retries": 1, **options}
+    return TaskRun(lambda: EcsCreateServersOperator(task_id="task", **fields), store=store, retries=1)
 
 
 @STORES
@@ -63,6 +73,60 @@ def test_a_push_that_fails_after_an_accepted_submit_fails_no_task(
     assert 0 <= logged.find(submitted) < logged.find("The XCom 'job_id' could not be pushed")
 
 
+@pytest.mark.parametrize("options", [{}, {"deferrable": False}], ids=str)
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_servers_are_known_without_their_xcom(options: dict[str, Any], count: int, connected: Emulator) -> None:
+    connected.fail_next(failing=1)
+    task = create(None, count=count, on_partial_failure="keep", **options)
+    task.ti.xcom_push = rejecting_all
+
+    result = task.run()
+
+    (made,) = connected.submissions
+    assert result["server_ids"] == made["server_ids"][1:]
+    assert len(result["server_ids"]) == count - 1
+
+
+def test_a_job_that_is_lost_names_its_servers_without_their_xcom(connected: Emulator) -> None:
+    task = create(None, count=2, not_found_grace=0)
+    task.ti.xcom_push = rejecting_all
+    deferral = task.start()
+    (made,) = connected.submissions
+    connected.purge_job(made["job_id"])
+
+    with pytest.raises(EcsJobNotFoundNoRetry, match=", ".join(made["server_ids"])):
+        task.resume(deferral)
+
+
+def test_what_a_trigger_of_an_earlier_version_does_not_hand_on_is_read_from_the_xcoms(connected: Emulator) -> None:
+    task = create(None, count=2, not_found_grace=0)
+    deferral = task.start()
+    deferral.trigger = EcsJobTrigger(job_id=task.xcoms["job_id"])
+    connected.purge_job(task.xcoms["job_id"])
+
+    with pytest.raises(EcsJobNotFoundNoRetry, match=", ".join(task.xcoms["server_ids"])):
+        task.resume(deferral)
+
+
+@pytest.mark.parametrize("options", [{}, {"deferrable": False}, {"wait_for_completion": False}], ids=str)
+def test_multiple_outputs_have_no_none(options: dict[str, Any], connected: Emulator) -> None:
+    outputs = create(None, multiple_outputs=True, **options).run()
+
+    assert None not in outputs.values()
+    assert {"job_id", "server_ids"} <= set(outputs)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_multiple_outputs_of_a_job_without_times_have_no_none(deferrable: bool, connected: Emulator) -> None:
+    job_id = connected.plant_job({"status": "SUCCESS"})
+    for waits in (EcsJobSensor, EcsJobOperator):
+        task = TaskRun(lambda of=waits: of(task_id="t", job_id=job_id, deferrable=deferrable, multiple_outputs=True))
+        outputs = task.run()
+
+        assert None not in outputs.values()
+        assert (outputs["job_id"], outputs["status"]) == (job_id, "SUCCESS")
+
+
 def test_an_xcom_that_cannot_be_read_on_resume_fails_no_task(connected: Emulator) -> None:
     task = reboot(connected.add_server(), None)
     deferral = task.start()
@@ -74,21 +138,59 @@ def test_an_xcom_that_cannot_be_read_on_resume_fails_no_task(connected: Emulator
     assert task.resume(deferral)["status"] == "SUCCESS"
 
 
+class FullStore(Store):
+    """A store that fails once the answer is there."""
+
+    def set(self, key: str, value: Any) -> None:
+        if value["job_id"] is not None:
+            raise RuntimeError("no room")
+        super().set(key, value)
+
+
+class StuckStore(Store):
+    """A store that takes marks, and never gives them up."""
+
+    def delete(self, key: str) -> None:
+        raise RuntimeError("no room")
+
+
 def test_what_was_accepted_is_logged_before_it_is_stored(connected: Emulator, log_text: Callable[[], str]) -> None:
-    class FullStore(Store):
-        def set(self, key: str, value: Any) -> None:
-            if value["job_id"] is not None:
-                raise RuntimeError("no room")
-            super().set(key, value)
-
-    fields = {"name": "web", "flavor": "s6.small.1", "image": "img", "vpc": "vpc", "subnets": ["subnet"]}
-    create = TaskRun(
-        lambda: EcsCreateServersOperator(task_id="task", root_volume="SSD", wait_for_completion=False, **fields),
-        store=FullStore(),
-    )
-
-    made = create.run()
+    made = create(FullStore(), wait_for_completion=False).run()
 
     logged = log_text()
     submitted = f"create_servers: submitted: ECS job {made['job_id']}, servers {', '.join(made['server_ids'])}"
     assert 0 <= logged.find(submitted) < logged.find("could not be recorded")
+
+
+def test_a_store_that_fails_hides_no_rejection(connected: Emulator, log_text: Callable[[], str]) -> None:
+    connected.fault(Fault(path="/cloudservers$", status=400, body={"error": {"code": "Ecs.0005", "message": "no"}}))
+
+    with pytest.raises(EcsRejectedNoRetry, match=r"Ecs\.0005"):
+        create(StuckStore()).run()
+
+    assert "the answer could not be recorded (RuntimeError: no room)" in log_text()
+
+
+def test_a_store_that_fails_hides_no_unpaid_order(connected: Emulator, log_text: Callable[[], str]) -> None:
+    task = create(FullStore(), period_type="month", payment_timeout=0)
+    deferral = task.start()
+    task.store = mock.Mock(get=mock.Mock(side_effect=RuntimeError("no database")))
+
+    with pytest.raises(EcsJobPaymentTimeout):
+        task.resume(deferral)
+
+    assert "That the order stayed unpaid could not be recorded (RuntimeError: no database)" in log_text()
+
+
+def test_a_store_that_fails_when_a_clear_goes_on_with_a_job_fails_no_task(connected: Emulator) -> None:
+    store = Store()
+    task = create(store)
+    task.start()
+    job = task.xcoms["job_id"]
+    connected.fault(Fault(path=f"/jobs/{job}", status=500, times=1))  # the job's end is not seen: it is waited for
+    store.set = mock.Mock(side_effect=RuntimeError("no room"))  # type: ignore[method-assign]
+
+    task.clear()
+
+    assert task.run()["job_id"] == job
+    assert connected.counters["submits"] == 1
