@@ -34,6 +34,10 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
     custom_operator_name = "@task.ecs_job"
 
+    if not hasattr(EcsBaseSubmitOperator, "xcom_push"):
+        # Airflow 3.0 reads this when the task has ended, and does not use it. The operators of its SDK have none.
+        xcom_push = None
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if inspect.iscoroutinefunction(self.python_callable):

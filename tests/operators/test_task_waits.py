@@ -114,6 +114,7 @@ def test_a_running_job_defers_with_all_the_trigger_needs(make: Make, connected: 
         "not_found_grace": 5.0,
         "unreachable_timeout": 7.0,
         "order_id": None,
+        "server_ids": None,
     }
     assert deferred.value.method_name == "execute_complete"
     assert deferred.value.timeout > timedelta(seconds=600)  # our own deadline comes first, with a message

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG, DecoratedOperator, task
 from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsJobPaymentTimeout, EcsRejectedNoRetry
+from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsRebootServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
@@ -125,6 +127,31 @@ def test_multiple_outputs_of_a_job_without_times_have_no_none(deferrable: bool, 
 
         assert None not in outputs.values()
         assert (outputs["job_id"], outputs["status"]) == (job_id, "SUCCESS")
+
+
+def test_a_decorated_task_ends_on_an_airflow_that_reads_xcom_push(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_with = DecoratedOperator.execute
+
+    def as_airflow_3_0_does(self: Any, context: Any) -> Any:
+        _ = self.xcom_push
+        return ends_with(self, context)
+
+    monkeypatch.setattr(DecoratedOperator, "execute", as_airflow_3_0_does)
+    with DAG("decorated", schedule=None) as dag:
+
+        @task.ecs_job(wait_for_completion=False)
+        def submit() -> dict[str, Any]:
+            body = {"reboot": {"type": "SOFT", "servers": [{"id": connected.add_server()}]}}
+            return {"job_id": EcsJobsHook().submit("batch_reboot_servers", body=body).job_id}
+
+        submit()
+
+    run = TaskRun(lambda: dag.get_task("submit"))
+
+    assert run.run() == {"job_id": connected.submissions[0]["job_id"], "server_ids": []}
+    assert connected.counters["submits"] == 1
 
 
 def test_an_xcom_that_cannot_be_read_on_resume_fails_no_task(connected: Emulator) -> None:
