@@ -60,6 +60,7 @@ class ApiError:
     :param skew: how far our clock is ahead of the server's, in seconds.
     :param advice: what a person can do about it.
     :param outcome_unknown: whether the request was sent before, and may have been carried out then.
+    :param is_of_another: whether it was answered to another request of the same connection.
     """
 
     kind: ErrorKind
@@ -72,6 +73,7 @@ class ApiError:
     skew: float = 0.0
     advice: str = ""
     outcome_unknown: bool = False
+    is_of_another: bool = False
 
     @property
     def is_passing(self) -> bool:
@@ -88,6 +90,8 @@ class ApiError:
         if self.details:
             said += f" [{join_limited(list(self.details), 5, '; ')}]"
         where = [f"HTTP {self.status}"] if self.status else []
+        if self.is_of_another:
+            where.append("to another request of this connection")
         if self.request_id:
             where.append(f"request id {self.request_id}")
         said = f"{said} ({', '.join(where)})" if where else said

@@ -1,21 +1,18 @@
-"""An HTTP answer -> a job, or a classified error.
-
-Huawei's own documentation warns that the HTTP status may not be accurate, so the code in the body goes before it.
-Error codes: *ECS API Reference, Returned Values for General Requests* and *API Gateway, Error Codes*.
-"""
+"""Reads a response: a job, or a classified error. What an error means is in ``response_table``."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.response_table import POLL_TABLE, REQUEST_TABLE, Row, Sender, classify, sender_of
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
@@ -25,35 +22,6 @@ MAX_NESTING = 100
 """How deep an answer may be nested; one that is deeper would break what Airflow does with it later."""
 MAX_DETAILS = 50
 """How many details of one error are read."""
-
-KIND_OF_CODE: Mapping[str, ErrorKind] = {
-    "Common.1503": ErrorKind.THROTTLED,
-    "Common.0024": ErrorKind.THROTTLED,
-    "APIGW.0308": ErrorKind.THROTTLED,
-    "APIG.0308": ErrorKind.THROTTLED,
-    "Common.0013": ErrorKind.UNAUTHORIZED,
-    "APIGW.0301": ErrorKind.UNAUTHORIZED,
-    "APIGW.0303": ErrorKind.UNAUTHORIZED,
-    "APIG.0301": ErrorKind.UNAUTHORIZED,
-    "APIGW.0307": ErrorKind.UNAUTHORIZED,
-    "APIG.0307": ErrorKind.UNAUTHORIZED,
-    "Pdp.0001": ErrorKind.FORBIDDEN,
-    "Ecs.0003": ErrorKind.FORBIDDEN,
-    "Ecs.0110": ErrorKind.FORBIDDEN,
-    "Common.0018": ErrorKind.REJECTED,
-    "Ecs.0023": ErrorKind.REJECTED,
-    # A 404 of the gateway: the endpoint does not serve this API at all. It says nothing about the job.
-    "APIGW.0101": ErrorKind.REJECTED,
-    "APIG.0101": ErrorKind.REJECTED,
-    "Common.0011": ErrorKind.NOT_FOUND,
-    "Ecs.0114": ErrorKind.NOT_FOUND,
-    "Ecs.0614": ErrorKind.NOT_FOUND,
-    # HTTP 400, but it says that the query failed, not that it was wrong.
-    "Common.0025": ErrorKind.TRANSIENT,
-    "Common.0001": ErrorKind.TRANSIENT,
-    "Ecs.0603": ErrorKind.TRANSIENT,
-}
-"""The codes whose meaning their HTTP status does not give, or not reliably."""
 
 DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 """The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
@@ -67,14 +35,20 @@ def read_job(answer: Response | TransportFailure, *, job_id: str, now: float) ->
     :param answer: what came back.
     :param job_id: the id that was asked for.
     :param now: the time, in seconds since the epoch; to read a ``Retry-After`` that is a date.
+    :return: the job, or what came instead. A response about another job is trouble that passes, as of a stale cache.
     """
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
     body = object_in(answer)
-    if _job_in(answer, body):
-        assert body is not None
-        return Job.from_dict(body, job_id=job_id)
-    return read_error(answer, body, now=now)
+    if not _job_in(answer, body):
+        return read_error(answer, body, now=now, table=POLL_TABLE)
+    assert body is not None
+    answered = clean(body.get("job_id"), 200)
+    if answered and answered != job_id:
+        message = f"the response is about another job, {answered}"
+        request_id = clean(answer.headers.get("x-request-id"), 200)
+        return ApiError(ErrorKind.TRANSIENT, message, status=answer.status, request_id=request_id)
+    return Job.from_dict(body, job_id=job_id)
 
 
 def slowdown_in(answer: Response, *, now: float) -> ApiError | None:
@@ -97,26 +71,30 @@ def object_in(answer: Response) -> dict[str, Any] | None:
     return parse_object(answer.body) if answer.parsed is None else answer.parsed.value
 
 
-def read_error(answer: Response, body: Mapping[str, Any] | None, *, now: float) -> ApiError:
+def read_error(
+    answer: Response, body: Mapping[str, Any] | None, *, now: float, table: Sequence[Row] = REQUEST_TABLE
+) -> ApiError:
     """Classify an answer that is no success, whatever its HTTP status says.
 
     :param answer: what came back.
     :param body: its JSON object, ``None`` if it had none.
     :param now: the time, in seconds since the epoch.
+    :param table: says what it means.
     """
     request_id = clean(answer.headers.get("x-request-id"), 200)
     retry_after = parse_retry_after(answer.headers.get("retry-after"), now=now)
     if body is None:
         return ApiError(
-            _kind_without_json(answer.status),
+            classify(table, answer.status, (), Sender.UNKNOWN),
             _describe_without_json(answer),
             status=answer.status,
             request_id=request_id,
             retry_after=retry_after,
         )
-    code, message, details = _error_of(body)
+    inner = _error_of(body)
+    code, message, details = _said_in(inner)
     codes = [code, *(detail_code for detail_code, _ in details)]
-    kind = _kind(answer.status, codes)
+    kind = classify(table, answer.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
         message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
     return ApiError(
@@ -186,33 +164,8 @@ def _job_in(answer: Response, body: Mapping[str, Any] | None) -> bool:
     return isinstance(status, str) and bool(status.strip())
 
 
-def _kind(status: int, codes: list[str]) -> ErrorKind:
-    kinds = [KIND_OF_CODE[code] for code in codes if code in KIND_OF_CODE]
-    # Before all others: each further request with a key that is not accepted brings its lock nearer.
-    if status == 401 or ErrorKind.UNAUTHORIZED in kinds:
-        return ErrorKind.UNAUTHORIZED
-    if kinds:
-        return kinds[0]
-    if status == 403:
-        return ErrorKind.FORBIDDEN
-    if status == 404:
-        return ErrorKind.NOT_FOUND
-    if status == 429:
-        return ErrorKind.THROTTLED
-    if status in (408, 425) or status >= 500 or status < 400:
-        # Below 400: a success that says it is none, or a redirect, which is never followed with credentials.
-        return ErrorKind.TRANSIENT
-    return ErrorKind.REJECTED
-
-
 def _delay_of(codes: list[str]) -> float | None:
     return next((DELAY_OF_CODE[code] for code in codes if code in DELAY_OF_CODE), None)
-
-
-def _kind_without_json(status: int) -> ErrorKind:
-    if status == 401:  # never tried again, whoever sent it: five failures lock the key
-        return ErrorKind.UNAUTHORIZED
-    return ErrorKind.THROTTLED if status == 429 else ErrorKind.TRANSIENT
 
 
 def _describe_without_json(answer: Response) -> str:
@@ -223,14 +176,17 @@ def _describe_without_json(answer: Response) -> str:
     return f"the answer is not a JSON object ({kind}, {len(answer.body)} bytes)"
 
 
-def _error_of(body: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
-    """Find code, message and details in any of the families of error bodies."""
-    inner: Mapping[str, Any] = body
+def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the object that holds code and message in any of the families of error bodies."""
     for value in () if body.get("code") or body.get("error_code") else body.values():
         # {"error": {...}} of ECS and IAM, {"badRequest": {...}} and {"itemNotFound": {...}} of OpenStack
         if isinstance(value, Mapping) and ("message" in value or "code" in value or "error_msg" in value):
-            inner = value
-            break
+            return value
+    return body
+
+
+def _said_in(inner: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
+    """Return code, message and details."""
     code = clean(inner.get("code") or inner.get("error_code"), 200)
     message = clean(inner.get("message") or inner.get("error_msg"))
     listed = inner.get("details")
