@@ -58,116 +58,124 @@ class Row:
 
     :param what: what was answered, in words.
     :param kind: what it means.
-    :param codes: one of the response's codes must match one of these whole; empty for any response.
+    :param codes: one of the response's codes must be one of these; empty for any response.
     :param senders: who wrote it; empty for anybody.
-    :param statuses: the HTTP status; ranges include both ends, empty for any.
+    :param statuses: the HTTP status, from the first to the second of a pair; empty for any.
     """
 
     what: str
     kind: ErrorKind
-    codes: tuple[str, ...] = ()
+    codes: frozenset[str] = frozenset()
     senders: tuple[Sender, ...] = ()
     statuses: tuple[tuple[int, int], ...] = ()
 
     def applies(self, status: int, codes: Sequence[str], sender: Sender) -> bool:
         """Return whether all conditions hold."""
         return (
-            (not self.codes or any(re.fullmatch(known, code) for known in self.codes for code in codes))
+            (not self.codes or not self.codes.isdisjoint(codes))
             and (not self.senders or sender in self.senders)
-            and (not self.statuses or any(low <= status <= high for low, high in self.statuses))
+            and (not self.statuses or any(first <= status <= last for first, last in self.statuses))
         )
 
 
-def classify(table: Sequence[Row], status: int, codes: Sequence[str], sender: Sender) -> ErrorKind:
-    """Return what an error response means.
+def deciding_row(table: Sequence[Row], status: int, codes: Sequence[str], sender: Sender) -> Row:
+    """Return the row that says what an error response means.
 
-    :param table: :data:`POLL_TABLE` or :data:`REQUEST_TABLE`.
+    :param table: one of the tables below.
     :param status: the HTTP status.
     :param codes: the response's code and those of its details.
     :param sender: who wrote it.
     """
-    return next(row.kind for row in table if row.applies(status, codes, sender))
+    return next(row for row in table if row.applies(status, codes, sender))
 
 
-_BUSY_STATUSES = ((408, 408), (425, 425), (500, 999), (0, 399))
+def _codes(**numbers: str) -> frozenset[str]:
+    """Return codes such as ``Ecs.0003``: each service with its numbers."""
+    return frozenset(f"{service}.{number}" for service, listed in numbers.items() for number in listed.split())
 
-_KNOWN_CODES = (
-    # First: each further request with a key that is not accepted brings its lock nearer.
-    Row(
-        "the key, the signature or the token is not accepted",
-        ErrorKind.UNAUTHORIZED,
-        codes=(r"Common\.0013", r"APIGW?\.03(01|03|05|07|11)"),
-    ),
-    Row("flow control", ErrorKind.THROTTLED, codes=(r"Common\.(1503|0024)", r"APIGW?\.0308")),
-    Row("the service is busy, or its query failed", ErrorKind.TRANSIENT, codes=(r"Common\.(0001|0025)", r"Ecs\.0603")),
-    Row(
-        "the gateway does not reach its backend or IAM",
-        ErrorKind.TRANSIENT,
-        codes=(r"APIGW?\.(0103|0108|0201|0610|0613)",),
-    ),
-    Row(
-        "there is no such job or server",
-        ErrorKind.NOT_FOUND,
-        codes=(r"Common\.0011", r"Ecs\.(0114|0614)"),
-    ),
+
+def _of_gateway(numbers: str) -> frozenset[str]:
+    """Return codes of the gateway, in its two spellings."""
+    return _codes(APIGW=numbers, APIG=numbers)
+
+
+def _one(status: int) -> tuple[tuple[int, int], ...]:
+    return ((status, status),)
+
+
+_TRY_AGAIN_LATER = " ".join(map(str, range(1000, 1301)))
+_SERVICES = (Sender.ECS, Sender.SERVICE)
+
+# First: each further request with a key that is not accepted brings its lock nearer.
+_NOT_ACCEPTED = Row(
+    "the key, the signature or the token is not accepted",
+    ErrorKind.UNAUTHORIZED,
+    _codes(Common="0013") | _of_gateway("0301 0303 0305 0307 0311"),
+)
+_QUERY_FAILED = Row(
+    "the query of the job failed: try again later",
+    ErrorKind.TRANSIENT,
+    _codes(Common="0020 0021 0022 0026 0999", Ecs=_TRY_AGAIN_LATER),
+)
+_KNOWN = (
+    Row("flow control", ErrorKind.THROTTLED, _codes(Common="0024 1503") | _of_gateway("0308")),
+    Row("the service is busy", ErrorKind.TRANSIENT, _codes(Common="0001 0025", Ecs="0603")),
+    Row("the gateway can't reach its backend or IAM", ErrorKind.TRANSIENT, _of_gateway("0103 0108 0201 0610 0613")),
+    Row("there is no such job or server", ErrorKind.NOT_FOUND, _codes(Common="0011", Ecs="0114 0614")),
     Row(
         "a permission is missing",
         ErrorKind.FORBIDDEN,
-        codes=(r"Pdp\.0001", r"Ecs\.(0003|0110)", r"APIGW?\.(0302|0304|0306|0310|0401|0402|0404|0801|0802)"),
+        _codes(Pdp="0001", Ecs="0003 0110") | _of_gateway("0302 0304 0306 0310 0401 0402 0404 0801 0802"),
     ),
-    Row("the project is not the right one", ErrorKind.REJECTED, codes=(r"Common\.0018", r"Ecs\.0023")),
+    Row("it is not the right project", ErrorKind.REJECTED, _codes(Common="0018", Ecs="0023")),
     Row(
-        "the endpoint does not serve this API, or the gateway rejects the request",
+        "the gateway does not serve this API, or rejects the request",
         ErrorKind.REJECTED,
-        codes=(r"APIGW?\.(0101|0104|0105|0106|0501|0502)",),
+        _of_gateway("0101 0104 0105 0106 0501 0502"),
     ),
-    Row("IAM does not accept user or token", ErrorKind.UNAUTHORIZED, senders=(Sender.IAM,), statuses=((401, 401),)),
+    Row("IAM does not accept the token", ErrorKind.UNAUTHORIZED, senders=(Sender.IAM,), statuses=_one(401)),
     Row(
-        "a service refuses it with a code of its own: a permission is missing",
+        "another code of a service at 401 or 403: a permission is missing",
         ErrorKind.FORBIDDEN,
-        senders=(Sender.ECS, Sender.SERVICE),
-        statuses=((401, 401), (403, 403)),
+        senders=_SERVICES,
+        statuses=_one(401) + _one(403),
     ),
-    Row("a 401 without a known code", ErrorKind.TRANSIENT, statuses=((401, 401),)),
-    Row("too many requests", ErrorKind.THROTTLED, statuses=((429, 429),)),
+    Row("a 401 without a known code", ErrorKind.TRANSIENT, statuses=_one(401)),
+    Row("too many requests", ErrorKind.THROTTLED, statuses=_one(429)),
+    Row("busy, broken or redirected", ErrorKind.TRANSIENT, statuses=(*_one(408), *_one(425), (500, 999), (0, 399))),
 )
-
-_LATER = Row(
-    "the query of the job failed, try again later",
-    ErrorKind.TRANSIENT,
-    codes=(r"Common\.(0020|0021|0022|0026|0999)", r"Ecs\.1[0-2]\d\d", r"Ecs\.1300"),
-)
+_NOT_JSON = Row("not JSON", ErrorKind.TRANSIENT, senders=(Sender.UNKNOWN,))
+_FORBIDDEN = Row("forbidden", ErrorKind.FORBIDDEN, statuses=_one(403))
+_OTHER_4XX = Row("any other 4xx", ErrorKind.REJECTED)
 
 POLL_TABLE: tuple[Row, ...] = (
-    _LATER,
-    *_KNOWN_CODES,
-    Row("busy, broken or redirected", ErrorKind.TRANSIENT, statuses=_BUSY_STATUSES),
-    Row(
-        "a 404 of another service or of the gateway",
-        ErrorKind.TRANSIENT,
-        senders=(Sender.GATEWAY, Sender.SERVICE),
-        statuses=((404, 404),),
-    ),
-    Row("another code of a service at a 4xx", ErrorKind.REJECTED, senders=(Sender.ECS, Sender.SERVICE)),
+    _NOT_ACCEPTED,
+    _QUERY_FAILED,
+    *_KNOWN,
+    Row("another code of another service at 404", ErrorKind.TRANSIENT, senders=(Sender.SERVICE,), statuses=_one(404)),
+    Row("another code of a service at another 4xx", ErrorKind.REJECTED, senders=_SERVICES),
     Row("anything without a known code", ErrorKind.TRANSIENT),
 )
 """What a response to the query of a job means. ``TRANSIENT`` and ``THROTTLED`` pass, all others end the wait."""
 
 REQUEST_TABLE: tuple[Row, ...] = (
-    *_KNOWN_CODES,
-    Row("busy, broken or redirected", ErrorKind.TRANSIENT, statuses=_BUSY_STATUSES),
-    Row("not JSON: of a proxy", ErrorKind.TRANSIENT, senders=(Sender.UNKNOWN,)),
-    Row("forbidden", ErrorKind.FORBIDDEN, statuses=((403, 403),)),
-    Row("not found", ErrorKind.NOT_FOUND, statuses=((404, 404),)),
-    Row("any other 4xx", ErrorKind.REJECTED),
+    _NOT_ACCEPTED,
+    *_KNOWN,
+    _NOT_JSON,
+    _FORBIDDEN,
+    Row("not found", ErrorKind.NOT_FOUND, statuses=_one(404)),
+    _OTHER_4XX,
 )
 """What a response to a submit means. There, JSON at a 4xx is a refusal even without a code."""
 
 LOGIN_TABLE: tuple[Row, ...] = (
-    Row("IAM does not accept user, password, key or token", ErrorKind.UNAUTHORIZED, ("401",), statuses=((401, 401),)),
-    Row("the address of IAM is wrong: no job is missing", ErrorKind.REJECTED, ("404",), statuses=((404, 404),)),
-    *_KNOWN_CODES,
-    Row("a 404 without a known code", ErrorKind.TRANSIENT, statuses=((404, 404),)),
-    *REQUEST_TABLE,
+    Row("IAM accepts neither user nor key", ErrorKind.UNAUTHORIZED, frozenset({"401"}), statuses=_one(401)),
+    Row("the address of IAM is wrong", ErrorKind.REJECTED, frozenset({"404"}), statuses=_one(404)),
+    _NOT_ACCEPTED,
+    *_KNOWN,
+    _NOT_JSON,
+    _FORBIDDEN,
+    Row("a 404 without a known code", ErrorKind.TRANSIENT, statuses=_one(404)),
+    _OTHER_4XX,
 )
 """What a response of IAM means, to a log-in or to the look-up of a project. Its own codes are HTTP statuses."""

@@ -12,7 +12,14 @@ from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.response_table import POLL_TABLE, REQUEST_TABLE, Row, Sender, classify, sender_of
+from airflow_provider_ecsjobs.core.response_table import (
+    POLL_TABLE,
+    REQUEST_TABLE,
+    Row,
+    Sender,
+    deciding_row,
+    sender_of,
+)
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
@@ -22,6 +29,9 @@ MAX_NESTING = 100
 """How deep an answer may be nested; one that is deeper would break what Airflow does with it later."""
 MAX_DETAILS = 50
 """How many details of one error are read."""
+RESERVED_KEYS = frozenset({"__classname__", "__id__", "__type", "__var"})
+"""Keys with a meaning to Airflow, which can't store them in an event or an XCom. Such a key gets one more underscore in
+front."""
 
 DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 """The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
@@ -85,7 +95,7 @@ def read_error(
     retry_after = parse_retry_after(answer.headers.get("retry-after"), now=now)
     if body is None:
         return ApiError(
-            classify(table, answer.status, (), Sender.UNKNOWN),
+            deciding_row(table, answer.status, (), Sender.UNKNOWN).kind,
             _describe_without_json(answer),
             status=answer.status,
             request_id=request_id,
@@ -94,11 +104,11 @@ def read_error(
     inner = _error_of(body)
     code, message, details = _said_in(inner)
     codes = [code, *(detail_code for detail_code, _ in details)]
-    kind = classify(table, answer.status, codes, sender_of(codes, has_title="title" in inner))
+    row = deciding_row(table, answer.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
         message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
     return ApiError(
-        kind,
+        row.kind,
         message,
         code=code,
         status=answer.status,
@@ -215,13 +225,13 @@ _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_storable_i
 def _is_plain(text: str) -> bool:
     """Tell at a glance whether a JSON text has nothing to be replaced, and bounded nesting: nearly all are so."""
     # What may not stand in a text can come into it as an escape only, or as a surrogate that was sent as it is.
-    if "\\u" in text or _has_surrogate(text):
+    if "\\u" in text or '"__' in text or _has_surrogate(text):
         return False
     return text.count("{") + text.count("[") <= MAX_NESTING
 
 
 def _make_storable(parsed: dict[str, Any]) -> bool:
-    """Replace, in place, the texts that a database refuses in a JSON text; tell whether the nesting is bounded."""
+    """Replace, in place, what a database or Airflow refuses in a JSON text; tell whether the nesting is bounded."""
     level: list[Any] = [parsed]
     for _ in range(MAX_NESTING):
         deeper: list[Any] = []
@@ -231,8 +241,8 @@ def _make_storable(parsed: dict[str, Any]) -> bool:
                     deeper.append(value)
                 elif isinstance(value, str) and not _is_storable(value):
                     node[key] = _storable(value)
-                if isinstance(key, str) and not _is_storable(key):
-                    node[_storable(key)] = node.pop(key)
+                if isinstance(key, str) and (key in RESERVED_KEYS or not _is_storable(key)):
+                    node[_storable_key(key)] = node.pop(key)
         if not deeper:
             return True
         level = deeper
@@ -246,6 +256,10 @@ def _is_storable(text: str) -> bool:
 def _has_surrogate(text: str) -> bool:
     # isascii is one pass in C and true for nearly every text; only the others need the closer look.
     return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+def _storable_key(key: str) -> str:
+    return f"_{key}" if key in RESERVED_KEYS else _storable(key)
 
 
 def _storable(text: str) -> str:
