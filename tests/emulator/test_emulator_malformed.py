@@ -12,9 +12,8 @@ import pytest
 from airflow_provider_ecsjobs.core.auth.signing import sign
 
 if TYPE_CHECKING:
-    from emulator_client import SignedClient
-
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.emulator.emulator_client import SignedClient
 
 POST = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
