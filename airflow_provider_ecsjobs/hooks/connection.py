@@ -103,13 +103,13 @@ def mask_secrets(secrets: Iterable[str]) -> None:
 def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:
     """Check that the names are strings. A natively rendered template or an old trigger may hold any type.
 
-    :raises EcsConfigError: a name is not a string, is empty, or comes from a template without a value.
+    :raises EcsConfigError: one is not.
     """
     if not isinstance(conn_id, str) or not conn_id.strip():
         raise EcsConfigError(f"huawei_ecs_conn_id is {clean(repr(conn_id), 100)}; expected the id of a connection.")
     for name, value in (("region", region), ("project_id", project_id), ("service", service)):
         if value is not None and not isinstance(value, str):
-            raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a string.")
+            raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
         if value is not None and value.strip().lower() in RENDERED_NOTHING:
             raise EcsConfigError(f"{name} is {value!r}: the template it comes from had no value.")
 

@@ -135,13 +135,13 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
         """
         client = self.get_conn()
-        result = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
-        if not isinstance(result, ApiError):
-            return result
-        message = f"ECS job {job_id} can't be queried: {result}"
-        if result.kind is ErrorKind.NOT_FOUND:
+        answer = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
+        if not isinstance(answer, ApiError):
+            return answer
+        message = f"ECS job {job_id} can't be queried: {answer}"
+        if answer.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
-        raise (EcsUnauthorizedError if result.is_unauthorized else EcsApiError)(message, result)
+        raise (EcsUnauthorizedError if answer.is_unauthorized else EcsApiError)(message, answer)
 
     def submit(
         self,
@@ -164,8 +164,8 @@ class EcsJobsHook(BaseHook):
         :return: the job, the order and the servers.
         :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
         :raises EcsRejectedError: the API rejected the request.
-        :raises EcsOutcomeUnknownError: it is not known whether the request was carried out.
-        :raises EcsApiError: the API could not be reached, or only temporary errors came back.
+        :raises EcsOutcomeUnknownError: it is not known whether the API took it.
+        :raises EcsApiError: the API could not be asked.
         """
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
@@ -204,19 +204,19 @@ class EcsJobsHook(BaseHook):
             outcome_unknown=outcome_unknown,
             on_throttled=partial(count_submit_throttled, request.operation.name),
         )
-        result = client.run(flow)
-        count_submit(request.operation.name, result)
-        if isinstance(result, Submission):
-            return result
-        reason = str(result)
+        taken = client.run(flow)
+        count_submit(request.operation.name, taken)
+        if isinstance(taken, Submission):
+            return taken
+        said = str(taken)
         name = request.operation.name
-        if result.kind is ErrorKind.OUTCOME_UNKNOWN:
+        if taken.kind is ErrorKind.OUTCOME_UNKNOWN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
-            raise EcsOutcomeUnknownError(f"{message}. What happened: {reason}", result)
-        if result.is_passing:
-            raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {reason}", result)
-        raise (EcsUnauthorizedError if result.is_unauthorized else EcsRejectedError)(
-            f"{name} was rejected: {reason}", result
+            raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
+        if taken.is_passing:
+            raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
+        raise (EcsUnauthorizedError if taken.is_unauthorized else EcsRejectedError)(
+            f"{name} was rejected: {said}", taken
         )
 
     def wait_for_job(
