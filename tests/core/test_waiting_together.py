@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.core.job import Job
-from tests.core.core_samples import JOB_ID, part
+from tests.core.samples import JOB_ID, part
 from tests.core.virtual_wait import BUSY, GONE, SLOW_DOWN, START, Waiting, seen
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Record, TaskTry, Verdict, judge, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
-from tests.core.core_samples import json_values
+from tests.core.samples import json_values
 
 NOW = 1_800_000_000.0
 GRACE = 60.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, backoff, first_poll_delay, poll_delay
-from tests.core.core_samples import JOB_ID
+from tests.core.samples import JOB_ID
 
 
 class TestGap:
