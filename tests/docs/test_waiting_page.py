@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from waiting_page import PAGE, render
-
 from airflow_provider_ecsjobs.core.auth.state import TRANSITIONS, AuthEvent, AuthState, next_state
+from tests.docs.waiting_page import PAGE, render
 
 
 def test_the_page_is_that_of_the_tables() -> None:

@@ -181,8 +181,9 @@ def send(
                 return answer
             if isinstance(answer, Response):
                 own = unauthorized
-                if auth.credentials is used and auth.state is meant_in:
-                    auth.reject(replace(own, is_of_another=True), clock.monotonic())
+            # Whoever learns of it first notes it: the one that sent the request may have been cancelled.
+            if auth.credentials is used and auth.state is meant_in:
+                auth.reject(replace(unauthorized, is_of_another=True), clock.monotonic())
         lost: ApiError | None = yield SingleFlight("recovery", partial(_recover, auth, clock))
         if lost is not None:
             return _refused(own, lost)
@@ -191,7 +192,7 @@ def send(
 
 def _refused(own: ApiError | None, shared: ApiError) -> ApiError:
     """Return why a request was not authorized: what it was answered itself, or what all are told."""
-    if own is None or not shared.is_unauthorized:
+    if own is None or not shared.is_of_another:
         return shared
     return replace(own, advice=shared.advice)
 
@@ -257,7 +258,8 @@ def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> Api
     # A job that failed has an error code too, but that is the job's.
     if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
         return None
-    return replace(error, is_of_another=True) if error.is_passing or error.is_unauthorized else None
+    leaves_open = error.is_passing or error.is_unauthorized
+    return replace(error, is_of_another=True, skew=clock_skew(answer, now)) if leaves_open else None
 
 
 def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
