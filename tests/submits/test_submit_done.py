@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
@@ -20,14 +19,9 @@ from tests.support.task_runs import Store, TaskRun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
+pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
 NOTHING = {"job_id": None, "order_id": None, "server_ids": []}
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
 
 
 def run_of(kind: type[Any], **options: Any) -> TaskRun:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
@@ -30,18 +29,13 @@ from tests.live.job_clock import JobClock
 from tests.support.patience import A_MINUTE
 from tests.support.task_runs import Store, TaskRun
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
+pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
 LOST = [
     pytest.param({"reset": "during"}, id="cut in the answer"),
     pytest.param({"reset": "after"}, id="reset after its effect"),
     pytest.param({"truncate": True}, id="truncated answer"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
 
 
 def create(**options: Any) -> TaskRun:
