@@ -54,7 +54,7 @@ class Cloud:
 
     def _token(self, request: HttpRequest) -> Response | TransportFailure:
         if self.iam_is_down:
-            return TransportFailure("no answer from iam.example.com")
+            return TransportFailure("no response from iam.example.com")
         scope = json.loads(request.body)["auth"]["scope"]["project"]
         assert scope in ({"id": PROJECT}, {"name": "r-1"})
         self.tokens.append(f"token-{len(self.tokens)}")

@@ -61,8 +61,8 @@ class TestFindOperation:
     def test_a_near_miss_is_told_what_is_like_it(self, name: str, meant: str) -> None:
         with pytest.raises(EcsInvalidRequestError) as caught:
             find_operation(name)
-        said, suggested = str(caught.value).split("Is one of these meant: ")
-        assert f"operation is {name!r}, which is none of the 25" in said
+        said, suggested = str(caught.value).split("Did you mean one of these: ")
+        assert f"operation is {name!r}, which is not one of the 25" in said
         assert meant in suggested.removesuffix("?").split(", ")
         assert len(suggested.split(", ")) <= 3
 
@@ -70,7 +70,9 @@ class TestFindOperation:
         "name", ["", "zzz", "show_job", None, 7, ["create_servers"], {"name": 1}, b"create_servers"]
     )
     def test_anything_else_is_refused_with_names_to_choose_from(self, name: Any) -> None:
-        with pytest.raises(EcsInvalidRequestError, match=r"Is one of these meant: [a-z_]+(, [a-z_]+)*\?$") as caught:
+        with pytest.raises(
+            EcsInvalidRequestError, match=r"Did you mean one of these: [a-z_]+(, [a-z_]+)*\?$"
+        ) as caught:
             find_operation(name)
         assert repr(name) in str(caught.value)
 
@@ -306,20 +308,20 @@ class TestReadIds:
             (7, "is of type int; expected a list of ids"),
             ({"id": "a"}, "is of type dict; expected a list of ids"),
             (b"a", "is of type bytes; expected a list of ids"),
-            ([7], "holds 7, which is no id"),
+            ([7], "holds 7, which is not an id"),
             (None, "is of type NoneType; expected a list of ids"),
             ([None], "holds None: the template or XCom it comes from had no value"),
             ("['a', None]", "holds 'None': the template or XCom it comes from had no value"),
             (" none ", "holds 'none': the template or XCom it comes from had no value"),
-            ([["a"], [7]], "holds 7, which is no id"),
-            (["a", ""], "holds '', which is no id"),
-            (["a b"], "holds 'a b', which is no id"),
-            (["../x"], "holds '../x', which is no id"),
-            ([{"id": "a"}], "holds {'id': 'a'}, which is no id"),
-            ("a b", "holds 'a b', which is no id"),
-            ("{{ ti.xcom_pull() }}", "holds '{{ ti.xcom_pull() }}', which is no id"),
-            ("{'id': 'a'}", "which is no id"),
-            (["x" * 500], "more characters), which is no id"),
+            ([["a"], [7]], "holds 7, which is not an id"),
+            (["a", ""], "holds '', which is not an id"),
+            (["a b"], "holds 'a b', which is not an id"),
+            (["../x"], "holds '../x', which is not an id"),
+            ([{"id": "a"}], "holds {'id': 'a'}, which is not an id"),
+            ("a b", "holds 'a b', which is not an id"),
+            ("{{ ti.xcom_pull() }}", "holds '{{ ti.xcom_pull() }}', which is not an id"),
+            ("{'id': 'a'}", "which is not an id"),
+            (["x" * 500], "more characters), which is not an id"),
         ],
     )
     def test_refuses(self, value: Any, said: str) -> None:

@@ -154,13 +154,13 @@ def self_signed(folder: Path) -> ssl.SSLContext:
 class TestNeverArrived:
     def test_a_port_where_nobody_listens(self, ask: Callable[..., TransportFailure]) -> None:
         port = closed_port()
-        reason = f"no answer from 127.0.0.1:{port}: the connection was refused"
+        reason = f"no response from 127.0.0.1:{port}: the connection was refused"
         assert ask(f"http://127.0.0.1:{port}") == TransportFailure(reason, may_have_arrived=False)
 
     def test_a_name_that_is_none(self, ask: Callable[..., TransportFailure]) -> None:
         found = ask("http://no-such-host.invalid")
         assert not found.may_have_arrived
-        assert found.reason.startswith("no answer from no-such-host.invalid: the host's name can't be resolved")
+        assert found.reason.startswith("no response from no-such-host.invalid: the host's name can't be resolved")
 
     def test_a_proxy_that_is_none(self, ask: Callable[..., TransportFailure]) -> None:
         found = ask("http://ecs.example.com", proxy=Proxy(f"http://127.0.0.1:{closed_port()}", "user", "canary"))
@@ -199,7 +199,7 @@ class TestNeverArrived:
             for client in waiting:
                 client.close()
         assert found == TransportFailure(
-            f"no answer from 127.0.0.1:{address[1]}: it took too long", may_have_arrived=False
+            f"no response from 127.0.0.1:{address[1]}: it took too long", may_have_arrived=False
         )
 
 
@@ -230,7 +230,7 @@ class TestMayHaveArrived:
             found = ask(f"http://{address}", **limits)
             wait_until(lambda: got)
         assert found.may_have_arrived
-        assert said in found.reason.removeprefix(f"no answer from {address}")
+        assert said in found.reason.removeprefix(f"no response from {address}")
         assert len(got) == 1
 
     def test_the_query_is_not_shown(self, ask: Callable[..., TransportFailure]) -> None:
@@ -297,7 +297,7 @@ class TestErrors:
     def test_a_mere_word_proves_nothing(self) -> None:
         found = transport_failure(REQUEST, "the answer was too large", Redactor(settings().secrets))
         assert found == TransportFailure(
-            "no answer from ecs.example.com:81: the answer was too large", may_have_arrived=True
+            "no response from ecs.example.com:81: the answer was too large", may_have_arrived=True
         )
 
     def test_a_circle_of_causes_ends(self) -> None:
