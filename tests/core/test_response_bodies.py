@@ -37,13 +37,13 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-@pytest.mark.parametrize("status", [200, 202, 302, 400, 403, 404, 500, 502, 503, 504])
-def test_an_unreadable_body_never_ends_a_wait(status: int, body: bytes) -> None:
-    answer = error(status, body, content_type="text/html", x_request_id="r")
-    assert answer.kind is TRANSIENT
-    assert (answer.status, answer.request_id) == (status, "r")
-    if status != 302:
-        assert answer.message == f"the answer is not a JSON object (text/html, {len(body)} bytes)"
+def test_an_unreadable_body_never_ends_a_wait(body: bytes) -> None:
+    for status in (200, 202, 302, 400, 403, 404, 500, 502, 503, 504):
+        answer = error(status, body, content_type="text/html", x_request_id="r")
+        assert answer.kind is TRANSIENT, status
+        assert (answer.status, answer.request_id) == (status, "r")
+        if status != 302:
+            assert answer.message == f"the answer is not a JSON object (text/html, {len(body)} bytes)"
 
 
 def test_an_unreadable_429_throttles() -> None:
@@ -109,7 +109,7 @@ bodies = st.one_of(
 
 @given(status=st.integers(-1, 1000), named=headers, body=bodies)
 @at(status=200, named={}, body=b'{"status":"\\u0000"}')
-def test_any_answer_is_a_job_or_an_error(status: int, named: dict[str, str], body: bytes) -> None:
+def test_any_response_is_a_job_or_an_error(status: int, named: dict[str, str], body: bytes) -> None:
     answer = read_job(Response(status, named, body), job_id=JOB_ID, now=NOW)
     if isinstance(answer, Job):
         assert 200 <= status < 300

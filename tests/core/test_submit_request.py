@@ -30,7 +30,7 @@ NEW_SERVER = {
 }
 
 
-class TestCall:
+class TestApiRequest:
     def test_a_create_has_its_body_and_its_token(self) -> None:
         call = request("create_servers", body={"server": {"name": "ñ"}, "dry_run": False}, client_token=TOKEN).call()
         assert (call.method, call.path) == ("POST", "/v1.1/{project_id}/cloudservers")
@@ -94,7 +94,7 @@ class TestCall:
         assert "canary" not in shown
 
 
-class TestMayRepeat:
+class TestAllowResend:
     @pytest.mark.parametrize(
         ("of", "expected"),
         [
@@ -120,14 +120,14 @@ class TestMayRepeat:
 
 
 class TestClientToken:
-    @pytest.mark.parametrize("name", list(OPERATIONS))
-    def test_none_is_always_fine_and_one_only_for_a_create(self, name: str) -> None:
-        check_client_token(OPERATIONS[name], None)
-        if name.startswith("create_"):
-            check_client_token(OPERATIONS[name], str(uuid.uuid4()))
-        else:
-            with pytest.raises(EcsInvalidRequestError, match=f"{name} takes none"):
-                check_client_token(OPERATIONS[name], str(uuid.uuid4()))
+    def test_none_is_always_fine_and_one_only_for_a_create(self) -> None:
+        for name, operation in OPERATIONS.items():
+            check_client_token(operation, None)
+            if name.startswith("create_"):
+                check_client_token(operation, str(uuid.uuid4()))
+            else:
+                with pytest.raises(EcsInvalidRequestError, match=f"{name} takes none"):
+                    check_client_token(operation, str(uuid.uuid4()))
 
     @pytest.mark.parametrize(
         "token", [TOKEN.upper(), TOKEN.replace("-", ""), f"{{{TOKEN}}}", f"{TOKEN}\n", "", "x", 7, uuid.UUID(TOKEN)]
@@ -165,5 +165,5 @@ class TestSecrets:
             ({"pass", "passw0rd"}, "the *** *** is weak"),
         ],
     )
-    def test_are_hidden_the_longest_first(self, secrets: set[str], hidden: str) -> None:
+    def test_are_redacted_the_longest_first(self, secrets: set[str], hidden: str) -> None:
         assert redact("the pass passw0rd is weak", secrets) == hidden
