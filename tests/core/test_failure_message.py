@@ -91,7 +91,7 @@ def test_the_cause_in_the_entities_is_never_lost(fields: dict[str, Any], reason:
     assert explain(part("FAIL", **fields), **WRAPPER).endswith(f": {reason}")
 
 
-def test_a_wrapper_hides_no_reason() -> None:
+def test_a_wrapper_leaves_the_reason_visible() -> None:
     parts = [part("FAIL", job_id=str(n), fail_reason=f"reason {n}") for n in range(5)]
     lines = explain(*parts, **WRAPPER).split("\n")
     assert lines[1] == "  5 of 5 sub-jobs failed:"

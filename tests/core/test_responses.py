@@ -85,7 +85,7 @@ def test_a_401_never_passes_for_five_of_them_lock_the_key(body: Any) -> None:
     assert not answer.is_passing
 
 
-def test_a_refused_key_in_the_details_goes_before_the_outer_code() -> None:
+def test_a_rejected_key_in_the_details_goes_before_the_outer_code() -> None:
     assert error(500, ecs("Common.0001", details=[{"code": "APIGW.0301", "message": "key"}])).kind is UNAUTHORIZED
 
 
@@ -152,7 +152,7 @@ def test_an_error_without_a_word_says_so() -> None:
     assert str(error(400, {"error": "text"})) == "no reason given (HTTP 400)"
 
 
-def test_trouble_is_passing_and_keeps_its_reason() -> None:
+def test_a_transport_failure_is_transient_and_keeps_its_reason() -> None:
     answer = read_job(TransportFailure("connection refused by 127.0.0.1:1"), job_id=JOB_ID, now=NOW)
     assert answer == ApiError(TRANSIENT, "connection refused by 127.0.0.1:1")
 
@@ -168,7 +168,7 @@ class TestSuccess:
         assert isinstance(read(status, {"status": "RUNNING"}), Job)
 
     @pytest.mark.parametrize("status", [199, 300, 304, 400, 404, 500])
-    def test_a_job_in_any_other_answer_is_not_believed(self, status: int) -> None:
+    def test_a_job_in_any_other_response_is_not_believed(self, status: int) -> None:
         assert isinstance(read(status, {"status": "SUCCESS", "job_id": JOB_ID}), ApiError)
 
     def test_the_id_asked_for_is_added(self) -> None:

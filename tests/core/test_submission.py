@@ -128,7 +128,7 @@ class TestReadSubmission:
         assert (error.kind, error.status) == (kind, status)
 
     @pytest.mark.parametrize(("may_have_arrived", "kind"), [(True, OUTCOME_UNKNOWN), (False, TRANSIENT)])
-    def test_no_answer(self, may_have_arrived: bool, kind: ErrorKind) -> None:
+    def test_no_response(self, may_have_arrived: bool, kind: ErrorKind) -> None:
         error = read_submission(TransportFailure("no answer from x", may_have_arrived), request(), now=NOW)
         assert error == ApiError(kind, "no answer from x")
 
@@ -147,7 +147,7 @@ class TestReadSubmission:
             (400, b"{}", REJECTED),
         ],
     )
-    def test_a_dry_run_that_is_answered_otherwise_did_not_pass(self, status: int, body: bytes, kind: ErrorKind) -> None:
+    def test_a_dry_run_that_gets_another_response_did_not_pass(self, status: int, body: bytes, kind: ErrorKind) -> None:
         error = read_submission(Response(status, {}, body), request(body={"dry_run": True}), now=NOW)
         assert isinstance(error, ApiError)
         assert error.kind is kind
@@ -229,7 +229,7 @@ class TestWithAdvice:
         assert error.advice.endswith("check whether servers of this name, or an order for them, exist.")
         assert error.advice in str(error)
 
-    def test_says_nothing_where_there_is_no_doubt(self) -> None:
+    def test_says_nothing_where_the_outcome_is_known(self) -> None:
         error = ApiError(REJECTED, "no", code="Ecs.0005", advice="as it was")
         assert with_advice(error, request(), outcome_unknown=False) is error
 

@@ -158,7 +158,7 @@ def test_an_action_on_an_unknown_server_is_not_found(client: SignedClient, actio
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "Ecs.0114")
 
 
-def test_each_answer_has_a_request_id_of_its_own(client: SignedClient, ecs_emulator: Emulator) -> None:
+def test_each_response_has_a_request_id_of_its_own(client: SignedClient, ecs_emulator: Emulator) -> None:
     request_ids = [client.show_job(job_id).headers["X-Request-Id"] for job_id in (ecs_emulator.start_job(), "x")]
 
     assert len(set(request_ids)) == 2

@@ -32,7 +32,7 @@ def detach(server_id: str) -> TaskRun:
     return run_of(EcsDetachVolumeOperator, server_id=server_id, volume_id=VOLUME)
 
 
-def test_a_lost_answer_to_a_detachment_does_not_fail_it(connected: Emulator) -> None:
+def test_a_lost_response_to_a_detachment_does_not_fail_it(connected: Emulator) -> None:
     server = connected.add_server(volumes=[VOLUME])
     connected.fault(Fault(path="/detachvolume", reset="after"))
 
@@ -101,7 +101,7 @@ def test_a_retry_finds_that_the_volume_has_been_detached_meanwhile(connected: Em
     assert run.run() == NOTHING
 
 
-def test_a_lost_answer_to_a_final_deletion_does_not_fail_it(connected: Emulator) -> None:
+def test_a_lost_response_to_a_final_deletion_does_not_fail_it(connected: Emulator) -> None:
     server = connected.add_server(recycled=True)
     connected.fault(Fault(path="/recycle-bin/", reset="after"))
 
@@ -110,7 +110,7 @@ def test_a_lost_answer_to_a_final_deletion_does_not_fail_it(connected: Emulator)
     assert connected.recycle_bin == {}
 
 
-def test_what_a_lost_answer_leaves_open_is_said_where_no_code_is_known_to_tell(connected: Emulator) -> None:
+def test_what_a_lost_response_leaves_open_is_said_where_no_code_is_known_to_tell(connected: Emulator) -> None:
     server = connected.add_server(nics=["primary", "second"])
     connected.fault(Fault(path="/nics/delete", reset="after"))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.emulator.emulator_client import SignedClient
 
 
-def test_every_answer_has_the_emulators_date(client: SignedClient, ecs_emulator: Emulator, clock: Clock) -> None:
+def test_every_response_has_the_emulators_date(client: SignedClient, ecs_emulator: Emulator, clock: Clock) -> None:
     ecs_emulator.fault(Fault(status=503, path="faulty"))
     behind = datetime.fromtimestamp(clock() - 1200, UTC)
     answers = [
