@@ -58,7 +58,8 @@ class ApiError:
     :param details: the more specific errors, as ``code message``.
     :param retry_after: the pause in seconds that the server asked for.
     :param skew: how far our clock is ahead of the server's, in seconds.
-    :param advice: what a person can do about it.
+    :param advice: what a person can do about it; sentences.
+    :param hints: what can be done about the codes in it; lines.
     :param outcome_unknown: whether the request was sent before, and may have been carried out then.
     """
 
@@ -71,6 +72,7 @@ class ApiError:
     retry_after: float | None = None
     skew: float = 0.0
     advice: str = ""
+    hints: tuple[str, ...] = field(default=())
     outcome_unknown: bool = False
 
     @property
@@ -91,7 +93,8 @@ class ApiError:
         if self.request_id:
             where.append(f"request id {self.request_id}")
         said = f"{said} ({', '.join(where)})" if where else said
-        return f"{said}. {self.advice}" if self.advice else said
+        said = f"{said}. {self.advice}" if self.advice else said
+        return "\n  ".join((said, *self.hints))
 
 
 class EcsApiError(EcsJobsError):
@@ -119,4 +122,4 @@ class EcsOutcomeUnknownError(EcsApiError):
 
 
 class EcsUnreachableError(EcsApiError):
-    """There was no good answer for longer than ``unreachable_timeout``."""
+    """There was no good answer: to a wait for ``unreachable_timeout``, to a request for as long as it is repeated."""

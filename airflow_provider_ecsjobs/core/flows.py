@@ -49,7 +49,8 @@ def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority =
     answer = yield from send(auth, call, clock, priority)
     if isinstance(answer, ApiError):
         return answer
-    return read_job(answer, job_id=job_id, now=clock.now())
+    read = read_job(answer, job_id=job_id, now=clock.now())
+    return read if isinstance(read, ApiError) else replace(read, project_id=auth.project_id, region=auth.config.region)
 
 
 def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsOutcomeUnknownError,
     EcsRejectedError,
     EcsUnauthorizedError,
+    EcsUnreachableError,
     ErrorKind,
 )
 from airflow_provider_ecsjobs.core.job import check_job_id
@@ -141,6 +142,8 @@ class EcsJobsHook(BaseHook):
         message = f"ECS job {job_id} can't be queried: {answer}"
         if answer.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
+        if answer.is_passing:
+            raise EcsUnreachableError(message, answer)
         raise (EcsUnauthorizedError if answer.is_unauthorized else EcsApiError)(message, answer)
 
     def submit(
@@ -165,7 +168,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
         :raises EcsRejectedError: the API did not take it.
         :raises EcsOutcomeUnknownError: it is not known whether the API took it.
-        :raises EcsApiError: the API could not be asked.
+        :raises EcsUnreachableError: the API could not be reached, or had no good answer, for all of ``timeout``.
         """
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
@@ -206,15 +209,16 @@ class EcsJobsHook(BaseHook):
         )
         taken = client.run(flow)
         count_submit(request.operation.name, taken)
+        name, said = request.operation.name, str(taken)
         if isinstance(taken, Submission):
+            if request.is_dry_run:
+                self.log.info("%s checked: the API would take it; nothing was made", name)
             return taken
-        said = str(taken)
-        name = request.operation.name
         if taken.kind is ErrorKind.OUTCOME_UNKNOWN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
             raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
         if taken.is_passing:
-            raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
+            raise EcsUnreachableError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
         raise (EcsUnauthorizedError if taken.is_unauthorized else EcsRejectedError)(
             f"{name} was rejected: {said}", taken
         )

@@ -9,11 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
-from airflow_provider_ecsjobs.core.failure_message import (
-    MAX_SERVERS_SHOWN,
-    hints_for,
-    surviving_servers,
-)
+from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, join_limited
@@ -172,17 +168,24 @@ class EcsJobWaitMixin(_Task):
             self.log.log(log.level, "%s", log.message)
         return end
 
-    def _result(self, end: WaitEnd) -> dict[str, Any]:
-        """Give the result of a job that succeeded; fail the task with the reason in every other case."""
+    def _result(self, end: WaitEnd, submitted: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the result of a job that succeeded. Fail the task with the reason in every other case.
+
+        :param submitted: the servers that the answer to a create named, as far as they may exist.
+        """
         job = end.job
         if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
         failed = EcsJobFailed if self._retry_resubmits else EcsJobFailedNoRetry
         if self._may_skip:
             # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
-            return succeeded_or_raise(end, failed=failed).result()
+            return succeeded_or_raise(end, failed=failed, submitted=submitted).result()
         return succeeded_or_raise(
-            end, failed=failed, not_found=EcsJobNotFoundNoRetry, unauthorized=EcsUnauthorizedNoRetry
+            end,
+            failed=failed,
+            not_found=EcsJobNotFoundNoRetry,
+            unauthorized=EcsUnauthorizedNoRetry,
+            submitted=submitted,
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
@@ -204,8 +207,7 @@ class EcsJobWaitMixin(_Task):
         return False
 
     def _log_beside_failure(self, job: Job) -> None:
-        for hint in hints_for(job):
-            self.log.info("What can be done: %s", hint)
+        """Log which servers exist, where the failure's text can't name them all."""
         servers = surviving_servers(job)
         if len(servers) > MAX_SERVERS_SHOWN:
             named = join_limited(servers, MAX_SERVERS_PER_REQUEST)

@@ -18,7 +18,7 @@ class TestFinish:
     @pytest.mark.parametrize("status", ["SUCCESS", "FAIL"])
     def test_a_finished_job_ends_the_wait(self, status: str) -> None:
         last = seen(status)
-        assert Waiting().ends_at(84, last) == WaitEnd(Outcome.FINISHED, f"createServer {JOB_ID}: {status}, 84 s", last)
+        assert Waiting().ends_at(84, last) == WaitEnd(Outcome.FINISHED, f"createServer {JOB_ID}: {status}, waited 84 s", last)
 
     @pytest.mark.parametrize("status", ["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED", ""])
     def test_any_other_status_does_not(self, status: str) -> None:
@@ -314,10 +314,10 @@ class TestReports:
         for number, answer in enumerate(answers):
             waiting.at(number * 10, answer)
         assert waiting.logged == [
-            f"createServer {JOB_ID}: INIT, 0 s",
-            f"createServer {JOB_ID}: RUNNING, 0 of 2 sub-jobs done, 30 s",
-            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, 60 s",
-            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, 120 s",
+            f"createServer {JOB_ID}: INIT, waited 0 s",
+            f"createServer {JOB_ID}: RUNNING, 0 of 2 sub-jobs done, waited 30 s",
+            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 60 s",
+            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, waited 120 s",
         ]
         assert set(waiting.levels) == {logging.INFO}
 
