@@ -148,7 +148,8 @@ _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 class EcsJobTrigger(BaseTrigger):
     """Wait for a job to end, and send one event.
 
-    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None}``.
+    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None,
+    "project_id": ..., "region": ...}``, where the last two may be empty.
     The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
     ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
     one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the
