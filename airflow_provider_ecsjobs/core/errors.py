@@ -46,6 +46,19 @@ class ErrorKind(StrEnum):
     """A request that changes something was sent, and it is not known whether it was carried out."""
 
 
+class Source(StrEnum):
+    """Who was asked."""
+
+    SERVICE = "service"
+    """ECS, or another service whose jobs are meant."""
+    IAM_TOKEN = "iam token"  # noqa: S105 - no secret
+    """IAM, for a token."""
+    IAM_PROJECTS = "iam projects"
+    """IAM, for the project of a region."""
+    METADATA = "metadata"
+    """The metadata service, for an agency's key."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiError:
     """An answer that was not what was asked for, or no answer at all.
@@ -60,6 +73,7 @@ class ApiError:
     :param skew: how far our clock is ahead of the server's, in seconds.
     :param advice: what a person can do about it; sentences.
     :param hints: what can be done about the codes in it; lines.
+    :param source: who was asked.
     :param outcome_unknown: whether the request was sent before, and may have been carried out then.
     """
 
@@ -73,6 +87,7 @@ class ApiError:
     skew: float = 0.0
     advice: str = ""
     hints: tuple[str, ...] = field(default=())
+    source: Source = Source.SERVICE
     outcome_unknown: bool = False
 
     @property

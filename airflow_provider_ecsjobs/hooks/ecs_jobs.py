@@ -278,7 +278,7 @@ class EcsJobsHook(BaseHook):
             return False, str(error)
         if failure is None:
             return True, describe_reach(auth.config, auth.project_id)
-        return False, diagnose(auth.config, failure, project_known=bool(auth.project_id))
+        return False, diagnose(auth.config, failure)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -287,7 +287,10 @@ def test_a_job_can_be_pickled_before_and_after_it_was_read() -> None:
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        (job("RUNNING", [part(), part("RUNNING")]), f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 84 s"),
+        (
+            job("RUNNING", [part(), part("RUNNING")]),
+            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 84 s",
+        ),
         (job("INIT"), f"createServer {JOB_ID}: INIT, waited 84 s"),
         ({"job_id": "j"}, "j: no status, waited 84 s"),
         (example(), f"createServer {JOB_ID}: SUCCESS, 1 of 1 sub-jobs done, took 247 s"),

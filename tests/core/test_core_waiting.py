@@ -18,7 +18,9 @@ class TestFinish:
     @pytest.mark.parametrize("status", ["SUCCESS", "FAIL"])
     def test_a_finished_job_ends_the_wait(self, status: str) -> None:
         last = seen(status)
-        assert Waiting().ends_at(84, last) == WaitEnd(Outcome.FINISHED, f"createServer {JOB_ID}: {status}, waited 84 s", last)
+        assert Waiting().ends_at(84, last) == WaitEnd(
+            Outcome.FINISHED, f"createServer {JOB_ID}: {status}, waited 84 s", last
+        )
 
     @pytest.mark.parametrize("status", ["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED", ""])
     def test_any_other_status_does_not(self, status: str) -> None:

@@ -139,7 +139,8 @@ def test_a_failed_job_tells_its_reason_in_the_task_log_and_to_the_callback(
     (timeline,) = airflow.timelines("failing_job", run_id)
     assert timeline.has_been("deferred")
     assert not timeline.has_been("up_for_retry")
-    expected = FAILURE_TEXT.format(job_id=job_id, project_id=emulator.project_id, region=emulator.region)
+    project_id = emulator.connection()["extra"]["project_id"]
+    expected = FAILURE_TEXT.format(job_id=job_id, project_id=project_id, region=emulator.region)
     kind, _, text = failure_text(airflow.log_records("failing_job", run_id, "wait")).partition(": ")
     assert kind.startswith("EcsJobFailed")
     assert text == expected

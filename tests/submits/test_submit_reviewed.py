@@ -216,7 +216,11 @@ JOB = {"status": "SUCCESS", "job_type": "createServer"}
             [0, 2],
             "May exist and cost money, the job does not say: server {2}\n",
         ),
-        ({**JOB, "status": "FAIL", "entities": {}}, [0, 1, 2], "the job does not say: server {0}, server {1}, server {2}\n"),
+        (
+            {**JOB, "status": "FAIL", "entities": {}},
+            [0, 1, 2],
+            "the job does not say: server {0}, server {1}, server {2}\n",
+        ),
     ],
 )
 def test_servers_that_the_job_does_not_list_are_not_lost(
