@@ -11,14 +11,16 @@ NAME = "Huawei Cloud ECS"
 CONNECTION_TYPE = "huawei_ecs"
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    # The host takes scheme and port too.
-    "hidden-fields": ["schema", "port"],
+    # The host takes the scheme, too. The port is shown: without one, some Airflows do not test a connection.
+    "hidden-fields": ["schema"],
     "relabeling": {
         "login": "Access key (AK) or IAM user",
         "password": "Secret key (SK) or IAM password",
         "host": "Endpoint",
+        "port": "Port",
     },
     "placeholders": {
+        "port": "443, if the test button says Bad Request; else empty",
         "login": "AK for auth aksk, IAM user name for auth password, else empty",
         "password": "SK for auth aksk, password for auth password, else empty",
         "host": "empty for the region's own, or https://ecs.eu-de.otc.t-systems.com",
@@ -41,13 +43,13 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
 
 
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Gives the endpoint, and the project if none is set."),
     "auth": {
         "label": "Authentication",
         "description": "aksk: access key and secret key; password: IAM user; token: a token got elsewhere; agency: the"
         " agency of the ECS server Airflow runs on; env: HUAWEICLOUD_SDK_AK and _SK on the machine.",
         "schema": {"type": "string", "enum": list(AUTHS), "default": "aksk"},
     },
-    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Gives the endpoint, and the project if none is set."),
     "project_id": _text("Project ID", "Looked up by region if empty."),
     "domain_name": _text("Account name", "The account (domain) that the IAM user belongs to. For auth password."),
     "security_token": _text("Security token", "Belongs to a temporary AK/SK. For auth aksk.", format="password"),

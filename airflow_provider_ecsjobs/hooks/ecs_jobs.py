@@ -75,6 +75,7 @@ class EcsJobsHook(BaseHook):
         self.region = region
         self.project_id = project_id
         self.service = service
+        self._found_project = ""
 
     @cached_property
     def settings(self) -> Settings:
@@ -113,7 +114,16 @@ class EcsJobsHook(BaseHook):
         """Close the connections that were opened; the hook can be used again after it."""
         client = self.__dict__.pop("_client", None)
         if client is not None:
+            self._found_project = client.auth.project_id
             client.close()
+
+    def describe(self) -> str:
+        """Return which connection, region and project this hook asks, for a log line."""
+        config, client = self.settings.auth_config, self.__dict__.get("_client")
+        project = client.auth.project_id if client is not None else self._found_project
+        region = f"region {config.region}" if config.region else f"at {config.endpoint}"
+        found = config.project_id or project or "that is looked up by region"
+        return f"connection '{self.huawei_ecs_conn_id}', {region}, project {found}"
 
     def poll_once(self, job_id: str) -> Job | ApiError:
         """Ask for a job once, and give back whatever comes; the building block of a wait.
@@ -255,6 +265,7 @@ class EcsJobsHook(BaseHook):
         policy = WaitPolicy(
             started=started,
             deadline=None if timeout is None else started + seconds_of("timeout", timeout, zero_allowed=True),
+            limit="" if timeout is None else f"timeout={duration(timeout)}",
             poll_interval=seconds_of("poll_interval", poll_interval),
             max_poll_interval=seconds_of("max_poll_interval", max_poll_interval),
             payment_timeout=(
@@ -276,9 +287,8 @@ class EcsJobsHook(BaseHook):
                 auth = client.auth
         except EcsConfigError as error:
             return False, str(error)
-        if failure is None:
-            return True, describe_reach(auth.config, auth.project_id)
-        return False, diagnose(auth.config, failure)
+        said = describe_reach(auth.config, auth.project_id) if failure is None else diagnose(auth.config, failure)
+        return failure is None, " ".join((said, *self.settings.warnings))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -164,7 +164,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         end = None if seen is None else self._receive(wait, seen)
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
-        return self._finish(context, self.hook.run(wait) if end is None else end, list(submission.server_ids))
+        if end is None:
+            self._log_begin(wait, "in this worker")
+            end = self.hook.run(wait)
+        return self._finish(context, end, list(submission.server_ids))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return what the event says of the submit. It says so even where no XCom could be pushed.

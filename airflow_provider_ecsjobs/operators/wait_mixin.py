@@ -12,7 +12,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
-from airflow_provider_ecsjobs.core.text import clean, join_limited
+from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
@@ -96,13 +96,17 @@ class EcsJobWaitMixin(_Task):
         poll_interval: float,
         max_poll_interval: float,
     ) -> WaitPolicy:
-        limits = [] if timeout is None else [timeout]
+        limits = [] if timeout is None else [(timeout, f"timeout={duration(timeout)}")]
         if execution_timeout is not None:
             allowed = execution_timeout.total_seconds()
-            limits.append(allowed - min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed))
+            margin = min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed)
+            said = f"execution_timeout={duration(allowed)}, less a margin of {margin:.3g} s"
+            limits.append((allowed - margin, said))
+        seconds, limit = min(limits, default=(None, ""))
         return WaitPolicy(
             started=started,
-            deadline=started + min(limits) if limits else None,
+            deadline=None if seconds is None else started + seconds,
+            limit=limit,
             poll_interval=poll_interval,
             max_poll_interval=max_poll_interval,
             payment_timeout=self.payment_timeout,
@@ -112,8 +116,10 @@ class EcsJobWaitMixin(_Task):
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
+        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        self._log_begin(wait, "in this worker")
         try:
-            return self.hook.run(Wait(job_id, policy, observer=WAIT_METRICS))
+            return self.hook.run(wait)
         finally:
             self.hook.close()
 
@@ -137,6 +143,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: always.
         """
         policy = wait.policy
+        self._log_begin(wait, "deferred")
         arguments = EcsJobTriggerArguments.of_wait(
             wait,
             server_ids=server_ids,
@@ -153,6 +160,11 @@ class EcsJobWaitMixin(_Task):
             else timedelta(seconds=min(max(policy.deadline - time.time(), 0.0), _TEN_YEARS)) + _SAFETY_NET,
         )
         raise AssertionError("unreachable: defer() raises")
+
+    def _log_begin(self, wait: Wait, where: str) -> None:
+        """Log who is asked for what, how often, and until when."""
+        how = f"{self.hook.describe()}, {wait.policy.described()}"
+        self.log.info("Waiting for ECS job %s, %s: %s", wait.job_id, where, how)
 
     def _send_step(self, wait: Wait) -> Job | ApiError:
         """Ask for the job once, and leave no connection open."""

@@ -202,10 +202,10 @@ def diagnose(config: AuthConfig, error: ApiError) -> str:
     advice = advice_on(config, error)
     if advice:
         return f"{advice[0].upper()}{advice[1:]} {host} said: {error}"
-    if error.kind is ErrorKind.TRANSIENT:
-        return f"{host} gave no usable answer: {error}"
-    # Without a status, these are our own words.
-    return f"{host} said: {error}" if error.status else str(error)
+    if not error.status:  # our own words
+        return str(error)
+    is_usable = error.code and error.kind is not ErrorKind.TRANSIENT
+    return f"{host} said: {error}" if is_usable else f"{host} gave no usable answer: {error}"
 
 
 def _clock_offset(error: ApiError) -> float:
