@@ -23,8 +23,6 @@ from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, Transport
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
     from airflow_provider_ecsjobs.core.redaction import Redactor
     from airflow_provider_ecsjobs.core.steps import Clock, Flow
@@ -85,7 +83,7 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
         if not token or not _is_stale_token(answer):
             break
     what = f"asking the metadata service at {_host(url)} for the agency's key"
-    parsed = _read(answer, Source.METADATA, what, redactor, now=clock.now(), secrets=[token])
+    parsed = _read(answer, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         said = [parsed.message, redactor.text(_text_of(answer)), trouble]
         return replace(parsed, message="; ".join(filter(None, said)), kind=_not_refused(parsed.kind))
@@ -114,6 +112,7 @@ def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, s
     token = answer.body.decode("latin-1").strip()
     if answer.status != 200 or not _SECRET.fullmatch(token):
         return "", f"it gave no IMDSv2 token (HTTP {answer.status})"
+    redactor.add_handed_out([token])
     return token, ""
 
 
@@ -204,14 +203,13 @@ def _read(
     redactor: Redactor,
     *,
     now: float,
-    secrets: Iterable[str] = (),
 ) -> dict[str, Any] | ApiError:
     """Return the object in an answer as it came, secrets and all; or the error, without them."""
     if isinstance(answer, Response) and 200 <= answer.status < 300:
         body = object_in(answer)
         if body is not None:
             return body
-    answer = redactor.response(answer, secrets)
+    answer = redactor.response(answer)
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}", source=source)
     error = read_error(answer, object_in(answer), now=now)
