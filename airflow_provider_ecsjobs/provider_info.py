@@ -23,7 +23,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
         "port": "443, if the test button says Bad Request; else empty",
         "login": "AK for auth aksk, IAM user name for auth password, else empty",
         "password": "SK for auth aksk, password for auth password, else empty",
-        "host": "empty for the region's endpoint, or https://ecs.eu-de.otc.t-systems.com",
+        "host": "empty, with a Region (under Extra Fields); or https://...",
     },
 }
 """The standard fields of the connection form."""

@@ -163,8 +163,8 @@ class EcsJobWaitMixin(_Task):
 
     def _log_begin(self, wait: Wait, where: str) -> None:
         """Log who is asked for what, how often, and until when."""
-        how = f"{self.hook.describe()}, {wait.policy.described()}"
-        self.log.info("Waiting for ECS job %s, %s: %s", wait.job_id, where, how)
+        how = f"{wait.policy.described()}; {self.hook.describe()}, ECS job {wait.job_id}"
+        self.log.info("Waiting, %s, %s", where, how)
 
     def _send_step(self, wait: Wait) -> Job | ApiError:
         """Ask for the job once, and leave no connection open."""

@@ -94,13 +94,13 @@ class WaitPolicy:
     limit: str = ""
 
     def described(self) -> str:
-        """Return how often the job is polled, and until when."""
+        """Return until when the job is waited for, and how often it is polled."""
         shortest, longest = duration(self.poll_interval), duration(self.max_poll_interval)
         polls = f"a poll every {shortest if shortest == longest else f'{shortest} to {longest}'}"
         if self.deadline is None:
-            return f"{polls}, for as long as it takes"
+            return f"for as long as it takes, {polls}"
         limit = f" ({self.limit})" if self.limit else ""
-        return f"{polls}, until {point_in_time(self.deadline)}{limit}"
+        return f"until {point_in_time(self.deadline)}{limit}, {polls}"
 
 
 class WaitObserver(Protocol):
