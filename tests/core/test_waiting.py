@@ -358,3 +358,37 @@ class TestReports:
         waiting.wait.receive(seen(), START)
         assert len(waiting.wait.take_logs()) == 1
         assert waiting.wait.take_logs() == ()
+
+
+HOURS = ("60 min", "2 h 0 min", "3 h 0 min")
+
+
+def test_a_wait_says_once_an_hour_that_it_goes_on() -> None:
+    waiting = Waiting()
+    for minutes in range(0, 200, 10):
+        waiting.at(minutes * 60, seen("RUNNING"))
+    assert waiting.logged == [
+        f"createServer {JOB_ID}: RUNNING, waited 0 s",
+        *(f"createServer {JOB_ID}: RUNNING, waited {time}; the wait goes on" for time in HOURS),
+    ]
+
+
+def test_a_wait_that_another_triggerer_takes_over_does_not_count_the_hour_anew() -> None:
+    waiting = Waiting(seen=("RUNNING", 0))
+    for minutes in (179, 181, 239, 241):
+        waiting.at(minutes * 60, seen("RUNNING"))
+    assert waiting.logged == [
+        f"createServer {JOB_ID}: RUNNING, waited 3 h 1 min; the wait goes on",
+        f"createServer {JOB_ID}: RUNNING, waited 4 h 1 min; the wait goes on",
+    ]
+
+
+def test_the_limit_is_said_to_come_from_its_parameter() -> None:
+    waiting = Waiting(deadline=100.0, limit="timeout=100 s")
+    assert "after 100 s, the limit is timeout=100 s (" in waiting.ends_at(100, seen("RUNNING")).message
+
+
+def test_an_unpaid_order_names_the_parameter_that_pays() -> None:
+    waiting = Waiting()
+    waiting.at(0, seen("PENDING_PAYMENT"))
+    assert "auto_pay=True" in waiting.logged[-1]
