@@ -49,8 +49,9 @@ BODIES: dict[str, tuple[dict[str, Any], str]] = {
             },
         },
         (
-            "baremetalBatchCreate failed: BMS.0219 no valid host (1 of 1 sub-jobs; the job itself: Common.0021 SubJob-fail)"
-            "\n  Failed: BMS.0219 no valid host: baremetalSingleCreate, server s-1, sub-job x1\n"
+            "baremetalBatchCreate failed: BMS.0219 no valid host"
+            " (1 of 1 sub-jobs; the job itself: Common.0021 SubJob-fail)\n"
+            "  Failed: BMS.0219 no valid host: baremetalSingleCreate, server s-1, sub-job x1\n"
         ),
     ),
     "VBS": (
