@@ -137,4 +137,4 @@ class EcsOutcomeUnknownError(EcsApiError):
 
 
 class EcsUnreachableError(EcsApiError):
-    """There was no good answer: to a wait for ``unreachable_timeout``, to a request for as long as it is repeated."""
+    """There was no good answer for longer than ``unreachable_timeout``: to a wait, a submit or a query."""
