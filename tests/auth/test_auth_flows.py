@@ -43,6 +43,8 @@ class Cloud:
         if "/v3/projects" in request.url:
             named = [p for p in self.projects if "name=" not in request.url or p["name"] == "r-1"]
             return answer(200, {"projects": named})
+        if "/latest/api/token" in request.url:
+            return Response(404)
         if "securitykey" in request.url:
             assert request.is_direct
             self.keys.append(f"TMP{len(self.keys)}")

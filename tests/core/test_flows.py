@@ -190,9 +190,9 @@ class TestWait:
         # Ten seconds until a tenth of the wait is more.
         assert drive.sleeps == pytest.approx([10] * 10 + [10, 11, 12.1])
         assert [log.message for log in drive.logs] == [
-            f"createServer {JOB_ID}: INIT, 0 s",
-            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, 10 s",
-            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, 133 s",
+            f"createServer {JOB_ID}: INIT, waited 0 s",
+            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 10 s",
+            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, waited 133 s",
         ]
 
     def test_each_request_is_signed_anew(self) -> None:

@@ -231,7 +231,7 @@ class TestWithAdvice:
 
     def test_says_nothing_where_the_outcome_is_known(self) -> None:
         error = ApiError(REJECTED, "no", code="Ecs.0005", advice="as it was")
-        assert with_advice(error, request(), outcome_unknown=False) is error
+        assert with_advice(error, request(), outcome_unknown=False) == error
 
 
 class TestSubmissionIn:

@@ -18,7 +18,9 @@ class TestFinish:
     @pytest.mark.parametrize("status", ["SUCCESS", "FAIL"])
     def test_a_finished_job_ends_the_wait(self, status: str) -> None:
         last = seen(status)
-        assert Waiting().ends_at(84, last) == WaitEnd(Outcome.FINISHED, f"createServer {JOB_ID}: {status}, 84 s", last)
+        assert Waiting().ends_at(84, last) == WaitEnd(
+            Outcome.FINISHED, f"createServer {JOB_ID}: {status}, waited 84 s", last
+        )
 
     @pytest.mark.parametrize("status", ["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED", ""])
     def test_any_other_status_does_not(self, status: str) -> None:
@@ -314,10 +316,10 @@ class TestReports:
         for number, answer in enumerate(answers):
             waiting.at(number * 10, answer)
         assert waiting.logged == [
-            f"createServer {JOB_ID}: INIT, 0 s",
-            f"createServer {JOB_ID}: RUNNING, 0 of 2 sub-jobs done, 30 s",
-            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, 60 s",
-            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, 120 s",
+            f"createServer {JOB_ID}: INIT, waited 0 s",
+            f"createServer {JOB_ID}: RUNNING, 0 of 2 sub-jobs done, waited 30 s",
+            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 60 s",
+            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, waited 120 s",
         ]
         assert set(waiting.levels) == {logging.INFO}
 
@@ -356,3 +358,37 @@ class TestReports:
         waiting.wait.receive(seen(), START)
         assert len(waiting.wait.take_logs()) == 1
         assert waiting.wait.take_logs() == ()
+
+
+HOURS = ("60 min", "2 h 0 min", "3 h 0 min")
+
+
+def test_a_wait_says_once_an_hour_that_it_goes_on() -> None:
+    waiting = Waiting()
+    for minutes in range(0, 200, 10):
+        waiting.at(minutes * 60, seen("RUNNING"))
+    assert waiting.logged == [
+        f"createServer {JOB_ID}: RUNNING, waited 0 s",
+        *(f"createServer {JOB_ID}: RUNNING, waited {time}; the wait goes on" for time in HOURS),
+    ]
+
+
+def test_a_wait_that_another_triggerer_takes_over_does_not_count_the_hour_anew() -> None:
+    waiting = Waiting(seen=("RUNNING", 0))
+    for minutes in (179, 181, 239, 241):
+        waiting.at(minutes * 60, seen("RUNNING"))
+    assert waiting.logged == [
+        f"createServer {JOB_ID}: RUNNING, waited 3 h 1 min; the wait goes on",
+        f"createServer {JOB_ID}: RUNNING, waited 4 h 1 min; the wait goes on",
+    ]
+
+
+def test_the_limit_is_said_to_come_from_its_parameter() -> None:
+    waiting = Waiting(deadline=100.0, limit="timeout=100 s")
+    assert "after 100 s, the limit is timeout=100 s (" in waiting.ends_at(100, seen("RUNNING")).message
+
+
+def test_an_unpaid_order_names_the_parameter_that_pays() -> None:
+    waiting = Waiting()
+    waiting.at(0, seen("PENDING_PAYMENT"))
+    assert "auto_pay=True" in waiting.logged[-1]

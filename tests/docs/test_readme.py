@@ -214,8 +214,8 @@ def test_the_test_button_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_failure_text_is_what_the_code_says(connected: Emulator) -> None:
     text = snippet("failure text").text.strip()
-    job_id = re.search(r"ECS job (\w+)", text)[1]  # type: ignore[index]
-    failed_id = re.search(r"createSingleServer (\w+)", text)[1]  # type: ignore[index]
+    job_id = re.search(r"ECS job (\w{32})", text)[1]  # type: ignore[index]
+    failed_id = re.search(r"sub-job (\w{32})", text)[1]  # type: ignore[index]
     servers = re.findall(r"server ([0-9a-f-]{36})", text)
     job_type = "createSingleServer"
     sub_jobs = [{"job_type": job_type, "status": "SUCCESS", "entities": {"server_id": server}} for server in servers]
