@@ -1,4 +1,4 @@
-"""Thousands of waits in Airflow's own TriggerRunner: memory, the event loop, connections, look-ups, tokens."""
+"""Thousands of waits in Airflow's own TriggerRunner: memory, event loop, connections, lookups and tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.processes import Server, airflow_home, call
 
 NAME = "many_waits"
 SIZES: dict[str, dict[str, Any]] = {
-    # A wait that has gone on for long polls once a minute: `hold` is long enough for each to do so.
+    # A long wait polls once a minute. `hold` is long enough for each wait to poll once.
     "full": {
         "counts": (1000, 5000, 10000),
         "started_per_second": 500,
@@ -20,7 +20,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "small": {"counts": (100,), "started_per_second": 100, "hold": 3.0, "idle_hold": 1.0, "gaps": (1.0, 1.0)},
 }
 RATE = 200
-"""Requests a second that the connection allows here: ten times the default, so that 10,000 waits keep their minute."""
+"""The connection's rate limit here, in requests per second. It is ten times the default, enough for 10,000 waits."""
 DEFAULT_RATE = 20
 OURS = "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger"
 IDLE = "benchmarks.triggerer.SleepingTrigger"
@@ -28,7 +28,7 @@ AUTH = "password"
 
 
 def run(size: str) -> Section:
-    """Run so many waits, and as many triggers that only sleep."""
+    """Measure our waits, and as many triggers that only sleep."""
     sizes = SIZES[size]
     rows: list[list[object]] = []
     most = sizes["counts"][-1]

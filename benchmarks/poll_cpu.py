@@ -1,4 +1,4 @@
-"""How much CPU a poll costs, beside the least that is possible and beside others."""
+"""The CPU time of a poll, compared with the least possible and with other providers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIZES = {
 
 
 def run(size: str) -> Section:
-    """Measure all contenders that are installed, in turn, several times."""
+    """Measure all installed contenders in turn, several times."""
     sizes = SIZES[size]
     names = [name for name in CONTENDERS if _is_installed(name)]
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -67,7 +67,7 @@ def _is_installed(name: str) -> bool:
 
 def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -> Section:
     cost = {name: statistics.median(each["cpu_per_poll"] for each in all_) for name, all_ in measured.items()}
-    # Of one round each: both were measured within the same minutes, so what else the machine did cancels out.
+    # Each ratio is of one round: both were measured within the same minutes, so other load cancels out.
     ratios = {
         name: statistics.median(
             mine["cpu_per_poll"] / floor["cpu_per_poll"] for mine, floor in zip(all_, measured[FLOOR], strict=True)
@@ -115,12 +115,12 @@ def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -
 
 
 async def _poll(task: dict[str, Any]) -> dict[str, Any]:
-    """Let the waits of one contender poll, and see what it costs."""
+    """Run the waits of one contender, and return the CPU time per poll."""
     make = CONTENDERS[task["name"]](Server(task["port"], task["ca_file"]))
     first = await _count(task["control_port"])
 
     async def later(index: int) -> None:
-        await asyncio.sleep(index / task["rate"])  # evenly spread: peers keep their phase for ever
+        await asyncio.sleep(index / task["rate"])  # spread evenly, because peers keep their phase
         await make(index)()
 
     waits = [asyncio.create_task(later(index)) for index in range(round(task["rate"] * INTERVAL))]
@@ -140,12 +140,12 @@ async def _poll(task: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _count(port: int) -> int:
-    """Ask the server how many polls it has seen, with as little as possible."""
+    """Return the server's number of polls, with as little work as possible."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /polls HTTP/1.0\r\n\r\n")
-    answer = await reader.read()
+    response = await reader.read()
     writer.close()
-    return int(answer.rpartition(b"\r\n")[2])
+    return int(response.rpartition(b"\r\n")[2])
 
 
 if __name__ == "__main__":

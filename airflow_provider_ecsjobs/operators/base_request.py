@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
-from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation, read_ids
+from airflow_provider_ecsjobs.core.submit.validation import check_nesting, check_request, find_operation, read_ids
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
@@ -89,6 +89,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
 
         :raises EcsInvalidRequestError: it is wrong.
         """
+        check_nesting(self.body)
         self._check(is_template)
 
     def _parameters(self) -> dict[str, Any]:
@@ -131,7 +132,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
             return secrets_in(self.body)
         try:
             return secrets_in(json.loads(self.body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {self.body}  # which part of it is secret can't be told
 
     def _mask_secrets(self, is_templated: IsTemplated = nothing_is_templated) -> None:
@@ -145,6 +146,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         :raises EcsInvalidRequest: it is wrong.
         """
         try:
+            check_nesting(self.body)
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
             body = self._check(nothing_is_templated)
             return SubmitRequest.build(
@@ -201,7 +203,7 @@ def _plain(value: Any) -> Any:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Without its text: it may hold a password.
         raise EcsInvalidRequestError(
             "body rendered to a text that is no JSON object. Pass the task's output itself (body=task.output), use"

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
-from airflow_provider_ecsjobs.core.job import check_job_id, format_time, parse_time
+from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import (
@@ -22,7 +22,6 @@ from airflow_provider_ecsjobs.core.waiting.wait import (
     Wait,
     WaitEnd,
     WaitPolicy,
-    outline_of,
 )
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
@@ -74,6 +73,7 @@ class EcsJobTriggerArguments:
     :param unreachable_timeout: for how many seconds there may be no good answer.
     :param order_id: the order that the job is for, if that is known; for messages.
     :param server_ids: the servers that the answer to the job's request named; the event hands them on.
+    :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
     """
 
     job_id: str = ""
@@ -96,6 +96,7 @@ class EcsJobTriggerArguments:
     seen_sub_jobs_total: int = 0
     seen_job_type: str | None = None
     seen_begin_time: str | None = None
+    limit: str | None = None
 
     @classmethod
     def of_wait(
@@ -127,6 +128,7 @@ class EcsJobTriggerArguments:
             seen_sub_jobs_total=wait.sub_jobs_total,
             seen_job_type=None if wait.job is None else wait.job.job_type,
             seen_begin_time=None if wait.job is None else format_time(wait.job.begin_time),
+            limit=policy.limit or None,
             **connection,
         )
 
@@ -150,6 +152,7 @@ class EcsJobTriggerArguments:
             not_found_grace=self._number("not_found_grace", 0.0),
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
             order_id=clean(self.order_id, 200),
+            limit=clean(self.limit, 200),
         )
 
     def _number(self, name: str, default: _Default) -> float | _Default:
@@ -167,7 +170,8 @@ _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 class EcsJobTrigger(BaseTrigger):
     """Wait for a job to end, and send one event.
 
-    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None}``.
+    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None,
+    "project_id": ..., "region": ...}``, where the last two may be empty.
     The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
     ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
     one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials, authorized_request
-from airflow_provider_ecsjobs.core.auth.diagnosis import advice_on_unauthorized
+from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_project, new_credentials
 from airflow_provider_ecsjobs.core.auth.state import AuthEvent, AuthState, next_state
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
@@ -95,9 +95,9 @@ class AuthSession:
         """
         self._on(AuthEvent.UNAUTHORIZED)
         if self.state is AuthState.REFUSED:
-            advice = f"Connection '{self.config.conn_id}', {advice_on_unauthorized(self.config, error)}"
-            not_again = "This process does not try it again for a minute, since failures in a row lock a key."
-            self._refusal = replace(error, advice=f"{advice} {not_again}")
+            not_again = "This process does not try it again for a minute, since failures in a row lock a login."
+            error = advised(self.config, error)
+            self._refusal = replace(error, advice=f"{error.advice} {not_again}")
             self._refused_until = now + UNAUTHORIZED_KEPT
 
     def renew(self) -> bool:
