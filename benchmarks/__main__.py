@@ -23,9 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: the exit code. It is 0 even if a bound does not hold, as that is a result.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what a wait costs.")
-    parser.add_argument(
-        "--size", choices=("full", "small"), default="full", help="small: only a check that it works"
-    )
+    parser.add_argument("--size", choices=("full", "small"), default="full", help="small: only a check that it works")
     parser.add_argument("--only", nargs="+", choices=sorted(BENCHMARKS), default=list(BENCHMARKS), metavar="NAME")
     parser.add_argument("--write", action="store_true", help="write the tables to benchmarks/README.md")
     options = parser.parse_args(argv)
