@@ -27,7 +27,7 @@ def test_airflow_takes_every_field_and_hides_the_secret_ones() -> None:
     hidden = {name for name, widget in widgets.items() if widget.is_sensitive}
     assert hidden == {"security_token", "token", "proxy"}
     behaviour = manager.field_behaviours["huawei_ecs"]
-    assert behaviour["hidden_fields"] == ["schema", "port"]
+    assert behaviour["hidden_fields"] == ["schema"]
     assert behaviour["relabeling"]["login"] == "Access key (AK) or IAM user"
 
 
