@@ -54,8 +54,10 @@ def main() -> None:
     """Check this environment."""
     modules = import_everything()
     load_hooks()
-    versions = f"Airflow {version('apache-airflow')}, common-compat {version('apache-airflow-providers-common-compat')}"
-    print(f"{versions}: {modules} modules imported, hooks loaded")
+    versions = [f"Airflow {version('apache-airflow')}"]
+    versions += [f"common-compat {version('apache-airflow-providers-common-compat')}"]
+    versions += [f"Python {sys.version_info.major}.{sys.version_info.minor}"]
+    print(f"{', '.join(versions)}: {modules} modules imported, hooks loaded")
 
 
 if __name__ == "__main__":

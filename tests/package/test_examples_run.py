@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-QUICK = {r"interval=2\b": "interval=0.1", r"payment_timeout=20\b": "payment_timeout=0.3", r"retries=[12]\b": "retries=0"}
+QUICK = {
+    r"interval=2\b": "interval=0.1",
+    r"payment_timeout=20\b": "payment_timeout=0.3",
+    r"retries=[12]\b": "retries=0",
+}
 """What is changed in an example so that a test does not last: lengths of time, and the retries with their delay."""
 
 pytestmark = pytest.mark.usefixtures("airflow_db")
