@@ -4,8 +4,8 @@
 
 A leg makes an environment with the pins of its file in ``.ci/constraints``, installs the wheel plainly on top as
 ``pip install`` does it, imports all of it and lets Airflow load its hooks; once more with the oldest ``common-compat``
-that pyproject.toml allows. Some legs then run tests, or the demo in a real Airflow. Two legs run at a time: a demo waits
-more than it works.
+that pyproject.toml allows. Some legs also run tests, or the demo in a real Airflow. Two legs run at a time: a demo
+waits more than it works.
 
 At the end there is a table. It fails if a leg failed; what could not be run is said, each in a line of its own.
 """
@@ -21,10 +21,13 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / ".ci" / "constraints"
@@ -33,8 +36,8 @@ AT_ONCE = 2
 STEP_SECONDS = 1200
 """How long a step of a leg may last; the longest takes two minutes on two idle cores."""
 
-# What shows how it works with Airflow. The emulator and core do not depend on what is installed beside them, and some of
-# their tests need the official SDK, which is not at home beside the lowest bounds.
+# What shows how it works with Airflow. The emulator and core do not depend on what is installed beside them, and some
+# of their tests need the official SDK, which is not at home beside the lowest bounds.
 TESTS = ["operators", "sensors", "triggers", "hooks", "links", "submits"]
 NOT_TESTED = ["tests/submits/test_all_operations.py"]
 
@@ -65,9 +68,8 @@ class Leg:
 
     def call(self, *command: str | Path, **environment: str) -> str:
         """Run a command in its home; return what it printed."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "PYTHON", "VIRTUAL"))
-        }
+        outside = ("AIRFLOW_", "PYTHON", "VIRTUAL_ENV")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
         told = subprocess.run(
             [str(part) for part in command],
             cwd=self.home,
@@ -210,7 +212,7 @@ def rows(legs: list[Leg]) -> list[list[str]]:
     cells = [["Airflow", "Python", "`common-compat` beside it", "modules imported", "tests", "demo"]]
     for leg in legs:
         parts = ["airflow", "python", "dated", "imports", "tests", "demo"]
-        cells.append([leg.passed.get(part, "–") for part in parts])
+        cells.append([leg.passed.get(part, "-") for part in parts])
     return cells
 
 
@@ -233,9 +235,7 @@ def write_readme(legs: list[Leg]) -> None:
 def main() -> int:
     """Run the legs; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--write-readme", action="store_true", help="write the table into README.md, if all legs passed"
-    )
+    parser.add_argument("--write-readme", action="store_true", help="write the table into README.md")
     parser.add_argument("legs", nargs="*", metavar="LEG", help=f"{', '.join(LEGS)}; all, if none is named")
     options = parser.parse_args()
     legs = [LEGS[name] for name in options.legs or LEGS]

@@ -69,10 +69,10 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 
 
 def form_widgets() -> dict[str, Any]:
-    """Return a form field for each extra field of the connection, by its name: the connection form of Airflow 2.11.
+    """Return a form field for each extra field of the connection, by its name: the form of Airflow 2.11, 3.0 and 3.1.
 
-    That Airflow takes fields for text, passwords and whole numbers, and drops a provider that gives it any other: so
-    the choice of ``auth`` and the seconds are texts there.
+    Airflow 2.11 takes fields for text, passwords and whole numbers, and drops a provider that gives it any other. So
+    the seconds are texts, and on 2.11 the choice of ``auth``.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -84,9 +84,23 @@ def form_widgets() -> dict[str, Any]:
             widgets[name] = PasswordField(label, description=description, widget=BS3PasswordFieldWidget())
         else:
             widgets[name] = StringField(
-                label, description=description, default=schema.get("default"), widget=BS3TextFieldWidget()
+                label,
+                _choice(schema),
+                description=description,
+                default=schema.get("default"),
+                widget=BS3TextFieldWidget(),
             )
     return widgets
+
+
+def _choice(schema: dict[str, Any]) -> list[Any]:
+    """Return the validator that Airflow 3.0 and 3.1 make a list to choose from of."""
+    from airflow import __version__ as airflow_version
+    from wtforms.validators import any_of
+
+    # Airflow 2.11 has the fields of all types in one form, and fills those of the same name alike. There it would
+    # refuse a connection of another type that has an "auth" of its own.
+    return [any_of(schema["enum"])] if "enum" in schema and not airflow_version.startswith("2.") else []
 
 
 def provider_info(version: str) -> dict[str, Any]:

@@ -278,12 +278,12 @@ class EcsJobsHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the standard fields of the connection form; Airflow 3 reads the provider's metadata instead."""
+        """Describe the standard fields of the connection form; Airflow 3.2 reads the provider's metadata instead."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Make the extra fields of the connection form for Airflow 2.11."""
+        """Make the extra fields of the connection form for Airflow 2.11, 3.0 and 3.1."""
         return form_widgets()
 
     def run(self, wait: Wait) -> WaitEnd:
