@@ -11,6 +11,9 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 endif
 
+# Which versions of ruff, mypy, pytest and the like: they change on purpose, not overnight.
+LOCK := .ci/constraints/tools.txt
+
 VENV := .venv
 VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
@@ -35,7 +38,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check lint types clean
+.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,9 +78,13 @@ bench-check: $(VENV)/.installed ## run each benchmark once at a small size, to s
 test-matrix: $(VENV)/.installed ## install the wheel beside what users have, and run the demo there (LEGS= names some; about 12 minutes)
 	@$(VENV)/bin/python .ci/matrix.py $(LEGS)
 
-lint: $(VENV)/.installed ## check style and format
+check-dist: $(VENV)/.installed ## build what is to be uploaded, and check it as PyPI does
+	@$(VENV)/bin/python .ci/check_dist.py
+
+lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
+	$(VENV)/bin/python -m codespell_lib
 
 types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy
@@ -103,7 +110,7 @@ $(VENV)/.ha-installed: $(VENV)/.installed
 	@touch "$@"
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.
-%/.installed: pyproject.toml Makefile
+%/.installed: pyproject.toml Makefile $(LOCK)
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' || { \
 		echo "No Python 3.11, 3.12 or 3.13 found ($(CANDIDATES)). Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; \
 		exit 1; }
@@ -111,9 +118,9 @@ $(VENV)/.ha-installed: $(VENV)/.installed
 	@echo "Installing $(AIRFLOW_HERE) and the tools into $*: takes 1 to 2 minutes ..."
 	@if uv --version >/dev/null 2>&1; then \
 		uv venv --quiet --python "$(PYTHON)" "$*" && \
-		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
+		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -c $(LOCK) -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
 	else \
 		"$(PYTHON)" -m venv "$*" && \
-		"$*/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
+		"$*/bin/python" -m pip install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
 	fi
 	@touch "$@"
