@@ -18,6 +18,7 @@ VENV := .venv
 VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
 VENV_CLIENTS := .venv-clients
+VENV_DIST := .venv-dist
 
 # What the benchmarks compare with; fixed, so that a figure can be measured again.
 PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
@@ -63,7 +64,7 @@ test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, 
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
 
 test-clients: $(VENV_CLIENTS)/.installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
-	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_emulator_openstack_clients.py tests/emulator/test_emulator_node_sdk.py
+	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_openstack_clients.py tests/emulator/test_node_sdk.py
 
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
@@ -78,8 +79,8 @@ bench-check: $(VENV)/.installed ## run each benchmark once at a small size, to s
 test-matrix: $(VENV)/.installed ## install the wheel beside what users have, and run the demo there (LEGS= names some; about 12 minutes)
 	@$(VENV)/bin/python .ci/matrix.py $(LEGS)
 
-check-dist: $(VENV)/.installed ## build what is to be uploaded, and check it as PyPI does
-	@$(VENV)/bin/python .ci/check_dist.py
+check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check it as PyPI does
+	@$(VENV_DIST)/bin/python .ci/check_dist.py
 
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
@@ -91,7 +92,7 @@ types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) $(VENV_DIST) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
@@ -100,13 +101,29 @@ $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
 $(VENV_CLIENTS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_CLIENTS)/.installed: PEERS_HERE = -e '.[clients]'
 
+# Both know what a requirement is; uv is faster.
+define install # VENV, REQUIREMENTS
+if uv --version >/dev/null 2>&1; then \
+	uv pip install --quiet --compile-bytecode --python "$(1)/bin/python" $(2); \
+else \
+	"$(1)/bin/python" -m pip install -q --disable-pip-version-check $(2); \
+fi
+endef
+
+define make_venv # VENV
+if uv --version >/dev/null 2>&1; then uv venv --quiet --python "$(PYTHON)" "$(1)"; else "$(PYTHON)" -m venv "$(1)"; fi
+endef
+
 $(VENV)/.ha-installed: $(VENV)/.installed
 	@echo "Installing what make test-ha needs into $(VENV) ..."
-	@if uv --version >/dev/null 2>&1; then \
-		uv pip install --quiet --compile-bytecode --python "$(VENV)/bin/python" $(HA_PACKAGES); \
-	else \
-		"$(VENV)/bin/python" -m pip install -q --disable-pip-version-check $(HA_PACKAGES); \
-	fi
+	@$(call install,$(VENV),$(HA_PACKAGES))
+	@touch "$@"
+
+# An environment without Airflow: twine asks for packages that Airflow 2.11 can't have beside it.
+$(VENV_DIST)/.installed: Makefile $(LOCK)
+	@rm -rf $(VENV_DIST)
+	@$(call make_venv,$(VENV_DIST))
+	@$(call install,$(VENV_DIST),-c $(LOCK) build check-wheel-contents hatchling hatch-fancy-pypi-readme twine)
 	@touch "$@"
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.
@@ -116,11 +133,6 @@ $(VENV)/.ha-installed: $(VENV)/.installed
 		exit 1; }
 	@rm -rf "$*"
 	@echo "Installing $(AIRFLOW_HERE) and the tools into $*: takes 1 to 2 minutes ..."
-	@if uv --version >/dev/null 2>&1; then \
-		uv venv --quiet --python "$(PYTHON)" "$*" && \
-		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -c $(LOCK) -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
-	else \
-		"$(PYTHON)" -m venv "$*" && \
-		"$*/bin/python" -m pip install -q --disable-pip-version-check -c $(LOCK) -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
-	fi
+	@$(call make_venv,$*)
+	@$(call install,$*,-c $(LOCK) -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE))
 	@touch "$@"

@@ -41,7 +41,7 @@ def run(*command: str | Path) -> str:
 
 def build(folder: Path) -> tuple[Path, Path]:
     """Build an sdist, and a wheel from it."""
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT)
     (sdist,) = folder.glob("*.tar.gz")
     (wheel,) = folder.glob("*.whl")
     return sdist, wheel
