@@ -77,10 +77,10 @@ bench-check: $(VENV)/.installed ## run each benchmark once at a small size, to s
 	@$(VENV)/bin/python -m benchmarks --size small
 
 test-matrix: $(VENV)/.installed ## install the wheel beside what users have, and run the demo there (LEGS= names some; about 12 minutes)
-	@$(VENV)/bin/python .ci/matrix.py $(LEGS)
+	@$(VENV)/bin/python .ci/matrix.py $(if $(WHEEL),--wheel $(WHEEL)) $(LEGS)
 
-check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check it as PyPI does
-	@$(VENV_DIST)/bin/python .ci/check_dist.py
+check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check it as PyPI does (DIST= names a folder to leave it in)
+	@$(VENV_DIST)/bin/python .ci/check_dist.py $(DIST)
 
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check

@@ -1,6 +1,6 @@
 """Install our wheel beside what users have, and see that it works there: one leg for each Airflow.
 
-    .venv/bin/python .ci/matrix.py [--write-readme] [LEG ...]
+    .venv/bin/python .ci/matrix.py [--wheel WHEEL] [--write-readme] [LEG ...]
 
 A leg makes an environment with the pins of its file in ``.ci/constraints``, installs the wheel plainly on top as
 ``pip install`` does it, imports all of it and lets Airflow load its hooks; once more with the oldest ``common-compat``
@@ -236,11 +236,12 @@ def main() -> int:
     """Run the legs; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write-readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--wheel", type=Path, help="the wheel; one that is built, if none is named")
     parser.add_argument("legs", nargs="*", metavar="LEG", help=f"{', '.join(LEGS)}; all, if none is named")
     options = parser.parse_args()
     legs = [LEGS[name] for name in options.legs or LEGS]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        wheel = build(Path(folder))
+        wheel = options.wheel.resolve() if options.wheel else build(Path(folder))
         for done in as_completed([pool.submit(timed, leg, wheel) for leg in legs]):
             leg = done.result()
             failed = "failed" in leg.passed
