@@ -59,16 +59,16 @@ def run(size: str) -> Section:
         "requests",
     )
     note = (
-        "Airflow's TriggerRunnerSupervisor and the TriggerRunner that it forks, unchanged; the supervisor takes the"
-        " triggers from a list instead of the database, and looks the connection up in the same place."
-        f" {sizes['started_per_second']} triggers start in a second (Airflow itself: 50). The connection logs in"
-        f" with a password at the emulator, over TLS, and allows {RATE} requests a second, where the default is"
-        f" {DEFAULT_RATE}. The jobs are an hour old and go on, so that each is polled once a minute; the figures"
-        f" *then* are of {sizes['hold']:g} s after all have started ({sizes['idle_hold']:g} s for those that sleep)."
-        " Memory is what the runner grew by from just before the first trigger, all modules loaded, client and"
-        " connections included. Lag is how much too late a sleep of 10 ms ends. The longest lags are full runs of"
-        " Python's garbage collector, which walks through all of Airflow's objects and all triggers': one takes"
-        f" {of_most['gc_before']:.0f} ms of CPU before there is any trigger."
+        "Airflow's TriggerRunnerSupervisor and the TriggerRunner that it forks run unchanged. The supervisor takes the"
+        " triggers and the connection from memory instead of the database."
+        f" {sizes['started_per_second']} triggers start per second (Airflow itself: 50). The connection logs in"
+        f" with a password at the emulator, over TLS, with a rate limit of {RATE} requests per second; the default is"
+        f" {DEFAULT_RATE}. The jobs are an hour old and keep running, so that each is polled once a minute. The figures"
+        f" *then* are of the {sizes['hold']:g} s after all have started ({sizes['idle_hold']:g} s for sleeping"
+        " triggers). Memory is the growth of the runner from just before the first trigger, with all modules loaded,"
+        " and includes client and connections. Lag is how late a sleep of 10 ms ends. The longest lags are full runs"
+        " of Python's garbage collector, which traverses all objects of Airflow and of all triggers. One such run takes"
+        f" {of_most['gc_before']:.0f} ms of CPU before the first trigger."
     )
     return Section(
         NAME,
