@@ -71,10 +71,10 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 
 
 def form_widgets() -> dict[str, Any]:
-    """Return a form field for each extra field of the connection, by name, for Airflow 2.11.
+    """Return a form field for each extra field of the connection, by name, for Airflow 2.11, 3.0 and 3.1.
 
     Airflow 2.11 accepts fields for text, passwords and whole numbers, and drops a provider with any other field. So
-    ``auth`` and the numbers are text fields there.
+    the numbers are text fields, and on 2.11 ``auth`` is one, too.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -86,9 +86,23 @@ def form_widgets() -> dict[str, Any]:
             widgets[name] = PasswordField(label, description=description, widget=BS3PasswordFieldWidget())
         else:
             widgets[name] = StringField(
-                label, description=description, default=schema.get("default"), widget=BS3TextFieldWidget()
+                label,
+                _choice(schema),
+                description=description,
+                default=schema.get("default"),
+                widget=BS3TextFieldWidget(),
             )
     return widgets
+
+
+def _choice(schema: dict[str, Any]) -> list[Any]:
+    """Return the validator that tells Airflow 3.0 and 3.1 the values to choose from."""
+    from airflow import __version__ as airflow_version
+    from wtforms.validators import any_of
+
+    # Airflow 2.11 has the fields of all types in one form, and fills all fields of one name alike. The validator would
+    # refuse a connection of another type with an "auth" of its own.
+    return [any_of(schema["enum"])] if "enum" in schema and not airflow_version.startswith("2.") else []
 
 
 def provider_info(version: str) -> dict[str, Any]:

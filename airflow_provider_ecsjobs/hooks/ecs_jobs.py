@@ -292,12 +292,12 @@ class EcsJobsHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the standard fields of the connection form. Airflow 3 reads the provider's metadata instead."""
+        """Return the standard fields of the connection form. Airflow 3.2 reads the provider's metadata instead."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the extra fields of the connection form for Airflow 2.11."""
+        """Return the extra fields of the connection form for Airflow 2.11, 3.0 and 3.1."""
         return form_widgets()
 
     def run(self, wait: Wait) -> WaitEnd:

@@ -131,7 +131,7 @@ def test_the_cause_in_the_entities_is_never_lost(fields: dict[str, Any], reason:
     assert f"  Failed: {reason}: createSingleServer" in others
 
 
-def test_a_wrapper_hides_no_reason() -> None:
+def test_a_wrapper_leaves_the_reason_visible() -> None:
     parts = [part("FAIL", job_id=str(n), fail_reason=f"reason {n}") for n in range(5)]
     lines = explain(*parts, **WRAPPER).split("\n")
     assert lines[1:-1] == [f"  Failed: reason {n}: createSingleServer, sub-job {n}" for n in range(5)]

@@ -262,7 +262,7 @@ def test_a_duration_may_be_nothing() -> None:
         ({"job_id": "given"}, "given"),
     ],
 )
-def test_an_answer_without_an_id_has_the_one_asked_for(data: dict[str, Any], expected: str) -> None:
+def test_a_response_without_an_id_has_the_one_asked_for(data: dict[str, Any], expected: str) -> None:
     assert Job.from_dict(data, job_id="asked").job_id == expected
 
 

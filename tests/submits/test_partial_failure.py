@@ -52,7 +52,7 @@ def test_what_comes_to_clean_up_is_left_the_servers_that_exist(connected: Emulat
     assert connected.servers == {}
 
 
-def test_keep_succeeds_with_the_servers_that_exist_in_the_answers_order(connected: Emulator) -> None:
+def test_keep_succeeds_with_the_servers_that_exist_in_the_responses_order(connected: Emulator) -> None:
     connected.fail_next(failing=2)
     run = create(5, on_partial_failure="keep")
 
@@ -83,7 +83,7 @@ def test_keep_holds_for_a_retry_after_the_worker_died(connected: Emulator) -> No
     assert connected.counters["submits"] == 1
 
 
-def test_all_servers_are_given_in_the_answers_order(connected: Emulator) -> None:
+def test_all_servers_are_given_in_the_responses_order(connected: Emulator) -> None:
     result = create(7).run()
 
     (made,) = connected.submissions
