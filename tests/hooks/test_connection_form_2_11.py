@@ -29,7 +29,7 @@ def test_airflow_takes_every_field_and_hides_the_secret_ones() -> None:
     # All types share one form there: a choice that is enforced would be so for other types' fields of the same name.
     assert not any(widget.field.kwargs.get("validators") for widget in widgets.values())
     behaviour = manager.field_behaviours["huawei_ecs"]
-    assert behaviour["hidden_fields"] == ["schema", "port"]
+    assert behaviour["hidden_fields"] == ["schema"]
     assert behaviour["relabeling"]["login"] == "Access key (AK) or IAM user"
 
 
