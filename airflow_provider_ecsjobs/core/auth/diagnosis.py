@@ -20,6 +20,7 @@ MAX_CLOCK_SKEW = 15 * 60.0
 """The largest difference between the machine's clock and the gateway's, in seconds, that a signature allows."""
 
 _CLOCK = re.compile(r"client time:\s*(\d{8}T\d{6}Z).*server time:\s*(\d{8}T\d{6}Z)", re.IGNORECASE)
+_TIME = re.compile(r"signature expired|client time|server time", re.IGNORECASE)
 _LOCKED = re.compile(r"\block(ed)?\b|reach(ed)? the limit|frozen", re.IGNORECASE)
 
 
@@ -83,6 +84,11 @@ _RULES = (
         "the key is locked for 5 min, after more than five wrong signatures in a row. If its secret is right here, look"
         " for the client that has a wrong one; then try again",
         says=_LOCKED,
+    ),
+    _Rule(
+        ErrorKind.UNAUTHORIZED,
+        "the time of the signature was not accepted. Check this machine's clock; it may be off by 15 min",
+        says=_TIME,
     ),
     _Rule(
         ErrorKind.UNAUTHORIZED,
