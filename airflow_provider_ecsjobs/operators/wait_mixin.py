@@ -30,6 +30,7 @@ from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
+from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class EcsJobWaitMixin(_Task):
     operator_extra_links = (EcsConsoleLink(),)
     console_url: str | None = None
     """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
+    _seen: Job | None = None
+    """The job, if this process has seen it unfinished."""
     _retry_resubmits = False
     """Whether a retry can help where the job failed, since it submits another one."""
 
@@ -67,6 +70,7 @@ class EcsJobWaitMixin(_Task):
         region: str | None
         project_id: str | None
         service: str
+        job_id: str
 
     @cached_property
     def hook(self) -> EcsJobsHook:
@@ -116,8 +120,10 @@ class EcsJobWaitMixin(_Task):
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
+        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        publish_wait(wait, None)
         try:
-            return self.hook.run(Wait(job_id, policy, observer=WAIT_METRICS))
+            return self.hook.run(wait)
         finally:
             self.hook.close()
 
@@ -141,6 +147,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: always.
         """
         policy = wait.policy
+        publish_wait(wait, self._seen)
         arguments = EcsJobTriggerArguments.of_wait(
             wait,
             server_ids=server_ids,
@@ -167,6 +174,7 @@ class EcsJobWaitMixin(_Task):
 
     def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
+        self._seen = answer if isinstance(answer, Job) else None
         end = wait.receive(answer, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
@@ -187,6 +195,7 @@ class EcsJobWaitMixin(_Task):
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
         """Return the task's result as :meth:`_result` does, and leave a link to the server that it names."""
+        publish_end(end, self.job_id)
         result = self._result(end)
         self._leave_console_link(context, result["server_ids"])
         return self._output(result)

@@ -23,7 +23,7 @@ LAYERS = (
     ("core",),
     ("transport",),
     ("compat", "exceptions", "metrics", "provider_info"),
-    ("outcomes",),
+    ("outcomes", "publishing"),
     ("hooks",),
     ("links", "triggers"),
     ("operators",),
