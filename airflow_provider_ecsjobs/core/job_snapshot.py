@@ -39,18 +39,20 @@ class WaitTimes:
     :param job_id: the job.
     :param started: when the wait began.
     :param deadline: when it gives up; ``None`` for never.
+    :param poll_interval: the longest delay between two polls.
     :param order_id: the order that the job is for; empty if there is none, or it is not known.
     """
 
     job_id: str
     started: float | None = None
     deadline: float | None = None
+    poll_interval: float | None = None
     order_id: str = ""
 
     @classmethod
     def of(cls, job_id: str, policy: WaitPolicy) -> WaitTimes:
         """Return the times of a wait for a job."""
-        return cls(job_id, policy.started, policy.deadline, policy.order_id)
+        return cls(job_id, policy.started, policy.deadline, policy.max_poll_interval, policy.order_id)
 
 
 def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[str, Any]:
@@ -65,6 +67,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
         "job_id": clean(wait.job_id, 200),
         "started": _seconds(wait.started),
         "deadline": _seconds(wait.deadline),
+        "poll_interval": _seconds(wait.poll_interval),
         "seen_at": None if job is None else _seconds(seen_at),
         "outcome": None,
         "order_id": clean(wait.order_id, MAX_NAME),

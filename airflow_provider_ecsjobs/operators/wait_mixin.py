@@ -28,6 +28,7 @@ from airflow_provider_ecsjobs.exceptions import (
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
+from airflow_provider_ecsjobs.links.job_page import EcsJobPageLink
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
 from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
@@ -57,7 +58,7 @@ class EcsJobWaitMixin(_Task):
     The class that mixes it in sets the attributes below, which have the meaning of its own parameters.
     """
 
-    operator_extra_links = (EcsConsoleLink(),)
+    operator_extra_links = (EcsJobPageLink(), EcsConsoleLink())
     console_url: str | None = None
     """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
     _seen: Job | None = None
