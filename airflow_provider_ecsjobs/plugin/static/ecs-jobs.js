@@ -15,7 +15,8 @@ const FOLD_BEYOND = 50;
 
 // ---------------------------------------------------------------- drawing
 
-const h = (tag, props, ...kids) => ({ tag, props: props ?? {}, kids: kids.flat(Infinity).filter((kid) => kid !== null && kid !== undefined && kid !== false) });
+const tidy = (kids) => kids.flat(Infinity).filter((kid) => kid !== null && kid !== undefined && kid !== false);
+const h = (tag, props, ...kids) => ({ tag, props: props ?? {}, kids: tidy(kids) });
 
 const setProp = (node, name, value) => {
   if (name === "style") for (const [key, text] of Object.entries(value)) node.style.setProperty(key, text);
@@ -172,7 +173,7 @@ class View {
   }
 
   draw() {
-    if (!this.isOver) patch(this.node, this.content());
+    if (!this.isOver) patch(this.node, tidy(this.content()));
   }
 
   trouble() {
