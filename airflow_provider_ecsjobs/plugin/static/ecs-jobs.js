@@ -446,9 +446,9 @@ class ListView extends View {
       h("td", null, text(row.job_type) || "–", row.job_id ? h("small", null, h("code", null, text(row.job_id))) : null),
       h("td", null, badge(text(row.status))),
       h("td", { class: "progress" }, total ? [h("span", { class: "num" }, `${number.format(done)} of ${number.format(total)}${failed ? `, ${number.format(failed)} failed` : ""}`), bar(total, done, failed)] : "–"),
-      h("td", { class: "num" }, duration(this.now - row.started)),
-      h("td", { class: "num" }, isTime(row.deadline) ? duration(row.deadline - this.now) : "–"),
-      h("td", { class: `num${isOld ? " old" : ""}`, title: isOld ? "No look at the job was published for long" : null }, isTime(row.seen_at) ? `${duration(age)} ago` : "not yet"));
+      h("td", { class: "num", "data-label": "Waited" }, duration(this.now - row.started)),
+      h("td", { class: "num", "data-label": "Deadline in" }, isTime(row.deadline) ? duration(row.deadline - this.now) : "–"),
+      h("td", { class: `num${isOld ? " old" : ""}`, "data-label": "Last seen", title: isOld ? "No look at the job was published for long" : null }, isTime(row.seen_at) ? `${duration(age)} ago` : "not yet"));
   }
 }
 
