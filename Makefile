@@ -60,7 +60,7 @@ test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, 
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
 
 test-clients: $(VENV_CLIENTS)/.installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
-	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_emulator_openstack_clients.py tests/emulator/test_emulator_node_sdk.py
+	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_openstack_clients.py tests/emulator/test_node_sdk.py
 
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \

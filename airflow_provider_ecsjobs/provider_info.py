@@ -1,4 +1,4 @@
-"""What this provider tells Airflow about itself, the connection form included."""
+"""The provider's metadata for Airflow, including the connection form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAME = "Huawei Cloud ECS"
 CONNECTION_TYPE = "huawei_ecs"
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    # The host takes scheme and port too.
+    # The host may hold scheme and port.
     "hidden-fields": ["schema", "port"],
     "relabeling": {
         "login": "Access key (AK) or IAM user",
@@ -21,7 +21,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "placeholders": {
         "login": "AK for auth aksk, IAM user name for auth password, else empty",
         "password": "SK for auth aksk, password for auth password, else empty",
-        "host": "empty for the region's own, or https://ecs.eu-de.otc.t-systems.com",
+        "host": "empty for the region's endpoint, or https://ecs.eu-de.otc.t-systems.com",
     },
 }
 """The standard fields of the connection form."""
@@ -43,36 +43,36 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "auth": {
         "label": "Authentication",
-        "description": "aksk: access key and secret key; password: IAM user; token: a token got elsewhere; agency: the"
+        "description": "aksk: access key and secret key; password: IAM user; token: an existing IAM token; agency: the"
         " agency of the ECS server Airflow runs on; env: HUAWEICLOUD_SDK_AK and _SK on the machine.",
         "schema": {"type": "string", "enum": list(AUTHS), "default": "aksk"},
     },
-    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Gives the endpoint, and the project if none is set."),
+    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Sets the endpoint, and the project if none is set."),
     "project_id": _text("Project ID", "Looked up by region if empty."),
     "domain_name": _text("Account name", "The account (domain) that the IAM user belongs to. For auth password."),
     "security_token": _text("Security token", "Belongs to a temporary AK/SK. For auth aksk.", format="password"),
     "token": _text("IAM token", "A project-scoped token, valid 24 h. For auth token.", format="password"),
-    "iam_endpoint": _text("IAM endpoint", "For clouds other than Huawei's own; else told from the region."),
+    "iam_endpoint": _text("IAM endpoint", "For clouds other than Huawei's own; otherwise derived from the region."),
     "metadata_endpoint": _text("Metadata endpoint", "http://169.254.169.254 if empty. For auth agency."),
     "verify": _text("Verify certificates", "true (if empty), false, or the path of a CA bundle on the machine."),
     "proxy": _text("Proxy", "http://user:password@host:port; the environment's if empty.", format="password"),
-    "connect_timeout": _seconds("Connect timeout (s)", "Seconds to connect in; 10 if empty."),
-    "read_timeout": _seconds("Read timeout (s)", "Seconds an answer may take; 30 if empty."),
+    "connect_timeout": _seconds("Connect timeout (s)", "Maximum time to connect, in seconds; 10 if empty."),
+    "read_timeout": _seconds("Read timeout (s)", "Maximum time for a response, in seconds; 30 if empty."),
     "requests_per_second": _number(
         "Requests per second",
-        "The most that all waits of a triggerer ask for together; 20 if empty. Fewer while the API throttles.",
+        "Rate limit of all waits in a triggerer together; 20 if empty. Lower while the API throttles.",
         MIN_RATE,
         MAX_RATE,
     ),
 }
-"""The fields of the connection form that stand in its extra."""
+"""The fields of the connection form that are stored in its extra."""
 
 
 def form_widgets() -> dict[str, Any]:
-    """Return a form field for each extra field of the connection, by its name: the connection form of Airflow 2.11.
+    """Return a form field for each extra field of the connection, by name, for Airflow 2.11.
 
-    That Airflow takes fields for text, passwords and whole numbers, and drops a provider that gives it any other: so
-    the choice of ``auth`` and the seconds are texts there.
+    Airflow 2.11 accepts fields for text, passwords and whole numbers, and drops a provider with any other field. So
+    ``auth`` and the numbers are text fields there.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -90,9 +90,9 @@ def form_widgets() -> dict[str, Any]:
 
 
 def provider_info(version: str) -> dict[str, Any]:
-    """Describe the provider.
+    """Return the provider's metadata.
 
-    :param version: its version.
+    :param version: the provider's version.
     """
     return {
         "package-name": "airflow-provider-ecsjobs",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from submit_world import UNANSWERED, WRONG, World, error
 
 from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
+from tests.support.submit_world import UNANSWERED, WRONG, World, error
 
 
 class TestClearing:

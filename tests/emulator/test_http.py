@@ -1,0 +1,408 @@
+"""What the emulator answers over HTTP: jobs, errors of each family, control, and what it remembers."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_ecsjobs.emulator import Emulator
+from tests.emulator.emulator_client import SignedClient
+from tests.support.patience import A_MINUTE
+
+CREATE = {
+    "server": {
+        "name": "web",
+        "imageRef": "image",
+        "flavorRef": "s6.small.1",
+        "vpcid": "vpc",
+        "nics": [{"subnet_id": "subnet"}],
+        "root_volume": {"volumetype": "SSD"},
+        "adminPass": "Never-recorded-1",
+    }
+}
+
+
+def test_a_started_job_runs_to_its_end(client: SignedClient, ecs_emulator: Emulator) -> None:
+    job_id = ecs_emulator.start_job(init_seconds=0, run_seconds=0)
+
+    answer = client.show_job(job_id)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert (answer.json()["status"], answer.json()["job_id"]) == ("SUCCESS", job_id)
+
+
+def test_planted_bodies_are_sent_as_they_are(client: SignedClient, ecs_emulator: Emulator) -> None:
+    job_id = ecs_emulator.plant_job("not json {", b"\xff\x00", {"status": "INIT", "extra": [1]}, http_status=203)
+
+    answers = [client.show_job(job_id) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [203] * 3
+    assert [answer.content for answer in answers[:2]] == [b"not json {", b"\xff\x00"]
+    assert answers[2].json() == {"status": "INIT", "extra": [1], "job_id": job_id}
+
+
+@pytest.mark.parametrize("job_id", ["0" * 32, "not-an-id", "%20"])
+def test_an_unknown_job_is_common_0011(client: SignedClient, job_id: str) -> None:
+    answer = client.show_job(job_id)
+
+    assert answer.status_code == 400
+    said = {"code": "Common.0011", "message": "Failed to query system tasks."}
+    assert answer.json() == {"error": {**said, "details": [said]}}
+
+
+def test_a_purged_job_is_unknown(client: SignedClient, ecs_emulator: Emulator) -> None:
+    job_id = ecs_emulator.start_job()
+    assert client.show_job(job_id).status_code == 200
+
+    ecs_emulator.purge_job(job_id)
+
+    assert client.show_job(job_id).json()["error"]["code"] == "Common.0011"
+
+
+def test_query_parameters_are_signed(client: SignedClient, ecs_emulator: Emulator) -> None:
+    job_id = ecs_emulator.start_job()
+    query = [("b", "2"), ("a", "x y+z&ü"), ("a", "1")]
+
+    assert client.request("GET", f"/jobs/{job_id}", query=query).status_code == 200
+
+
+def test_an_unsigned_request_gets_the_gateways_401(ecs_emulator: Emulator) -> None:
+    answer = requests.get(f"{ecs_emulator.url}/v1/project/jobs/1", timeout=A_MINUTE)
+
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "error_code": "APIGW.0301",
+        "error_msg": "Incorrect IAM authentication information: authorization header not found",
+        "request_id": answer.headers["X-Request-Id"],
+    }
+    assert ecs_emulator.counters["unauthorized"] == 1
+
+
+def test_a_skewed_clock_is_refused(client: SignedClient) -> None:
+    answer = client.request("GET", "/jobs/1", when=datetime.now(UTC) - timedelta(minutes=20))
+
+    assert answer.status_code == 401
+    assert "signature expired" in answer.json()["error_msg"]
+
+
+def test_the_project_of_the_path_must_be_the_keys(client: SignedClient) -> None:
+    answer = client.request("GET", "/jobs/1", project_id="another")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Common.0018")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/nothing"), ("DELETE", "/jobs/1"), ("PUT", "/cloudservers/action")]
+)
+def test_what_is_not_emulated_says_so_and_is_counted(
+    client: SignedClient, ecs_emulator: Emulator, method: str, path: str
+) -> None:
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "Emulator.0404")
+    assert f"The ECS emulator does not emulate {method} /v1/{client.project_id}{path}." in answer.json()["error_msg"]
+    assert ecs_emulator.counters["not_emulated"] == 1
+
+
+def without(key: str) -> dict[str, Any]:
+    return {"server": {name: value for name, value in CREATE["server"].items() if name != key}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/cloudservers", {}, "server is required"),
+        *(
+            ("/cloudservers", without(key), f"server.{key} is required")
+            for key in ("name", "imageRef", "flavorRef", "vpcid", "nics", "root_volume")
+        ),
+        ("/cloudservers/delete", {"servers": []}, "servers"),
+        ("/cloudservers/delete", {"servers": ["id"]}, "servers[].id"),
+        ("/cloudservers/action", {}, "os-start, os-stop, reboot"),
+        ("/cloudservers/action", {"explode": {}}, "os-start, os-stop, reboot"),
+        ("/cloudservers/action", {"os-start": []}, "os-start"),
+        ("/cloudservers/action", {"reboot": {"servers": [{"id": "x"}]}}, "reboot.type"),
+        ("/cloudservers/action", {"os-stop": {"type": "SLOW", "servers": [{"id": "x"}]}}, "os-stop.type"),
+    ],
+)
+def test_an_incomplete_request_is_refused(
+    client: SignedClient, ecs_emulator: Emulator, path: str, body: dict[str, Any], named: str
+) -> None:
+    answer = client.request("POST", path, body=body)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Ecs.0005")
+    assert named in answer.json()["error"]["message"]
+    assert ecs_emulator.counters["submits"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(b"{", "Ecs.0005"), (b"[]", "Ecs.0005"), (b"[" * 100_000, "Ecs.0005"), (b"", "Common.0002")]
+)
+def test_an_unreadable_body_is_refused(client: SignedClient, body: bytes, code: str) -> None:
+    answer = client.request("POST", "/cloudservers", body=body)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
+def test_a_body_over_12_mb_is_refused(client: SignedClient) -> None:
+    answer = client.request("POST", "/cloudservers", body=b" " * (12 * 1024 * 1024 + 1))
+
+    assert (answer.status_code, answer.json()["error_code"]) == (413, "APIGW.0201")
+
+
+@pytest.mark.parametrize("action", ["os-start", "os-stop", "reboot"])
+def test_an_action_on_an_unknown_server_is_not_found(client: SignedClient, action: str) -> None:
+    body = {action: {"servers": [{"id": "nobody"}], **({"type": "SOFT"} if action == "reboot" else {})}}
+
+    answer = client.request("POST", "/cloudservers/action", body=body)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "Ecs.0114")
+
+
+def test_each_answer_has_a_request_id_of_its_own(client: SignedClient, ecs_emulator: Emulator) -> None:
+    request_ids = [client.show_job(job_id).headers["X-Request-Id"] for job_id in (ecs_emulator.start_job(), "x")]
+
+    assert len(set(request_ids)) == 2
+    assert [record["request_id"] for record in ecs_emulator.requests] == request_ids
+
+
+def test_it_counts_requests_connections_submits_and_queries(client: SignedClient, ecs_emulator: Emulator) -> None:
+    submitted = client.request("POST", "/cloudservers", body=CREATE).json()
+    for _ in range(3):
+        client.show_job(submitted["job_id"])
+
+    assert ecs_emulator.counters == {
+        "requests": 4,
+        "connections": 1,
+        "tls_handshakes": 0,
+        "authenticated": 4,
+        "unauthorized": 0,
+        "tokens": 0,
+        "project_lookups": 0,
+        "metadata": 0,
+        "metadata_tokens": 0,
+        "submits": 1,
+        "replays": 0,
+        "job_queries": 3,
+        "faults": 0,
+        "throttled": 0,
+        "not_emulated": 0,
+    }
+    client.session.close()
+    client.show_job(submitted["job_id"])
+    assert ecs_emulator.counters["connections"] == 2
+
+    ecs_emulator.reset_counters()
+    assert set(ecs_emulator.counters.values()) == {0}
+    assert ecs_emulator.requests == []
+    client.show_job(submitted["job_id"])
+    assert (ecs_emulator.counters["requests"], ecs_emulator.counters["connections"]) == (1, 1)
+
+
+def test_it_remembers_requests_without_secrets(client: SignedClient, ecs_emulator: Emulator) -> None:
+    secrets = {"X-Auth-Token": "t-secret", "X-Security-Token": "s-secret", "Cookie": "c-secret"}
+    client.request("POST", "/cloudservers", body=CREATE, headers=secrets, query=[("a", "1")])
+
+    [record] = ecs_emulator.requests
+
+    path = f"/v1/{client.project_id}/cloudservers"
+    assert [record[key] for key in ("method", "path", "query", "status")] == ["POST", path, {"a": "1"}, 200]
+    assert {record["headers"][name] for name in (*secrets, "Authorization")} == {"***"}
+    assert record["headers"]["Host"] == client.url.removeprefix("http://")
+    text = json.dumps(record)
+    assert not [word for word in ("secret", "Signature", "Never-recorded") if word in text]
+
+
+def test_the_connection_is_one_airflow_understands(ecs_emulator: Emulator) -> None:
+    name, value = ecs_emulator.connection_env("my_ecs")
+
+    assert name == "AIRFLOW_CONN_MY_ECS"
+    assert json.loads(value) == ecs_emulator.connection()
+    assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", ecs_emulator.connection()["host"])
+    assert ecs_emulator.connection(read_timeout=5)["extra"] == {
+        "region": "emu-region-1",
+        "project_id": "0123456789abcdef0123456789abcdef",
+        "iam_endpoint": ecs_emulator.url,
+        "metadata_endpoint": ecs_emulator.url,
+        "read_timeout": 5,
+    }
+
+
+def test_it_can_be_started_only_once(ecs_emulator: Emulator) -> None:
+    with pytest.raises(RuntimeError, match="once"):
+        ecs_emulator.start()
+
+
+def test_it_stops_with_open_connections(client: SignedClient, ecs_emulator: Emulator, vanish: Any) -> None:
+    assert client.show_job(ecs_emulator.start_job()).status_code == 200
+
+    vanish(ecs_emulator)
+
+    with pytest.raises(requests.ConnectionError):
+        client.show_job("any")
+
+
+def test_while_unreachable_it_refuses_connections_and_its_jobs_go_on(
+    client: SignedClient, ecs_emulator: Emulator
+) -> None:
+    job_id = ecs_emulator.start_job(init_seconds=0, run_seconds=0.2)
+    assert client.show_job(job_id).status_code == 200
+    url = ecs_emulator.url
+
+    with ecs_emulator.unreachable(), pytest.raises(requests.ConnectionError):
+        client.show_job(job_id)
+
+    assert ecs_emulator.url == url
+    assert client.show_job(job_id).json()["job_id"] == job_id
+    assert ecs_emulator.counters["job_queries"] == 2
+
+
+def test_what_is_not_started_cannot_become_unreachable() -> None:
+    with pytest.raises(RuntimeError, match="not started"), Emulator().unreachable():
+        pass
+
+
+def test_an_address_in_use_is_the_callers_error(ecs_emulator: Emulator) -> None:
+    port = int(ecs_emulator.url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        Emulator(port=port).start()
+
+
+def test_control_plants_and_starts_jobs(client: SignedClient, ecs_emulator: Emulator) -> None:
+    control = f"{ecs_emulator.url}/_emulator"
+    planted = requests.post(
+        f"{control}/planted_jobs", json={"bodies": [{"status": "INIT"}, "<html>"], "job_id": "p"}, timeout=A_MINUTE
+    )
+    started = requests.post(
+        f"{control}/jobs",
+        json={"job_type": "deleteVMs", "sub_jobs": 2, "failing": 1, "run_seconds": 0, "init_seconds": 0},
+        timeout=A_MINUTE,
+    )
+
+    assert planted.json() == {"job_id": "p"}
+    assert client.show_job("p").json()["status"] == "INIT"
+    assert client.show_job("p").text == "<html>"
+    job = client.show_job(started.json()["job_id"]).json()
+    assert (job["job_type"], job["status"], job["entities"]["sub_jobs_total"]) == ("deleteVMs", "FAIL", 2)
+
+
+def test_control_reports_and_is_not_counted(client: SignedClient, ecs_emulator: Emulator) -> None:
+    client.show_job("x")
+    control = f"{ecs_emulator.url}/_emulator"
+
+    assert requests.get(f"{control}/health", timeout=A_MINUTE).json() == {"status": "ok"}
+    assert requests.get(f"{control}/counters", timeout=A_MINUTE).json() == ecs_emulator.counters
+    assert requests.get(f"{control}/requests", timeout=A_MINUTE).json() == ecs_emulator.requests
+    assert (ecs_emulator.counters["requests"], ecs_emulator.counters["connections"]) == (1, 1)
+
+
+def test_control_sets_and_clears_faults(client: SignedClient, ecs_emulator: Emulator) -> None:
+    faults = f"{ecs_emulator.url}/_emulator/faults"
+    requests.post(faults, json={"status": 503, "times": 2, "path": "/jobs/"}, timeout=A_MINUTE).raise_for_status()
+    assert client.show_job("x").status_code == 503
+
+    requests.delete(faults, timeout=A_MINUTE).raise_for_status()
+
+    assert client.show_job("x").status_code == 400
+
+
+def test_control_adds_servers_fails_jobs_and_shows_submissions() -> None:
+    with Emulator(init_seconds=0, run_seconds=0) as ecs_emulator:
+        client = SignedClient(ecs_emulator)
+        control = f"{ecs_emulator.url}/_emulator"
+        volumes = {"name": "db", "status": "SHUTOFF", "volumes": ["v"], "nics": ["n"]}
+        server_id = requests.post(f"{control}/servers", json=volumes, timeout=A_MINUTE).json()["server_id"]
+        failure = {"job_type": "startVMs", "failing": 1, "reasons": [["Ecs.0319", "sold out"]], "times": 1}
+        requests.post(f"{control}/failures", json=failure, timeout=A_MINUTE).raise_for_status()
+
+        body = {"os-start": {"servers": [{"id": server_id}]}}
+        job_id = client.request("POST", "/cloudservers/action", body=body).json()["job_id"]
+
+        job = client.show_job(job_id).json()
+        assert job["entities"]["sub_jobs"][0]["error_code"] == "Ecs.0319"
+        assert requests.get(f"{control}/servers", timeout=A_MINUTE).json() == ecs_emulator.servers
+        assert [ecs_emulator.servers[server_id][key] for key in ("name", "status", "volumes")] == [
+            "db",
+            "SHUTOFF",
+            ["v"],
+        ]
+        [submission] = requests.get(f"{control}/submissions", timeout=A_MINUTE).json()
+        assert submission == {
+            "operation": "batch_start_servers",
+            "job_id": job_id,
+            "order_id": None,
+            "server_ids": [server_id],
+            "client_token": None,
+            "replayed": False,
+        }
+
+
+def test_control_pays_and_cancels_orders(client: SignedClient, ecs_emulator: Emulator) -> None:
+    orders = f"{ecs_emulator.url}/_emulator/orders"
+    extendparam = {"chargingMode": "prePaid", "periodType": "month", "periodNum": 1}
+    body = {"server": {**CREATE["server"], "extendparam": extendparam}}
+    paid, cancelled = (
+        client.request("POST", "/cloudservers", version="v1.1", body=body).json()["order_id"] for _ in range(2)
+    )
+
+    requests.post(f"{orders}/{paid}/pay", timeout=A_MINUTE).raise_for_status()
+    requests.post(f"{orders}/{cancelled}/cancel", timeout=A_MINUTE).raise_for_status()
+
+    shown = requests.get(orders, timeout=A_MINUTE).json()
+    assert shown == ecs_emulator.orders
+    assert {order_id: order["status"] for order_id, order in shown.items()} == {paid: "paid", cancelled: "cancelled"}
+    again = requests.post(f"{orders}/{cancelled}/pay", timeout=A_MINUTE)
+    assert (again.status_code, again.text) == (400, f"order {cancelled} is cancelled already\n")
+    unknown = requests.post(f"{orders}/CS0/pay", timeout=A_MINUTE)
+    assert (unknown.status_code, unknown.text.startswith("there is no order 'CS0'")) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "reason"),
+    [
+        ("jobs", b"{", "not JSON"),
+        ("jobs", b"[]", "not a JSON object"),
+        ("planted_jobs", b'{"bodies": []}', "at least one body"),
+        ("planted_jobs", b'{"bodies": [1]}', "bodies must hold objects"),
+        ("planted_jobs", b'{"bodies": {}}', "bodies must be list"),
+        ("planted_jobs", b'{"bodies": [{}], "http_status": 1}', "http_status"),
+        ("jobs", b'{"sub_job": 1}', "unknown key 'sub_job'"),
+        ("jobs", b'{"sub_jobs": "many"}', "sub_jobs must be int"),
+        ("jobs", b'{"sub_jobs": true}', "sub_jobs must be int"),
+        ("jobs", b'{"failing": 9}', "failing must be between"),
+        ("faults", b'{"times": 0}', "times must be"),
+        ("faults", b'{"reset": "sometimes"}', "reset must be"),
+        ("faults", b'{"path": "("}', "path is not a regular expression"),
+        ("faults", b'{"headers": {"Retry-After": 1}}', "headers must be"),
+        ("faults", b'{"status": 99}', "status must be"),
+        ("faults", b'{"delay": -1}', "delay must be"),
+        ("faults", b'{"stall": -1}', "stall must be"),
+        ("faults", b'{"method": 1}', "method must be str"),
+        ("faults", b'{"speed": 1}', "unknown key 'speed'"),
+        ("failures", b'{"job_type": "x"}', "job_type must be one of"),
+        ("failures", b'{"failing": 0}', "failing must be"),
+        ("failures", b'{"reasons": [["code"]]}', "reasons must be pairs"),
+        ("failures", b'{"reasons": [1]}', "reasons must be pairs"),
+        ("servers", b'{"charging_mode": "free"}', "charging_mode must be"),
+        ("servers", b'{"volumes": [1]}', "volumes must hold ids"),
+    ],
+)
+def test_control_says_what_is_wrong(ecs_emulator: Emulator, path: str, body: bytes, reason: str) -> None:
+    answer = requests.post(f"{ecs_emulator.url}/_emulator/{path}", data=body, timeout=A_MINUTE)
+
+    assert answer.status_code == 400
+    assert reason in answer.text
+
+
+def test_it_does_not_import_airflow() -> None:
+    code = "import sys, airflow_provider_ecsjobs.emulator.__main__; print('airflow' in sys.modules)"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout == "False\n"
