@@ -19,7 +19,7 @@ from airflow_provider_ecsjobs.core.job_snapshot import (
     snapshot,
 )
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd, WaitPolicy
-from tests.core.core_samples import JOB_ID, job, job_objects, part
+from tests.core.samples import JOB_ID, job, job_objects, part
 
 TIMES = WaitTimes.of(JOB_ID, WaitPolicy(started=1000.04, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
 MOST_CHARACTERS = 300_000
