@@ -118,11 +118,13 @@ class JobPublisher:
         self._queue = _queue_of_this_loop()
 
     async def __aenter__(self) -> WaitObserver:
+        self._queue.waits += 1
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._queue.waits -= 1
         self._queue.withdraw(self)
         if kind is None:
             await self._queue.settle(self)
@@ -134,7 +136,7 @@ class JobPublisher:
             return
         now = monotonic_time()
         age = None if self._shown is None else now - self._shown_at
-        if age is not None and age < SHORTEST_GAP:
+        if age is not None and age < self._queue.shortest_gap:
             return
         shown = outline(result)
         if shown == self._shown and (age is None or age < REFRESH_AFTER or self._queue.is_busy):
@@ -152,6 +154,7 @@ class PublishQueue:
     """What the waits of one event loop have to publish: one at a time, with a pause after each."""
 
     def __init__(self) -> None:
+        self.waits = 0
         self._pending: dict[JobPublisher, dict[str, Any]] = {}
         self._sender: asyncio.Task[None] | None = None
         self._sending: tuple[JobPublisher, asyncio.Task[None]] | None = None
@@ -161,6 +164,11 @@ class PublishQueue:
     def is_busy(self) -> bool:
         """Whether something waits to be published."""
         return bool(self._pending)
+
+    @property
+    def shortest_gap(self) -> float:
+        """How long a wait publishes nothing after it has published: while others queue, until each had its turn."""
+        return max(SHORTEST_GAP, self.waits * PACE) if self.is_busy else SHORTEST_GAP
 
     @property
     def has_room(self) -> bool:
