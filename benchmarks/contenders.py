@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import ssl
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -155,7 +156,14 @@ def ours(conn_id: str) -> Callable[[Server], Callable[[int], Wait]]:
         from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
         gaps = {"poll_interval": INTERVAL, "max_poll_interval": INTERVAL}
-        return _of_trigger(lambda index: EcsJobTrigger(f"{index:032x}", conn_id, **gaps))
+
+        def publishing(index: int) -> EcsJobTrigger:
+            trigger = EcsJobTrigger(f"{index:032x}", conn_id, **gaps)
+            task = {"dag_id": "benchmark", "run_id": "run", "task_id": "wait", "map_index": index}
+            trigger.task_instance = SimpleNamespace(**task)
+            return trigger
+
+        return _of_trigger(publishing)
 
     return of
 
@@ -215,11 +223,20 @@ DISTRIBUTION_OF = {
 }
 
 
+class _Supervisor:
+    """Takes what a trigger publishes; the triggerer's own is a process beside it."""
+
+    async def asend(self, _: Any) -> None:
+        await asyncio.sleep(0)
+
+
 def prepare() -> None:
     """Make the process what a triggerer's is for all of them: Airflow is there, and its objects too."""
     import logging
 
     import airflow.triggers.base  # noqa: F401
+    from airflow.sdk.execution_time import task_runner
 
+    task_runner.SUPERVISOR_COMMS = _Supervisor()
     # Some log each poll; here it would go nowhere.
     logging.disable(logging.INFO)
