@@ -12,7 +12,7 @@ import pytest
 from tests.live.browser import Browser, Window, a_browser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -61,7 +61,15 @@ def dags(browser: Browser, dags_folder: Path) -> None:
 class PlantedJob:
     """A job whose sub-jobs end when a test says so."""
 
-    def __init__(self, emulator: Emulator, job_id: str | None = None, *, parts: int = 5, **fields: Any) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        job_id: str | None = None,
+        *,
+        parts: int = 5,
+        servers: Sequence[str] = (),
+        **fields: Any,
+    ) -> None:
         self._emulator = emulator
         self._began = datetime.now(tz=UTC) - timedelta(seconds=40)
         self._fields = {"job_type": "createServer", "begin_time": self._time(0), **fields}
@@ -71,9 +79,11 @@ class PlantedJob:
                 "job_type": "createSingleServer",
                 "status": "RUNNING",
                 "begin_time": self._time(3),
-                "entities": {"server_id": f"bae51750-0089-41a1-9b18-5c77797{number:05x}"},
+                "entities": {"server_id": server},
             }
-            for number in range(parts)
+            for number, server in enumerate(
+                servers or [f"bae51750-0089-41a1-9b18-5c77797{n:05x}" for n in range(parts)]
+            )
         ]
         if job_id is not None:
             emulator.purge_job(job_id)
@@ -132,7 +142,8 @@ NO_HOST = {"error_code": "Ecs.0219", "fail_reason": "No valid host was found"}
 def test_a_create_that_loses_two_of_five_servers(airflow: LiveAirflow, emulator: Emulator, browser: Browser) -> None:
     run_id = airflow.trigger("web_fleet")
     wait_for_state(airflow, "web_fleet", run_id, "deferred")
-    job = PlantedJob(emulator, airflow.xcom("web_fleet", run_id, "create_servers", "job_id"))
+    job_id, servers = (airflow.xcom("web_fleet", run_id, "create_servers", key) for key in ("job_id", "server_ids"))
+    job = PlantedJob(emulator, job_id, servers=servers)
 
     with browser.window() as window, browser.window(theme="dark") as dark:
         # The way that a user takes, while the task waits.
