@@ -11,17 +11,19 @@ NAME = "Huawei Cloud ECS"
 CONNECTION_TYPE = "huawei_ecs"
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    # The host may hold scheme and port.
-    "hidden-fields": ["schema", "port"],
+    # The host may hold the scheme. The port is shown: some Airflows do not test a connection without one.
+    "hidden-fields": ["schema"],
     "relabeling": {
         "login": "Access key (AK) or IAM user",
         "password": "Secret key (SK) or IAM password",
         "host": "Endpoint",
+        "port": "Port",
     },
     "placeholders": {
+        "port": "443, if the test button says Bad Request; else empty",
         "login": "AK for auth aksk, IAM user name for auth password, else empty",
         "password": "SK for auth aksk, password for auth password, else empty",
-        "host": "empty for the region's endpoint, or https://ecs.eu-de.otc.t-systems.com",
+        "host": "empty, with a Region (under Extra Fields); or https://...",
     },
 }
 """The standard fields of the connection form."""
@@ -41,13 +43,13 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
 
 
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Sets the endpoint, and the project if none is set."),
     "auth": {
         "label": "Authentication",
         "description": "aksk: access key and secret key; password: IAM user; token: an existing IAM token; agency: the"
         " agency of the ECS server Airflow runs on; env: HUAWEICLOUD_SDK_AK and _SK on the machine.",
         "schema": {"type": "string", "enum": list(AUTHS), "default": "aksk"},
     },
-    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Sets the endpoint, and the project if none is set."),
     "project_id": _text("Project ID", "Looked up by region if empty."),
     "domain_name": _text("Account name", "The account (domain) that the IAM user belongs to. For auth password."),
     "security_token": _text("Security token", "Belongs to a temporary AK/SK. For auth aksk.", format="password"),
@@ -69,10 +71,10 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 
 
 def form_widgets() -> dict[str, Any]:
-    """Return a form field for each extra field of the connection, by name, for Airflow 2.11.
+    """Return a form field for each extra field of the connection, by name, for Airflow 2.11, 3.0 and 3.1.
 
     Airflow 2.11 accepts fields for text, passwords and whole numbers, and drops a provider with any other field. So
-    ``auth`` and the numbers are text fields there.
+    the numbers are text fields, and on 2.11 ``auth`` is one, too.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -84,9 +86,23 @@ def form_widgets() -> dict[str, Any]:
             widgets[name] = PasswordField(label, description=description, widget=BS3PasswordFieldWidget())
         else:
             widgets[name] = StringField(
-                label, description=description, default=schema.get("default"), widget=BS3TextFieldWidget()
+                label,
+                _choice(schema),
+                description=description,
+                default=schema.get("default"),
+                widget=BS3TextFieldWidget(),
             )
     return widgets
+
+
+def _choice(schema: dict[str, Any]) -> list[Any]:
+    """Return the validator that tells Airflow 3.0 and 3.1 the values to choose from."""
+    from airflow import __version__ as airflow_version
+    from wtforms.validators import any_of
+
+    # Airflow 2.11 has the fields of all types in one form, and fills all fields of one name alike. The validator would
+    # refuse a connection of another type with an "auth" of its own.
+    return [any_of(schema["enum"])] if "enum" in schema and not airflow_version.startswith("2.") else []
 
 
 def provider_info(version: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.failure_message import hints_for, reason_of, surviving_servers
+from airflow_provider_ecsjobs.core.failure_message import reason_of, surviving_servers
+from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
 
@@ -138,12 +139,13 @@ def _subject(part: SubJob) -> tuple[str, str]:
 
 
 def _failure(job: Job, servers: Sequence[str]) -> dict[str, Any]:
+    said = "\n".join(part.reason for part in (*job.leaves, job))
     counted = Counter(_cause(part) for part in job.leaves if part.status is JobStatus.FAIL)
     return {
         "causes": [[cause, count] for cause, count in counted.most_common(MAX_CAUSES)],
         "more_causes": max(0, len(counted) - MAX_CAUSES),
         "own": _cause(job),
-        "hints": [clean(hint, MAX_CAUSE) for hint in hints_for(job)],
+        "hints": [clean(line, MAX_CAUSE) for line in hint_lines(said)],
         "servers": [clean(server, MAX_NAME) for server in servers[:MAX_SERVERS]],
         "more_servers": max(0, len(servers) - MAX_SERVERS),
     }

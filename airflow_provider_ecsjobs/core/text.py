@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 MAX_TEXT = 2000
@@ -44,6 +45,14 @@ def join_limited(items: list[str], limit: int, separator: str = ", ") -> str:
     """Return the first ``limit`` items joined, and the number of further items."""
     more = len(items) - limit
     return separator.join(items[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def point_in_time(seconds: float) -> str:
+    """Write a point in time, given in seconds since the epoch: ``2026-11-28 00:15:00 UTC``."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return "a time beyond the calendar"
 
 
 def duration(seconds: float) -> str:

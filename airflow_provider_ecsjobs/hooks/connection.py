@@ -85,6 +85,8 @@ def settings_of(
         service=service or "ecs",
     )
     mask_secrets(settings.secrets)
+    for warning in settings.warnings:
+        log.warning("%s", warning)
     if settings.verify is False:
         log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
     return settings

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsOutcomeUnknownError,
     EcsRejectedError,
     EcsUnauthorizedError,
+    EcsUnreachableError,
     ErrorKind,
 )
 from airflow_provider_ecsjobs.core.job import check_job_id
@@ -74,6 +75,7 @@ class EcsJobsHook(BaseHook):
         self.region = region
         self.project_id = project_id
         self.service = service
+        self._found_project = ""
 
     @cached_property
     def settings(self) -> Settings:
@@ -112,7 +114,16 @@ class EcsJobsHook(BaseHook):
         """Close the open HTTP connections. The hook can still be used afterwards."""
         client = self.__dict__.pop("_client", None)
         if client is not None:
+            self._found_project = client.auth.project_id
             client.close()
+
+    def describe(self) -> str:
+        """Return which connection, region and project this hook asks, for a log line."""
+        config, client = self.settings.auth_config, self.__dict__.get("_client")
+        project = client.auth.project_id if client is not None else self._found_project
+        region = f"region {config.region}" if config.region else f"at {config.endpoint}"
+        found = config.project_id or project or "that is looked up by region"
+        return f"connection '{self.huawei_ecs_conn_id}', {region}, project {found}"
 
     def poll_once(self, job_id: str) -> Job | ApiError:
         """Poll a job once and return the job or the error. This is the building block of a wait.
@@ -141,6 +152,8 @@ class EcsJobsHook(BaseHook):
         message = f"ECS job {job_id} can't be queried: {answer}"
         if answer.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
+        if answer.is_passing:
+            raise EcsUnreachableError(message, answer)
         raise (EcsUnauthorizedError if answer.is_unauthorized else EcsApiError)(message, answer)
 
     def submit(
@@ -165,7 +178,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
         :raises EcsRejectedError: the API rejected the request.
         :raises EcsOutcomeUnknownError: it is not known whether the API took it.
-        :raises EcsApiError: the API could not be asked.
+        :raises EcsUnreachableError: the API could not be reached, or had no good answer, for all of ``timeout``.
         """
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
@@ -206,15 +219,16 @@ class EcsJobsHook(BaseHook):
         )
         taken = client.run(flow)
         count_submit(request.operation.name, taken)
+        name, said = request.operation.name, str(taken)
         if isinstance(taken, Submission):
+            if request.is_dry_run:
+                self.log.info("%s checked: the API would take it; nothing was made", name)
             return taken
-        said = str(taken)
-        name = request.operation.name
         if taken.kind is ErrorKind.OUTCOME_UNKNOWN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
             raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
         if taken.is_passing:
-            raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
+            raise EcsUnreachableError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
         raise (EcsUnauthorizedError if taken.is_unauthorized else EcsRejectedError)(
             f"{name} was rejected: {said}", taken
         )
@@ -251,6 +265,7 @@ class EcsJobsHook(BaseHook):
         policy = WaitPolicy(
             started=started,
             deadline=None if timeout is None else started + seconds_of("timeout", timeout, zero_allowed=True),
+            limit="" if timeout is None else f"timeout={duration(timeout)}",
             poll_interval=seconds_of("poll_interval", poll_interval),
             max_poll_interval=seconds_of("max_poll_interval", max_poll_interval),
             payment_timeout=(
@@ -272,18 +287,17 @@ class EcsJobsHook(BaseHook):
                 auth = client.auth
         except EcsConfigError as error:
             return False, str(error)
-        if failure is None:
-            return True, describe_reach(auth.config, auth.project_id)
-        return False, diagnose(auth.config, failure, project_known=bool(auth.project_id))
+        said = describe_reach(auth.config, auth.project_id) if failure is None else diagnose(auth.config, failure)
+        return failure is None, " ".join((said, *self.settings.warnings))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the standard fields of the connection form. Airflow 3 reads the provider's metadata instead."""
+        """Return the standard fields of the connection form. Airflow 3.2 reads the provider's metadata instead."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the extra fields of the connection form for Airflow 2.11."""
+        """Return the extra fields of the connection form for Airflow 2.11, 3.0 and 3.1."""
         return form_widgets()
 
     def run(self, wait: Wait) -> WaitEnd:

@@ -16,14 +16,12 @@ from airflow_provider_ecsjobs.core.failure_message import (
     existing_servers,
     explain_failure,
     surviving_servers,
-    unconfirmed_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
-    EcsJobFailed,
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
     EcsUnauthorizedNoRetry,
@@ -170,7 +168,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             self._defer(wait, submission.server_ids)
         if end is None:
             publish_wait(wait, self._seen)
-        return self._finish(context, self.hook.run(wait) if end is None else end, list(submission.server_ids))
+            self._log_begin(wait, "in this worker")
+            end = self.hook.run(wait)
+        return self._finish(context, end, list(submission.server_ids))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return what the event says of the submit. It says so even where no XCom could be pushed.
@@ -211,15 +211,11 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             self._push_xcoms(context, {"server_ids": servers})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
-        doubt = unconfirmed_servers(job, servers)
         if self._is_good(job):
             self._log_beside_failure(job)
-            self.log.warning("%s%s\nThe task goes on with the servers that exist.", explain_failure(job), doubt)
+            self.log.warning("%s\nThe task goes on with the servers that exist.", explain_failure(job, servers))
             return {**job.result(), "server_ids": servers}
-        try:
-            return self._result(end)
-        except EcsJobFailed as error:
-            raise type(error)(f"{error}{doubt}", job) from None
+        return self._result(end, servers)
 
     def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
         """Fail with the reason why the end of the job was not seen."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, AuthConfig
-from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
 if TYPE_CHECKING:
@@ -105,6 +104,7 @@ class Settings:
     :param verify: whether to check the server's certificate, or the path of a CA bundle to check it with.
     :param proxy: the proxy for all requests; ``None`` to use the environment's proxies.
     :param requests_per_second: the rate limit of all waits in a process together.
+    :param warnings: what looks wrong in the connection, but is no error.
     """
 
     auth_config: AuthConfig
@@ -113,6 +113,7 @@ class Settings:
     verify: bool | str = True
     proxy: Proxy | None = None
     requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def from_connection(
@@ -142,6 +143,7 @@ class Settings:
             verify=check.verify("verify"),
             proxy=Proxy.parse(proxy) if proxy else None,
             requests_per_second=check.rate("requests_per_second", DEFAULT_REQUESTS_PER_SECOND),
+            warnings=check.warnings,
         )
 
     @property
@@ -211,18 +213,13 @@ def _login_fields(
 ) -> dict[str, Any]:
     """Return the fields that this ``auth`` needs, and no others."""
     if auth == "aksk":
-        access_key = check.key("login", fields.login, "the access key (AK)")
-        secret_key = check.key("password", fields.password, "the secret key (SK)")
-        return {"key": AccessKey(access_key, secret_key, check.secret("security_token"))}
+        key = check.access_key("login", fields.login, "password", fields.password)
+        return {"key": replace(key, security_token=check.secret("security_token"))}
     if auth == "env":
         found = {name: environment.get(variable, "") for name, variable in SDK_ENVIRONMENT.items()}
-        access_key = check.key(
-            f"environment variable {SDK_ENVIRONMENT['login']}", found["login"], "the access key (AK)"
-        )
-        secret_key = check.key(
-            f"environment variable {SDK_ENVIRONMENT['password']}", found["password"], "the secret key (SK)"
-        )
-        return {"key": AccessKey(access_key, secret_key, found["security_token"].strip())}
+        names = {name: f"environment variable {variable}" for name, variable in SDK_ENVIRONMENT.items()}
+        key = check.access_key(names["login"], found["login"], names["password"], found["password"])
+        return {"key": replace(key, security_token=found["security_token"].strip())}
     if auth == "password":
         return {
             "user_name": check.required("login", fields.login, "the name of the IAM user"),

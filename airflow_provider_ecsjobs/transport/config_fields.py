@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 import ssl
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
+from airflow_provider_ecsjobs.core.auth.signing import ACCESS_KEY_LENGTH, SECRET_KEY_LENGTH, AccessKey
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 # The connection form uses the same limits.
 MIN_TIMEOUT = 0.1
@@ -20,7 +22,14 @@ MAX_TIMEOUT = 600.0
 MIN_RATE = 0.01
 MAX_RATE = 1000.0
 
+EXTRA_FIELDS = (
+    *("region", "auth", "project_id", "domain_name", "security_token", "token", "iam_endpoint", "metadata_endpoint"),
+    *("verify", "proxy", "connect_timeout", "read_timeout", "requests_per_second"),
+)
+"""The extra fields that are read."""
+
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SUB_PROJECT = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+)_.+", re.DOTALL)
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -40,10 +49,21 @@ class FieldChecker:
     def __init__(self, conn_id: str, extra: Mapping[str, Any]) -> None:
         self._conn_id = conn_id
         self._extra = extra
+        self.warnings = tuple(self._unknown_fields())
+
+    def _unknown_fields(self) -> Iterator[str]:
+        """Return a warning for each extra field that is not read: a typing error, or the field of another tool."""
+        for name in self._extra:
+            if name in EXTRA_FIELDS or name.startswith("__"):
+                continue
+            near = get_close_matches(clean(name, 100).lower(), EXTRA_FIELDS, 1)
+            meant = f" Is '{near[0]}' meant?" if near else ""
+            yield f"Connection '{self._conn_id}': extra {_shown(name)} is not known here, and not used.{meant}"
 
     def fail(self, name: str, problem: str, accepted: str) -> NoReturn:
-        """Raise an error about a field."""
-        raise EcsConfigError(f"Connection '{self._conn_id}': {name} {problem}; expected {accepted}.")
+        """Raise what is wrong with a field, and which fields are not known: one of them may be the missing one."""
+        error = f"Connection '{self._conn_id}': {name} {problem}; expected {accepted}."
+        raise EcsConfigError(" ".join((error, *self.warnings)))
 
     def required(self, name: str, value: str, meaning: str) -> str:
         """Return a required string."""
@@ -83,11 +103,30 @@ class FieldChecker:
             self.fail(f"extra '{name}'", f"is {_shown(value)}", "one of " + ", ".join(map(repr, accepted)))
         return value
 
+    def access_key(self, name: str, access_key: str, secret_name: str, secret_key: str) -> AccessKey:
+        """Return an access key with its secret key. The messages hold neither.
+
+        :param name: the field of the access key.
+        :param access_key: its value.
+        :param secret_name: the field of the secret key.
+        :param secret_key: its value.
+        """
+        access_key = self.key(name, access_key, "the access key (AK)")
+        secret_key = self.key(secret_name, secret_key, "the secret key (SK)")
+        if len(access_key) == SECRET_KEY_LENGTH and len(secret_key) == ACCESS_KEY_LENGTH:
+            self.fail(name, f"and {secret_name} look swapped", "the access key (AK) in the former")
+        return AccessKey(access_key, secret_key)
+
     def region(self, value: str) -> str:
-        """Return a checked region. It becomes part of a host name."""
-        if value and not _REGION.fullmatch(value):
-            self.fail("extra 'region'", f"is {_shown(value)}", "a region such as 'cn-north-4'")
-        return value
+        """Return a region in lower case. It becomes part of a host name."""
+        region = value.lower()
+        if region and not _REGION.fullmatch(region):
+            project = _SUB_PROJECT.fullmatch(region)
+            accepted = "a region such as 'cn-north-4'"
+            if project is not None:
+                accepted = f"the region '{project[1]}', and the id of that project in extra 'project_id'"
+            self.fail("extra 'region'", f"is {_shown(value)}", accepted)
+        return region
 
     def project_id(self, value: str) -> str:
         """Return a checked project id. It becomes part of a path."""

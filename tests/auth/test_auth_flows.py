@@ -43,6 +43,8 @@ class Cloud:
         if "/v3/projects" in request.url:
             named = [p for p in self.projects if "name=" not in request.url or p["name"] == "r-1"]
             return answer(200, {"projects": named})
+        if "/latest/api/token" in request.url:
+            return Response(404)
         if "securitykey" in request.url:
             assert request.is_direct
             self.keys.append(f"TMP{len(self.keys)}")
@@ -155,7 +157,7 @@ def test_a_wrong_key_is_tried_once_and_then_left_alone(way: str) -> None:
     assert cloud.driver.reloads == 1
 
 
-def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_first() -> None:
+def test_a_rejected_key_is_tried_again_after_a_while_and_the_connection_read_first() -> None:
     cloud, auth = Cloud(), auth_of()
     cloud.revoked = {"Access=AK,"}
     cloud.poll_once(auth)
@@ -165,7 +167,7 @@ def test_a_refused_key_is_tried_again_after_a_while_and_the_connection_read_firs
     assert len(cloud.driver.requests) == 2
 
 
-def test_a_refused_login_gets_a_new_token_after_a_while() -> None:
+def test_an_unauthorized_login_gets_a_new_token_after_a_while() -> None:
     cloud, auth = Cloud(), auth_of("password")
     cloud.revoked = {"token-"}
     assert cloud.poll_once(auth).kind is ErrorKind.UNAUTHORIZED
@@ -294,7 +296,7 @@ def test_a_locked_key_is_said_to_be_locked() -> None:
 
 
 @pytest.mark.parametrize("jump", [-86_400, 86_400])
-def test_a_key_is_refused_for_a_minute_however_the_clock_is_set(jump: float) -> None:
+def test_a_key_is_unauthorized_for_a_minute_however_the_clock_is_set(jump: float) -> None:
     cloud, auth = Cloud(), auth_of()
     cloud.revoked = {"Access=AK,"}
     cloud.poll_once(auth)

@@ -192,7 +192,7 @@ def test_a_proxy_is_used_with_its_credentials_but_not_for_metadata(
         assert cloud.counters["metadata"] == 1
 
 
-def test_wrong_proxy_credentials_are_trouble_that_shows_none(cloud: Emulator, connect: Callable[..., None]) -> None:
+def test_wrong_proxy_credentials_are_failures_that_show_none(cloud: Emulator, connect: Callable[..., None]) -> None:
     with ForwardProxy("proxy-user", "proxy-pa$$") as proxy:
         connect(cloud, extra={"proxy": proxy.url_with_credentials.replace("proxy-user", "other-user")})
         works, text = EcsJobsHook().test_connection()

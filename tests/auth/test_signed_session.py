@@ -60,7 +60,7 @@ def test_a_body_that_can_not_be_signed_is_refused(connected: Emulator) -> None:
     assert connected.counters["requests"] == 0
 
 
-def test_refused_credentials_are_named_as_such(connected: Emulator, set_connection: Callable[..., None]) -> None:
+def test_unauthorized_credentials_are_named_as_such(connected: Emulator, set_connection: Callable[..., None]) -> None:
     set_connection(**connected.connection("password") | {"password": "wrong"})
     with pytest.raises(EcsUnauthorizedError, match=r"can.t log in: .*IAM user emulator-user"):
         EcsJobsHook().get_conn().log_in()
@@ -86,7 +86,9 @@ def test_any_server_that_says_404_is_not_the_ecs_api(set_connection: Callable[..
     [("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "), ("HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n")],
     ids=["body", "headers"],
 )
-def test_a_dripping_answer_ends_with_the_timeouts(set_connection: Callable[..., None], head: str, drip: bytes) -> None:
+def test_a_dripping_response_ends_with_the_timeouts(
+    set_connection: Callable[..., None], head: str, drip: bytes
+) -> None:
     with one_answer(head, drip=drip) as url:
         extra = {"project_id": "p", "region": "r", "connect_timeout": 0.2, "read_timeout": 0.3}
         set_connection(conn_type="huawei_ecs", login="AK", password="SK-of-AK", host=url, extra=extra)

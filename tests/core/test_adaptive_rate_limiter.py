@@ -107,7 +107,7 @@ class TestThrottled:
         assert client.on_throttle()
         assert client.limiter.rate == 5
 
-    def test_good_answers_to_what_was_under_way_are_no_recovery(self) -> None:
+    def test_good_responses_to_what_was_under_way_are_no_recovery(self) -> None:
         client = Client(20)
         first, *burst = [client.send() for _ in range(8)]
         client.limiter.on_throttle(first, client.now)
@@ -115,7 +115,7 @@ class TestThrottled:
             client.limiter.on_success(permit, client.now + 30)
         assert client.limiter.rate == 10
 
-    def test_the_next_waits_for_a_gap_of_the_new_rate(self) -> None:
+    def test_the_next_waits_for_the_interval_of_the_new_rate(self) -> None:
         client = Client(20)
         client.on_throttle()
         assert client.limiter.opens_at() >= client.now + 0.1

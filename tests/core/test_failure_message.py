@@ -8,25 +8,27 @@ from typing import Any
 import pytest
 
 from airflow_provider_ecsjobs.core.failure_message import (
-    HINTS,
     explain_failure,
-    hints_for,
     reason_of,
     surviving_servers,
 )
+from airflow_provider_ecsjobs.core.hints import HINTS
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.text import MAX_TEXT, clean, duration, join_limited
 from tests.core.samples import JOB_ID, SERVER_ID, job, part
 
 SERVER_2 = "0ab1f9e2-6c1d-4a57-9b51-3f0f6c8a1d10"
 SERVER_3 = "77c2a4d8-1f0e-4c3b-8f60-d5a2b7c9e811"
+PROJECT = "0123456789abcdef0123456789abcdef"
+IN_PROJECT = f"project {PROJECT}, cn-north-4"
 WRAPPER = {"error_code": "Common.0021", "fail_reason": "CollectInfoTask-fail"}
 NO_HOST = {"error_code": "Ecs.0219", "fail_reason": "No valid host was found"}
+SOLD_OUT = {"error_code": "Evs.0001", "fail_reason": "Sold out"}
 AFTER_84_S = {"begin_time": "2016-04-25T20:04:34.604Z", "end_time": "2016-04-25T20:05:58.604Z"}
 
 
 def explain(*parts: dict[str, Any], **fields: Any) -> str:
-    return explain_failure(Job(job(parts=list(parts) or None, **fields)))
+    return explain_failure(Job(job(parts=list(parts) or None, **fields), project_id=PROJECT, region="cn-north-4"))
 
 
 def test_the_example_of_the_design() -> None:
@@ -38,38 +40,74 @@ def test_the_example_of_the_design() -> None:
         **AFTER_84_S,
     )
     assert text == (
-        "ECS job 2c9eb2c5544cbf6101544f0602af2b4f (createServer) failed after 84 s: Common.0021 CollectInfoTask-fail\n"
-        "  1 of 3 sub-jobs failed:\n"
-        "  - createSingleServer 2c9eb2c5544cbf6101544f0635672b60 (server bae51750-0089-41a1-9b18-5c777978ff6d):"
-        " Ecs.0219 No valid host was found\n"
-        "  2 succeeded and exist: server 0ab1f9e2-6c1d-4a57-9b51-3f0f6c8a1d10,"
-        " server 77c2a4d8-1f0e-4c3b-8f60-d5a2b7c9e811"
+        "createServer failed: Ecs.0219 No valid host was found"
+        " (1 of 3 sub-jobs; the job itself: Common.0021 CollectInfoTask-fail)\n"
+        "  What can be done: no host has room for this flavor; choose another availability zone or flavor, or try"
+        " later.\n"
+        "  Failed: Ecs.0219 No valid host was found: createSingleServer, server bae51750-0089-41a1-9b18-5c777978ff6d,"
+        " sub-job 2c9eb2c5544cbf6101544f0635672b60\n"
+        "  Exist and cost money: server 0ab1f9e2-6c1d-4a57-9b51-3f0f6c8a1d10,"
+        " server 77c2a4d8-1f0e-4c3b-8f60-d5a2b7c9e811\n"
+        "  ECS job 2c9eb2c5544cbf6101544f0602af2b4f, project 0123456789abcdef0123456789abcdef, cn-north-4; took 84 s."
     )
 
 
 @pytest.mark.parametrize(
-    ("fields", "text"),
+    ("fields", "first", "last"),
     [
-        (NO_HOST, f"ECS job {JOB_ID} (createServer) failed: Ecs.0219 No valid host was found"),
-        (NO_HOST | AFTER_84_S, f"ECS job {JOB_ID} (createServer) failed after 84 s: Ecs.0219 No valid host was found"),
-        (NO_HOST | {"job_type": None}, f"ECS job {JOB_ID} failed: Ecs.0219 No valid host was found"),
-        (NO_HOST | {"job_id": ""}, "ECS job without an id (createServer) failed: Ecs.0219 No valid host was found"),
-        ({"fail_reason": "only this"}, f"ECS job {JOB_ID} (createServer) failed: only this"),
-        ({"error_code": "Ecs.0219"}, f"ECS job {JOB_ID} (createServer) failed: Ecs.0219"),
+        (SOLD_OUT, "createServer failed: Evs.0001 Sold out", f"ECS job {JOB_ID}, {IN_PROJECT}."),
+        (
+            SOLD_OUT | AFTER_84_S,
+            "createServer failed: Evs.0001 Sold out",
+            f"ECS job {JOB_ID}, {IN_PROJECT}; took 84 s.",
+        ),
+        (SOLD_OUT | {"job_type": None}, "ECS job failed: Evs.0001 Sold out", f"ECS job {JOB_ID}, {IN_PROJECT}."),
+        (
+            SOLD_OUT | {"job_id": ""},
+            "createServer failed: Evs.0001 Sold out",
+            f"ECS job without an id, {IN_PROJECT}.",
+        ),
+        (
+            SOLD_OUT | {"entities": {"server_id": SERVER_2}},
+            "createServer failed: Evs.0001 Sold out",
+            f"ECS job {JOB_ID}, server {SERVER_2}, {IN_PROJECT}.",
+        ),
+        ({"fail_reason": "only this"}, "createServer failed: only this", f"ECS job {JOB_ID}, {IN_PROJECT}."),
+        ({"error_code": "Evs.0001"}, "createServer failed: Evs.0001", f"ECS job {JOB_ID}, {IN_PROJECT}."),
     ],
 )
-def test_a_job_without_sub_jobs_is_one_line(fields: dict[str, Any], text: str) -> None:
-    assert explain(**fields) == text
+def test_a_job_without_sub_jobs_begins_with_its_own_reason(fields: dict[str, Any], first: str, last: str) -> None:
+    assert explain(**fields) == f"{first}\n  {last}"
+
+
+def test_a_job_that_was_read_without_its_place_names_none() -> None:
+    assert explain_failure(Job(job(**SOLD_OUT))).endswith(f"\n  ECS job {JOB_ID}.")
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  ", "\n"])
 def test_a_missing_reason_is_said_to_be_missing(nothing: str | None) -> None:
     text = explain(part("FAIL", fail_reason=nothing, error_code=nothing), error_code=nothing, fail_reason=nothing)
     assert text == (
-        f"ECS job {JOB_ID} (createServer) failed: no reason given (error_code and fail_reason are empty)\n"
-        "  1 of 1 sub-jobs failed:\n"
-        "  - createSingleServer: no reason given (error_code and fail_reason are empty)"
+        "createServer failed: no reason given (1 of 1 sub-jobs, which give no reason)\n"
+        "  Failed: no reason given: createSingleServer\n"
+        f"  ECS job {JOB_ID}, {IN_PROJECT}."
     )
+
+
+def test_the_jobs_own_reason_comes_first_where_its_sub_jobs_give_none() -> None:
+    first = explain(part("FAIL"), part("FAIL"), **WRAPPER).split("\n")[0]
+    assert first == "createServer failed: Common.0021 CollectInfoTask-fail (2 of 2 sub-jobs, which give no reason)"
+
+
+def test_a_reason_comes_before_sub_jobs_without_one_however_many() -> None:
+    text = explain(*[part("FAIL")] * 3, part("FAIL", job_id="a", **NO_HOST), **WRAPPER)
+    assert text.startswith(
+        "createServer failed: Ecs.0219 No valid host was found (1 of 4 sub-jobs; 3 more failed for other reasons;"
+    )
+
+
+def test_a_reason_that_job_and_sub_job_share_stands_there_once() -> None:
+    assert explain(part("FAIL", **NO_HOST), **NO_HOST).split("\n")[0].endswith("(1 of 1 sub-jobs)")
 
 
 @pytest.mark.parametrize(
@@ -88,28 +126,31 @@ def test_a_missing_reason_is_said_to_be_missing(nothing: str | None) -> None:
 )
 def test_the_cause_in_the_entities_is_never_lost(fields: dict[str, Any], reason: str) -> None:
     assert reason_of(Job(part("FAIL", **fields))) == reason
-    assert explain(part("FAIL", **fields), **WRAPPER).endswith(f": {reason}")
+    first, *others = explain(part("FAIL", **fields), **WRAPPER).split("\n")
+    assert first == f"createServer failed: {reason} (1 of 1 sub-jobs; the job itself: Common.0021 CollectInfoTask-fail)"
+    assert f"  Failed: {reason}: createSingleServer" in others
 
 
-def test_a_wrapper_hides_no_reason() -> None:
+def test_a_wrapper_leaves_the_reason_visible() -> None:
     parts = [part("FAIL", job_id=str(n), fail_reason=f"reason {n}") for n in range(5)]
     lines = explain(*parts, **WRAPPER).split("\n")
-    assert lines[1] == "  5 of 5 sub-jobs failed:"
-    assert lines[2:] == [f"  - createSingleServer {n}: reason {n}" for n in range(5)]
+    assert lines[1:-1] == [f"  Failed: reason {n}: createSingleServer, sub-job {n}" for n in range(5)]
 
 
 def test_the_reasons_of_deeper_sub_jobs_are_shown() -> None:
     inner = [part("FAIL", job_id="deep", **NO_HOST), part()]
     text = explain(part("FAIL", fail_reason="a wrapper", entities={"sub_jobs": inner}), **WRAPPER)
-    assert "  1 of 2 sub-jobs failed:\n  - createSingleServer deep: Ecs.0219 No valid host was found\n" in text
+    assert text.startswith("createServer failed: Ecs.0219 No valid host was found (1 of 2 sub-jobs;")
+    assert "  Failed: Ecs.0219 No valid host was found: createSingleServer, sub-job deep\n" in text
 
 
 def test_a_sub_job_that_failed_although_its_own_parts_did_not_gives_its_reason() -> None:
     middle = part("FAIL", job_id="middle", fail_reason="EipTask-fail", entities={"sub_jobs": [part(job_id="inner")]})
-    assert explain(middle, **WRAPPER).split("\n")[1:] == [
-        "  1 of 2 sub-jobs failed:",
-        "  - createSingleServer middle: EipTask-fail",
-        "  1 succeeded",
+    first, *others = explain(middle, **WRAPPER).split("\n")
+    assert first.startswith("createServer failed: EipTask-fail (1 of 2 sub-jobs;")
+    assert others[:-1] == [
+        "  Failed: EipTask-fail: createSingleServer, sub-job middle",
+        "  Succeeded: 1 sub-jobs",
     ]
 
 
@@ -126,51 +167,58 @@ def test_three_hundred_sub_jobs_are_read_in_ten_seconds() -> None:
         end_time="2016-04-25T20:12:40Z",
     )
     assert text == (
-        f"ECS job {JOB_ID} (createServer) failed after 12 min: Common.0021 CollectInfoTask-fail\n"
-        "  120 of 300 sub-jobs failed, for 3 reasons:\n"
-        "  - 70 x Ecs.0219 No valid host was found (first: createSingleServer job-0 (server srv-0))\n"
-        "  - 40 x Ecs.0319 The flavor is sold out (first: createSingleServer job-70 (server srv-70))\n"
-        "  - 10 x no reason given (error_code and fail_reason are empty)"
-        " (first: createSingleServer job-110 (server srv-110))\n"
-        "  175 succeeded and exist: server srv-120, server srv-121, server srv-122, server srv-123, server srv-124,"
+        "createServer failed: Ecs.0219 No valid host was found (70 of 300 sub-jobs; 50 more failed for other reasons;"
+        " the job itself: Common.0021 CollectInfoTask-fail)\n"
+        "  What can be done about Ecs.0219: no host has room for this flavor; choose another availability zone or"
+        " flavor, or try later.\n"
+        "  What can be done about Ecs.0319: the flavor is sold out in the availability zone; choose another zone or"
+        " flavor.\n"
+        "  Failed: 70 x Ecs.0219 No valid host was found: createSingleServer, server srv-0, sub-job job-0"
+        " and 69 more\n"
+        "  Failed: 40 x Ecs.0319 The flavor is sold out: createSingleServer, server srv-70, sub-job job-70"
+        " and 39 more\n"
+        "  Failed: 10 x no reason given: createSingleServer, server srv-110, sub-job job-110 and 9 more\n"
+        "  Exist and cost money: server srv-120, server srv-121, server srv-122, server srv-123, server srv-124,"
         " server srv-125, server srv-126, server srv-127, server srv-128, server srv-129, server srv-130,"
         " server srv-131, server srv-132, server srv-133, server srv-134, server srv-135, server srv-136,"
         " server srv-137, server srv-138, server srv-139 and 155 more\n"
-        "  5 had not finished when the job failed"
+        "  Not finished when the job failed: 5 of 300 sub-jobs\n"
+        f"  ECS job {JOB_ID}, {IN_PROJECT}; took 12 min."
     )
 
 
 def test_many_failures_for_one_reason() -> None:
     text = explain(*[part("FAIL", job_id=str(n), **NO_HOST) for n in range(6)])
-    assert text.split("\n")[1:] == [
-        "  6 of 6 sub-jobs failed, for the same reason:",
-        "  - 6 x Ecs.0219 No valid host was found (first: createSingleServer 0)",
-    ]
+    first, _, *others, _ = text.split("\n")
+    assert first == "createServer failed: Ecs.0219 No valid host was found (6 of 6 sub-jobs)"
+    assert others == ["  Failed: 6 x Ecs.0219 No valid host was found: createSingleServer, sub-job 0 and 5 more"]
 
 
 def test_reasons_beyond_twenty_are_counted() -> None:
     lines = explain(*[part("FAIL", job_id=str(n), fail_reason=f"reason {n}") for n in range(50)]).split("\n")
-    assert len(lines) == 2 + 20 + 1
-    assert lines[-1] == "  - 30 more, for 30 further reasons"
+    assert len(lines) == 1 + 20 + 1 + 1
+    assert lines[-2] == "  Failed: 30 more, for 30 further reasons"
 
 
 def test_the_total_is_the_clouds_own_count() -> None:
     data = job(parts=[part("FAIL", job_id="a", **NO_HOST)])
     data["entities"]["sub_jobs_total"] = 5
-    assert "  1 of 5 sub-jobs failed:" in explain_failure(Job(data))
+    text = explain_failure(Job(data))
+    assert text.startswith("createServer failed: Ecs.0219 No valid host was found (1 of 5 sub-jobs)")
+    assert "\n  Counted in the API's answer, but not listed in it: 4 more sub-jobs\n" in text
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "INIT", "PAUSED", None])
 def test_unfinished_sub_jobs_are_counted(status: str | None) -> None:
     text = explain(part("FAIL", **NO_HOST), part(status))
-    assert text.endswith("\n  1 had not finished when the job failed")
+    assert "\n  Not finished when the job failed: 1 of 2 sub-jobs\n" in text
 
 
 def test_what_a_delete_did_does_not_exist() -> None:
     deleted = [part(job_type="deleteSingleServer", server_id=one) for one in ("a", "b")]
     text = explain(*deleted, part("FAIL", job_type="deleteSingleServer", **NO_HOST), job_type="deleteServer")
-    assert text.endswith("\n  2 succeeded: server a, server b")
-    assert "exist" not in text
+    assert "\n  Succeeded: server a, server b\n" in text
+    assert "Exist" not in text
 
 
 @pytest.mark.parametrize("job_type", ["createServer", "deleteServer"])
@@ -199,13 +247,13 @@ def test_only_what_a_create_made_survives(job_type: str) -> None:
 def test_what_a_reason_holds_stays_one_harmless_line(hostile: str) -> None:
     for fields in ({"fail_reason": hostile}, {"error_code": hostile}, {"errorcode_message": hostile}):
         text = explain(part("FAIL", job_id=hostile, job_type=hostile, server_id=hostile, **fields), fail_reason=hostile)
-        assert text.count("\n") == 2
+        assert text.count("\n") == 2, text
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
         text.encode()
 
 
 def test_escape_sequences_can_be_seen() -> None:
-    assert explain(fail_reason="\x1b[31mred").endswith(r"failed: \u001b[31mred")
+    assert explain(fail_reason="\x1b[31mred").startswith("createServer failed: \\u001b[31mred\n")
 
 
 def test_lengths_are_bounded() -> None:
@@ -219,24 +267,30 @@ def test_lengths_are_bounded() -> None:
     assert "(998000 more characters)" in text
 
 
-def test_every_code_with_a_hint_is_hinted_wherever_it_stands() -> None:
-    for code, hint in HINTS.items():
-        expected = [f"{code}: {hint}"]
-        assert hints_for(Job(job(error_code=code))) == expected
-        assert hints_for(Job(job(fail_reason=f'failed: {{"code":"{code}"}}'))) == expected
-        assert hints_for(Job(job(parts=[part("FAIL", errorcode_message=f"{code}: sorry")], **WRAPPER))) == expected
-        middle = part("FAIL", error_code=code, entities={"sub_jobs": [part()]})
-        assert hints_for(Job(job(parts=[middle], **WRAPPER))) == expected
+def hinted(data: dict[str, Any]) -> list[str]:
+    return [line.strip() for line in explain_failure(Job(data)).split("\n") if line.startswith("  What can be done")]
 
 
-def test_each_hint_comes_once_in_order() -> None:
+@pytest.mark.parametrize("code", HINTS)
+def test_every_code_with_a_hint_is_hinted_wherever_it_stands(code: str) -> None:
+    expected = [f"What can be done: {HINTS[code]}."]
+    assert hinted(job(error_code=code)) == expected
+    assert hinted(job(fail_reason=f'failed: {{"code":"{code}"}}')) == expected
+    assert hinted(job(parts=[part("FAIL", errorcode_message=f"{code}: sorry")], **WRAPPER)) == expected
+    assert hinted(job(parts=[part("FAIL", error_code=code, entities={"sub_jobs": [part()]})], **WRAPPER)) == expected
+
+
+def test_each_hint_comes_once_in_the_order_of_the_failures() -> None:
     parts = [part("FAIL", error_code=code) for code in ("Ecs.0319", "Ecs.0219", "Ecs.0319")]
-    assert [line.split(":")[0] for line in hints_for(Job(job(parts=parts)))] == ["Ecs.0219", "Ecs.0319"]
+    assert [line.split(":")[0] for line in hinted(job(parts=parts))] == [
+        "What can be done about Ecs.0319",
+        "What can be done about Ecs.0219",
+    ]
 
 
 @pytest.mark.parametrize("code", ["Ecs.02190", "Ecs.021", "Ecs90219", "Common.0021", "", None])
 def test_other_codes_have_no_hint(code: str | None) -> None:
-    assert hints_for(Job(job(error_code=code))) == []
+    assert hinted(job(error_code=code)) == []
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class TestLook:
         assert found.kind is kind
         assert len(drive.requests) == 1
 
-    def test_a_refused_key_is_sent_once_however_often_it_is_asked_for(self) -> None:
+    def test_a_rejected_key_is_sent_once_however_often_it_is_asked_for(self) -> None:
         drive = Drive(REFUSED)
         for _ in range(20):
             found = drive.poll_once()
@@ -148,7 +148,7 @@ class TestLook:
 
 class TestGetJob:
     @pytest.mark.parametrize("transport_failure", [RESET, BUSY, Response(502, {}, b"<html>"), Response(200, {}, b"{")])
-    def test_passing_trouble_is_asked_three_times(self, transport_failure: Any) -> None:
+    def test_passing_failures_are_polled_three_times(self, transport_failure: Any) -> None:
         drive = Drive(transport_failure)
         found = drive.get_job()
         assert isinstance(found, ApiError)
@@ -156,7 +156,7 @@ class TestGetJob:
         assert (len(drive.requests), len(drive.sleeps)) == (3, 2)
         assert [log.level for log in drive.logs] == [logging.WARNING] * 2
 
-    def test_the_second_answer_may_be_the_job(self) -> None:
+    def test_the_second_response_may_be_the_job(self) -> None:
         drive = Drive(RESET, ok("SUCCESS"))
         assert isinstance(drive.get_job(), Job)
         assert drive.sleeps == [1.5]
@@ -190,9 +190,9 @@ class TestWait:
         # Ten seconds until a tenth of the wait is more.
         assert drive.sleeps == pytest.approx([10] * 10 + [10, 11, 12.1])
         assert [log.message for log in drive.logs] == [
-            f"createServer {JOB_ID}: INIT, 0 s",
-            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, 10 s",
-            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, 133 s",
+            f"createServer {JOB_ID}: INIT, waited 0 s",
+            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 10 s",
+            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, waited 133 s",
         ]
 
     def test_each_request_is_signed_anew(self) -> None:
@@ -212,7 +212,7 @@ class TestWait:
         assert drive.wait(poll_first=False).outcome is Outcome.FINISHED
         assert (drive.sleeps, len(drive.requests)) == ([5.5], 1)
 
-    def test_trouble_in_between_is_waited_out(self) -> None:
+    def test_failures_in_between_are_waited_out(self) -> None:
         drive = Drive(
             ok("RUNNING"),
             RESET,
@@ -234,7 +234,7 @@ class TestWait:
         assert drive.wait().outcome is Outcome.FINISHED
         assert drive.sleeps == pytest.approx([105])
 
-    def test_the_last_look_is_at_the_deadline(self) -> None:
+    def test_the_final_poll_is_at_the_deadline(self) -> None:
         drive = Drive(ok("RUNNING"))
         end = drive.wait(deadline=NOW + 95)
         assert end.outcome is Outcome.TIMEOUT

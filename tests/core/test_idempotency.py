@@ -48,7 +48,7 @@ class TestToken:
         assert replace(one, earlier_tries=tries).token == one.token
 
     @given(attempts, attempts)
-    def test_is_the_same_only_for_the_same_attempt(self, one: TaskTry, other: TaskTry) -> None:
+    def test_is_the_same_only_for_the_same_task_try(self, one: TaskTry, other: TaskTry) -> None:
         same = replace(one, earlier_tries=0) == replace(other, earlier_tries=0)
         assert (one.token == other.token) is same
 

@@ -80,7 +80,7 @@ def test_a_failed_end_holds_causes_hint_and_the_servers_that_exist() -> None:
     assert failure["causes"] == [["Ecs.0219 No valid host was found", 2]]
     assert failure["own"] == "Common.0021 CollectInfoTask-fail"
     assert failure["hints"]
-    assert failure["hints"][0].startswith("Ecs.0219: ")
+    assert failure["hints"][0].startswith("What can be done")
     assert failure["servers"] == ["server-1"]
 
 

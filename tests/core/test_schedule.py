@@ -50,7 +50,7 @@ class TestFirstGap:
     @pytest.mark.parametrize(
         ("waited", "least", "most"), [(0, 1, 10), (99, 1, 10), (300, 3, 30), (7200, 6, 60), (1e6, 6, 60)]
     )
-    def test_it_lies_anywhere_in_the_gap_but_for_its_very_beginning(
+    def test_it_lies_anywhere_in_the_delay_but_for_its_very_beginning(
         self, waited: float, least: float, most: float
     ) -> None:
         assert first_poll_delay(waited, 10, 60, 0) == pytest.approx(least)
@@ -58,7 +58,7 @@ class TestFirstGap:
         assert first_poll_delay(waited, 10, 60, 0.999999) == pytest.approx(most, rel=1e-5)
 
     @pytest.mark.parametrize(("shortest", "least"), [(5, 1), (1.5, 1), (1, 0.9), (0.05, 0.045)])
-    def test_a_short_gap_leaves_less_room(self, shortest: float, least: float) -> None:
+    def test_a_short_delay_leaves_less_room(self, shortest: float, least: float) -> None:
         assert first_poll_delay(0, shortest, 60, 0) == pytest.approx(least)
 
     @given(

@@ -44,9 +44,8 @@ def is_templated(value: Any) -> bool:
 
 
 class TestFindOperation:
-    @pytest.mark.parametrize("name", list(OPERATIONS))
-    def test_finds_each_by_its_name(self, name: str) -> None:
-        assert find_operation(name).name == name
+    def test_finds_each_by_its_name(self) -> None:
+        assert [find_operation(name).name for name in OPERATIONS] == list(OPERATIONS)
 
     @pytest.mark.parametrize(
         ("name", "meant"),

@@ -18,7 +18,9 @@ class TestFinish:
     @pytest.mark.parametrize("status", ["SUCCESS", "FAIL"])
     def test_a_finished_job_ends_the_wait(self, status: str) -> None:
         last = seen(status)
-        assert Waiting().ends_at(84, last) == WaitEnd(Outcome.FINISHED, f"createServer {JOB_ID}: {status}, 84 s", last)
+        assert Waiting().ends_at(84, last) == WaitEnd(
+            Outcome.FINISHED, f"createServer {JOB_ID}: {status}, waited 84 s", last
+        )
 
     @pytest.mark.parametrize("status", ["INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED", ""])
     def test_any_other_status_does_not(self, status: str) -> None:
@@ -29,7 +31,7 @@ class TestFinish:
 
 
 class TestDeadline:
-    def test_the_last_look_is_at_the_deadline(self) -> None:
+    def test_the_final_poll_is_at_the_deadline(self) -> None:
         waiting = Waiting(deadline=1000)
         assert waiting.at(995, seen()) is None
         assert waiting.next_delay(995) == pytest.approx(5)
@@ -56,7 +58,7 @@ class TestDeadline:
             f" Last error: {BUSY}"
         )
 
-    def test_without_a_look_at_the_deadline_it_is_not_said_that_the_job_had_not_finished(self) -> None:
+    def test_without_a_poll_at_the_deadline_it_is_not_said_that_the_job_had_not_finished(self) -> None:
         waiting = Waiting(deadline=7200)
         waiting.at(6600, BUSY)
         waiting.at(6700, seen("RUNNING", PARTS))
@@ -73,7 +75,7 @@ class TestDeadline:
         assert "its status was never seen" in Waiting(deadline=100).ends_at(100, BUSY).message
 
     @pytest.mark.parametrize("deadline", [0, -500])
-    def test_a_deadline_already_past_leaves_one_look(self, deadline: float) -> None:
+    def test_a_deadline_already_past_leaves_one_poll(self, deadline: float) -> None:
         assert 0 < Waiting(deadline=deadline).next_delay(0) <= SHORTEST_DELAY
         assert Waiting(deadline=deadline).ends_at(0, seen()).outcome is Outcome.TIMEOUT
         assert Waiting(deadline=deadline).ends_at(0, seen("FAIL")).outcome is Outcome.FINISHED
@@ -87,7 +89,7 @@ class TestDeadline:
         assert Waiting().at(10**9, seen()) is None
 
     @pytest.mark.parametrize("kind", [ErrorKind.NOT_FOUND, ErrorKind.UNAUTHORIZED, ErrorKind.FORBIDDEN])
-    def test_an_answer_that_ends_the_wait_goes_before_it(self, kind: ErrorKind) -> None:
+    def test_a_response_that_ends_the_wait_goes_before_it(self, kind: ErrorKind) -> None:
         end = Waiting(deadline=10).ends_at(20, replace(GONE, kind=kind))
         assert end.outcome is not Outcome.TIMEOUT
 
@@ -114,13 +116,13 @@ class TestUnpaid:
             " payment_timeout is 10 min). Pay the order, or submit anew; a cancelled order never changes this status."
         )
 
-    def test_the_next_look_is_no_later_than_the_limit(self) -> None:
+    def test_the_next_poll_is_no_later_than_the_limit(self) -> None:
         waiting = Waiting(payment_timeout=600)
         waiting.at(100, seen("PENDING_PAYMENT"))
         assert waiting.next_delay(695) == pytest.approx(5)
 
     @pytest.mark.parametrize("time", [699.99, 700, 5000])
-    def test_trouble_past_the_limit_is_no_reason_to_ask_in_a_hurry(self, time: float) -> None:
+    def test_failures_past_the_limit_are_no_reason_to_ask_in_a_hurry(self, time: float) -> None:
         waiting = Waiting(payment_timeout=600)
         waiting.at(100, seen("PENDING_PAYMENT"))
         waiting.at(time, replace(SLOW_DOWN, retry_after=30))
@@ -229,7 +231,7 @@ class TestUnreachable:
         assert all(waiting.at(time, BUSY) is None for time in (5000, 5001, 5002))
         assert waiting.ends_at(5900, BUSY).outcome is Outcome.UNREACHABLE
 
-    def test_a_failure_on_either_side_of_a_sleep_is_no_outage(self) -> None:
+    def test_a_failure_on_either_side_of_a_long_pause_is_no_outage(self) -> None:
         waiting = Waiting(unreachable_timeout=900)
         assert waiting.at(0, BUSY) is None
         assert waiting.at(5000, BUSY) is None
@@ -241,13 +243,13 @@ class TestUnreachable:
             assert waiting.at(time, answer) is None
         assert waiting.ends_at(220, BUSY).outcome is Outcome.UNREACHABLE
 
-    def test_the_time_counts_from_the_first_look_when_there_was_no_answer_at_all(self) -> None:
+    def test_the_time_counts_from_the_first_poll_when_there_was_no_response_at_all(self) -> None:
         waiting = Waiting(unreachable_timeout=900)
         for time in (3000, 3001, 3899):  # a wait that was taken up again late
             assert waiting.at(time, BUSY) is None
         assert "its status was never seen" in waiting.ends_at(3900, BUSY).message
 
-    def test_a_good_answer_begins_it_anew(self) -> None:
+    def test_a_good_response_begins_it_anew(self) -> None:
         waiting = Waiting(unreachable_timeout=900)
         for time in (0, 400, 800):
             waiting.at(time, BUSY)
@@ -314,10 +316,10 @@ class TestReports:
         for number, answer in enumerate(answers):
             waiting.at(number * 10, answer)
         assert waiting.logged == [
-            f"createServer {JOB_ID}: INIT, 0 s",
-            f"createServer {JOB_ID}: RUNNING, 0 of 2 sub-jobs done, 30 s",
-            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, 60 s",
-            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, 120 s",
+            f"createServer {JOB_ID}: INIT, waited 0 s",
+            f"createServer {JOB_ID}: RUNNING, 0 of 2 sub-jobs done, waited 30 s",
+            f"createServer {JOB_ID}: RUNNING, 1 of 2 sub-jobs done, waited 60 s",
+            f"createServer {JOB_ID}: SUCCESS, 2 of 2 sub-jobs done, waited 120 s",
         ]
         assert set(waiting.levels) == {logging.INFO}
 
@@ -339,7 +341,7 @@ class TestReports:
         waiting.at(10, seen("PAUSED", PARTS))
         assert waiting.levels == [logging.INFO]
 
-    def test_trouble_is_reported_when_it_begins_changes_and_ends(self) -> None:
+    def test_failures_are_reported_when_they_begin_change_and_end(self) -> None:
         waiting = Waiting()
         for time, answer in enumerate([seen(), BUSY, BUSY, SLOW_DOWN, SLOW_DOWN, seen(), seen(), BUSY]):
             waiting.at(time, answer)
@@ -356,3 +358,37 @@ class TestReports:
         waiting.wait.receive(seen(), START)
         assert len(waiting.wait.take_logs()) == 1
         assert waiting.wait.take_logs() == ()
+
+
+HOURS = ("60 min", "2 h 0 min", "3 h 0 min")
+
+
+def test_a_wait_says_once_an_hour_that_it_goes_on() -> None:
+    waiting = Waiting()
+    for minutes in range(0, 200, 10):
+        waiting.at(minutes * 60, seen("RUNNING"))
+    assert waiting.logged == [
+        f"createServer {JOB_ID}: RUNNING, waited 0 s",
+        *(f"createServer {JOB_ID}: RUNNING, waited {time}; the wait goes on" for time in HOURS),
+    ]
+
+
+def test_a_wait_that_another_triggerer_takes_over_does_not_count_the_hour_anew() -> None:
+    waiting = Waiting(seen=("RUNNING", 0))
+    for minutes in (179, 181, 239, 241):
+        waiting.at(minutes * 60, seen("RUNNING"))
+    assert waiting.logged == [
+        f"createServer {JOB_ID}: RUNNING, waited 3 h 1 min; the wait goes on",
+        f"createServer {JOB_ID}: RUNNING, waited 4 h 1 min; the wait goes on",
+    ]
+
+
+def test_the_limit_is_said_to_come_from_its_parameter() -> None:
+    waiting = Waiting(deadline=100.0, limit="timeout=100 s")
+    assert "after 100 s, the limit is timeout=100 s (" in waiting.ends_at(100, seen("RUNNING")).message
+
+
+def test_an_unpaid_order_names_the_parameter_that_pays() -> None:
+    waiting = Waiting()
+    waiting.at(0, seen("PENDING_PAYMENT"))
+    assert "auto_pay=True" in waiting.logged[-1]

@@ -84,7 +84,7 @@ def test_no_wait_asks_in_a_hurry(
 
 
 @given(st.lists(transport_failure, min_size=1, max_size=8), st.floats(0, 5000))
-def test_trouble_alone_never_makes_an_unpaid_wait_hurry(troubles: list[ApiError], payment_timeout: float) -> None:
+def test_failures_alone_never_make_an_unpaid_wait_hurry(troubles: list[ApiError], payment_timeout: float) -> None:
     waiting, now = Waiting(payment_timeout=payment_timeout + 1), 0.0
     waiting.at(now, seen("PENDING_PAYMENT"))
     now += waiting.next_delay(now)

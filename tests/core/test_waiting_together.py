@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class TestSpreading:
     """Spread is 0 here: the least that a pause can be."""
 
-    def test_a_wait_that_has_just_begun_is_spread_and_then_keeps_its_gap(self) -> None:
+    def test_a_wait_that_has_just_begun_is_spread_and_then_keeps_its_delay(self) -> None:
         waiting = Waiting()
         assert waiting.next_delay(0, 0) == 1
         waiting.at(1, seen())
@@ -31,7 +31,7 @@ class TestSpreading:
         assert waiting.next_delay(0, 0) == 9
 
     @pytest.mark.parametrize("transport_failure", [BUSY, SLOW_DOWN])
-    def test_so_is_one_that_comes_out_of_trouble_once(self, transport_failure: ApiError) -> None:
+    def test_so_is_one_that_comes_out_of_an_outage_once(self, transport_failure: ApiError) -> None:
         waiting = Waiting()
         waiting.at(300, transport_failure)
         waiting.at(302, seen())
@@ -39,7 +39,7 @@ class TestSpreading:
         waiting.at(306, seen())
         assert waiting.next_delay(306, 0) == pytest.approx(0.9 * 30.6)
 
-    def test_a_job_that_was_not_known_yet_was_no_trouble(self) -> None:
+    def test_a_job_that_was_not_known_yet_was_no_failure(self) -> None:
         waiting = Waiting(not_found_grace=60)
         waiting.at(10, GONE)
         waiting.at(12, seen())

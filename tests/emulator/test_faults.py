@@ -71,7 +71,7 @@ def test_a_proxy_answers_html(client: SignedClient, ecs_emulator: Emulator) -> N
     assert answer.headers["Content-Type"] == "text/html"
 
 
-def test_a_body_alone_is_an_ok_and_headers_alone_decorate_the_real_answer(
+def test_a_body_alone_is_an_ok_and_headers_alone_decorate_the_real_response(
     client: SignedClient, ecs_emulator: Emulator
 ) -> None:
     ecs_emulator.fault(Fault(body={"code": "Common.0025", "message": "query error"}))
@@ -90,7 +90,7 @@ def test_control_is_never_befallen(ecs_emulator: Emulator) -> None:
     assert ecs_emulator.counters["faults"] == 0
 
 
-def test_a_truncated_answer_is_complete_http_with_half_the_json(client: SignedClient, ecs_emulator: Emulator) -> None:
+def test_a_truncated_response_is_complete_http_with_half_the_json(client: SignedClient, ecs_emulator: Emulator) -> None:
     job_id = ecs_emulator.start_job(init_seconds=3600)
     whole = client.show_job(job_id).content
     ecs_emulator.fault(Fault(truncate=True))
@@ -104,7 +104,7 @@ def test_a_truncated_answer_is_complete_http_with_half_the_json(client: SignedCl
 
 
 @pytest.mark.parametrize(("reset", "effects"), [("before", 0), ("after", 1)])
-def test_a_reset_leaves_no_answer(client: SignedClient, ecs_emulator: Emulator, reset: str, effects: int) -> None:
+def test_a_reset_leaves_no_response(client: SignedClient, ecs_emulator: Emulator, reset: str, effects: int) -> None:
     ecs_emulator.fault(Fault(reset=reset))
 
     with pytest.raises(requests.ConnectionError, match="Connection aborted"):
@@ -123,7 +123,7 @@ def test_a_reset_is_a_tcp_reset(client: SignedClient, ecs_emulator: Emulator, re
         client.show_job("x")
 
 
-def test_a_reset_during_the_answer_leaves_half_a_body(client: SignedClient, ecs_emulator: Emulator) -> None:
+def test_a_reset_during_the_response_leaves_half_a_body(client: SignedClient, ecs_emulator: Emulator) -> None:
     job_id = ecs_emulator.start_job(init_seconds=3600)
     whole = client.show_job(job_id).content
     ecs_emulator.fault(Fault(reset="during"))
@@ -134,7 +134,7 @@ def test_a_reset_during_the_answer_leaves_half_a_body(client: SignedClient, ecs_
         client.show_job(job_id)
 
 
-def test_a_delay_holds_the_answer_back_and_stopping_does_not_wait_for_it(
+def test_a_delay_holds_the_response_back_and_stopping_does_not_wait_for_it(
     client: SignedClient, ecs_emulator: Emulator
 ) -> None:
     ecs_emulator.fault(Fault(delay=3600))
@@ -156,7 +156,7 @@ def test_a_delay_holds_the_answer_back_and_stopping_does_not_wait_for_it(
     assert len(failures) == 1
 
 
-def test_a_stall_holds_the_answer_back_once_the_request_had_its_effect(
+def test_a_stall_holds_the_response_back_once_the_request_had_its_effect(
     client: SignedClient, ecs_emulator: Emulator
 ) -> None:
     ecs_emulator.fault(Fault(method="post", stall=3600))
@@ -191,7 +191,7 @@ def test_a_client_that_gives_up_during_a_stall_finds_its_job(client: SignedClien
     assert client.show_job(submission["job_id"]).status_code == 200
 
 
-def test_a_short_stall_is_followed_by_the_real_answer(client: SignedClient, ecs_emulator: Emulator) -> None:
+def test_a_short_stall_is_followed_by_the_real_response(client: SignedClient, ecs_emulator: Emulator) -> None:
     job_id = ecs_emulator.start_job()
     ecs_emulator.fault(Fault(stall=0.01))
 
@@ -207,7 +207,7 @@ def test_a_fault_may_be_for_one_method(client: SignedClient, ecs_emulator: Emula
     assert (shown, created) == (400, [503, 200])
 
 
-def test_a_short_delay_is_followed_by_the_real_answer(client: SignedClient, ecs_emulator: Emulator) -> None:
+def test_a_short_delay_is_followed_by_the_real_response(client: SignedClient, ecs_emulator: Emulator) -> None:
     job_id = ecs_emulator.start_job()
     ecs_emulator.fault(Fault(delay=0.01))
 

@@ -23,7 +23,7 @@ ORDER = re.compile(r"CS\d{10}[0-9A-Z]{5}")
 
 
 @pytest.mark.parametrize("create", [submits.create_post_paid_servers, submits.create_servers])
-def test_the_same_token_and_parameters_get_the_same_answer(cloud: ClockedCloud, create: Callable[..., Any]) -> None:
+def test_the_same_token_and_parameters_get_the_same_response(cloud: ClockedCloud, create: Callable[..., Any]) -> None:
     first = create(cloud.client, count=2, token=TOKEN)
     cloud.wait(8 * 3600)
     again = create(cloud.client, count=2, token=TOKEN)

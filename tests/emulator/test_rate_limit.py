@@ -68,7 +68,7 @@ def test_without_one_all_are_admitted() -> None:
         (5, 86400, "limit:5,time:1 day"),
     ],
 )
-def test_the_answer_states_the_limit(requests: int, seconds: float, said: str) -> None:
+def test_the_response_states_the_limit(requests: int, seconds: float, said: str) -> None:
     limit = RateLimit(Clock())
     limit.set(requests, seconds)
     admitted(limit, requests)

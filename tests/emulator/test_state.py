@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.emulator.errors import ApiError
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
-from airflow_provider_ecsjobs.emulator.planning import Call
+from airflow_provider_ecsjobs.emulator.planning import CheckedRequest
 from airflow_provider_ecsjobs.emulator.state import State
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def body_of(state: State, job_id: str) -> dict:
 
 def submit(state: State, name: str, body: dict[str, Any]) -> Submitted:
     [operation] = [operation for operation in OPERATIONS if operation.name == name]
-    return state.submit(partial(operation.plan, Call({}, body)))
+    return state.submit(partial(operation.plan, CheckedRequest({}, body)))
 
 
 def create(state: State, count: int = 1) -> tuple[str, ...]:

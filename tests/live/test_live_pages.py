@@ -169,7 +169,7 @@ def test_a_create_that_loses_two_of_five_servers(airflow: LiveAirflow, emulator:
         job.end("FAIL", 39, error_code="Common.0021", fail_reason="CollectInfoTask-fail")
         for shown, theme in ((window, "light"), (dark, "dark")):
             shown.wait_for(".failure")
-            shown.wait_for(".tile:has-text('failed')")
+            shown.wait_for(".tile:has-text('Task'):has-text('failed')")
             failure = shown.text(".failure")
             assert failure.index("Ecs.0219 No valid host was found") < failure.index("Common.0021")
             assert "What can be done" in failure

@@ -56,7 +56,7 @@ def wait(request: pytest.FixtureRequest, set_connection: Callable[..., None]) ->
     ],
     ids=["plain", "gzip", "deflate", "an error"],
 )
-def test_an_answer_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], reply: bytes) -> None:
+def test_a_response_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], reply: bytes) -> None:
     assert "the answer was too large" in wait(reply)
 
 
@@ -69,7 +69,7 @@ def test_an_answer_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], re
         ("gzip", gzip.compress(JOB, mtime=0)[:-9], "the compressed response is cut off"),
     ],
 )
-def test_what_can_not_be_unpacked_is_trouble_that_passes(
+def test_what_can_not_be_unpacked_is_a_transient_failure(
     wait: Callable[[bytes], str], encoding: str, body: bytes, said: str
 ) -> None:
     assert said in wait(answer(200, body, Content_Encoding=encoding))

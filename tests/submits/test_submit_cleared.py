@@ -53,7 +53,7 @@ class TestClearing:
 
     @pytest.mark.parametrize("where", UNANSWERED)
     @pytest.mark.parametrize("status", ["RUNNING", "SUCCESS", "FAIL"])
-    def test_a_silence_is_asked_about_with_the_old_token_first(self, where: str, status: str) -> None:
+    def test_an_unknown_outcome_is_asked_about_with_the_old_token_first(self, where: str, status: str) -> None:
         w = World()
         old = w.task_try.token
         w.dies(where)
@@ -176,7 +176,7 @@ class TestWithoutAJob:
 class TestWithoutMarks:
     """A user's function sends the request itself: only its answer is recorded."""
 
-    def test_a_crash_leaves_nothing_and_an_answer_is_found(self) -> None:
+    def test_a_crash_leaves_nothing_and_a_response_is_found(self) -> None:
         w = World(marks=False, takes_token=False, allow_resend=True)
         w.dies("before send")
         assert w.values == {}

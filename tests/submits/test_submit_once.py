@@ -248,7 +248,7 @@ class TestRefusedOrLost:
         assert w.job() == "job-1"
 
     @pytest.mark.parametrize(("takes_token", "allow_resend"), [(True, False), (False, True), (False, False)])
-    def test_an_answer_that_can_not_be_recorded_is_waited_for_all_the_same(
+    def test_a_response_that_can_not_be_recorded_is_waited_for_all_the_same(
         self, takes_token: bool, allow_resend: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         w = World(takes_token=takes_token, allow_resend=allow_resend)

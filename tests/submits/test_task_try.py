@@ -37,7 +37,7 @@ class TestLedger:
         assert SubmitRecordStore(store).read() is None
 
 
-class TestAttempt:
+class TestTaskTry:
     @pytest.mark.parametrize(
         ("try_number", "max_tries", "retries", "earlier"),
         [

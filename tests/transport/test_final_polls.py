@@ -77,7 +77,7 @@ def test_a_deadline_among_thousands_of_waits_is_met_with_the_true_end() -> None:
     run(main())
 
 
-def test_one_that_queues_when_its_deadline_comes_does_not_wait_for_its_turn() -> None:
+def test_one_that_queues_when_its_deadline_comes_does_not_wait_in_the_queue() -> None:
     async def main() -> None:
         crowd = Crowd(others=THOUSANDS)
         await asyncio.sleep(1000)
@@ -145,7 +145,7 @@ def test_a_pause_that_the_api_asked_for_is_waited_out_within_reason(pause: float
         ((3000.0, 9000.0), Outcome.TIMEOUT, 1),
     ],
 )
-def test_trouble_at_the_very_deadline_has_it_looked_at_again(
+def test_a_failure_at_the_deadline_has_it_looked_at_again(
     away: tuple[float, float], outcome: Outcome, looks: int
 ) -> None:
     async def main() -> None:
@@ -187,7 +187,7 @@ def test_one_under_way_when_the_deadline_comes_is_made_anew() -> None:
 
 
 class TestEqualJobs:
-    def test_one_last_look_is_enough_for_all(self) -> None:
+    def test_one_final_poll_is_enough_for_all(self) -> None:
         async def main() -> None:
             crowd = Crowd(latency=1.0)
             ends = await asyncio.gather(*(crowd.wait("same", ends=NEVER, deadline=3600) for _ in range(500)))
@@ -212,7 +212,7 @@ class TestEqualJobs:
         run(main())
 
 
-def test_a_last_look_from_before_ones_own_deadline_is_not_taken_for_it() -> None:
+def test_a_final_poll_from_before_ones_own_deadline_is_not_taken_for_it() -> None:
     async def main() -> None:
         # Slow answers: that to the first wait's look, which found the job running, comes after the second's deadline.
         crowd = Crowd(latency=2)
@@ -226,7 +226,7 @@ def test_a_last_look_from_before_ones_own_deadline_is_not_taken_for_it() -> None
 
 
 @pytest.mark.parametrize("moment", ["queued", "under way"])
-def test_one_that_is_cancelled_in_its_last_look_leaves_no_trace(moment: str) -> None:
+def test_one_that_is_cancelled_in_its_final_poll_leaves_no_trace(moment: str) -> None:
     async def main() -> None:
         crowd = Crowd(latency=30.0)
         await crowd.wait("first", ends=0.0, deadline=50)  # else it would be carried on as what tries the key out

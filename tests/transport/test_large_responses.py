@@ -67,7 +67,7 @@ async def test_an_error_is_parsed_once_too(connected: Emulator, parsed: list[tup
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"<html>" * 20_000, b'{"status": "RUNNING", "x": "' + b"x" * 100_000])
-async def test_a_large_body_that_is_no_json_is_trouble_like_any_other(connected: Emulator, body: bytes) -> None:
+async def test_a_large_body_that_is_no_json_is_a_failure_like_any_other(connected: Emulator, body: bytes) -> None:
     job_id = connected.plant_job(body, {"status": "SUCCESS"})
 
     event = await event_of(job_id)

@@ -87,7 +87,7 @@ def test_what_others_wait_for_goes_first_but_keeps_to_the_rate() -> None:
     run(main())
 
 
-def test_last_looks_go_before_polls_and_behind_logins_each_first_come_first_served() -> None:
+def test_final_polls_go_before_polls_and_behind_logins_each_first_come_first_served() -> None:
     async def main() -> None:
         requests = Requests(rate=1)
         requests.queue.limiter.pause_until(10.0)
@@ -104,7 +104,7 @@ def test_last_looks_go_before_polls_and_behind_logins_each_first_come_first_serv
     run(main())
 
 
-def test_a_turn_that_is_not_used_is_the_next_ones() -> None:
+def test_a_place_in_the_queue_that_is_not_used_is_the_next_ones() -> None:
     async def main() -> None:
         requests = Requests(rate=1)
         polls = [asyncio.ensure_future(requests.send(number, is_unused=number < 10_000)) for number in range(10_001)]

@@ -56,7 +56,7 @@ class AuthConfig:
     def describe(self) -> str:
         """Return who logs in, without secrets."""
         if self.key is not None:
-            return f"access key {self.key.access_key}"
+            return f"access key {self.key.shown}"
         if self.auth == "password":
             return f"IAM user {self.user_name} of {self.domain_name}"
         return "the agency of this server" if self.auth == "agency" else "the given token"
@@ -64,7 +64,7 @@ class AuthConfig:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never appear in a log, message or URL."""
-        keys = (self.key.secret_key, self.key.security_token) if self.key else ()
+        keys = self.key.secrets if self.key else ()
         return tuple(secret for secret in (*keys, self.password, self.iam_token) if secret)
 
 
@@ -88,8 +88,7 @@ class Credentials:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never appear in a log, message or URL."""
-        key = self.key
-        return tuple(filter(None, (self.iam_token, *((key.secret_key, key.security_token) if key else ()))))
+        return tuple(filter(None, (self.iam_token, *(self.key.secrets if self.key else ()))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,18 +22,35 @@ DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 CONTENT_HASH_HEADER = "X-Sdk-Content-Sha256"
 
 
+ACCESS_KEY_LENGTH = 20
+SECRET_KEY_LENGTH = 40
+"""How many characters the keys of Huawei Cloud have."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccessKey:
     """An access key, with the security token if the key is temporary.
 
-    :param access_key: the AK. It is not secret, and names the key in messages.
+    :param access_key: the AK. It is not secret, but a user may enter the SK there: :attr:`shown` is for messages.
     :param secret_key: the SK.
     :param security_token: the token of a temporary key; empty for a permanent key.
     """
 
-    access_key: str
+    access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str = field(default="", repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The AK, for messages; not if it is as long as a secret key."""
+        length = len(self.access_key)
+        return self.access_key if length < SECRET_KEY_LENGTH else f"*** (of {length} characters, as a secret key has)"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show up anywhere."""
+        mistaken = self.access_key if len(self.access_key) >= SECRET_KEY_LENGTH else ""
+        return tuple(filter(None, (self.secret_key, self.security_token, mistaken)))
 
 
 def sign(

@@ -295,7 +295,7 @@ class JobView extends View {
       causes.length ? h("ul", null, causes.map(([cause, times]) => h("li", null, h("strong", null, text(cause)), times > 1 ? ` (${number.format(times)} ×)` : ""))) : null,
       count(failure.more_causes) ? h("p", { class: "muted" }, `and ${plural(count(failure.more_causes), "further cause")}`) : null,
       failure.own ? h("p", { class: causes.length ? "muted" : "" }, causes.length ? `The job itself: ${text(failure.own)}` : text(failure.own)) : null,
-      (Array.isArray(failure.hints) ? failure.hints : []).map((hint) => h("p", { class: "hint" }, `What can be done: ${text(hint)}`)),
+      (Array.isArray(failure.hints) ? failure.hints : []).map((hint) => h("p", { class: "hint" }, text(hint))),
       servers.length ? h("div", { class: "servers" },
         h("p", null, h("strong", null, `${plural(servers.length + count(failure.more_servers), "server")} exist${servers.length === 1 ? "s" : ""} and cost${servers.length === 1 ? "s" : ""} money`), " ", copyButton(servers.join("\n"), "all ids")),
         h("ul", { class: "ids" }, servers.map((server) => h("li", null, idWithCopy(server, "server id"))))) : null);
