@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -100,7 +99,7 @@ def test_another_request_is_not_taken_for_this_one(connected: Emulator) -> None:
     run.run()
 
     meant[:] = [second]
-    run.retry()
+    run.clear()
     run.run()
 
     assert {server["status"] for server in connected.servers.values()} == {"SHUTOFF"}
@@ -253,29 +252,6 @@ def test_before_airflow_3_3_a_wait_that_breaks_off_does_not_double_a_reboot(conn
     deferred = stopping.start()
     with pytest.raises(EcsUnreachableError):  # doing that twice harms nothing
         stopping.resume(deferred)
-
-
-def test_a_clear_is_seen_although_the_dag_has_fewer_retries_now(connected: Emulator) -> None:
-    retries, clears = 3, 0
-    run = TaskRun(
-        lambda: EcsCreateServersOperator(task_id="task", retries=retries, **SERVER, **QUICK), store=Store(), retries=3
-    )
-
-    def context() -> Any:
-        return {**run.context, "dag_run": SimpleNamespace(start_date=None, clear_number=clears)}
-
-    first = run.make()
-    first.wait_for_completion = False
-    first.execute(context())
-
-    retries, clears = 2, 1
-    run.clear()
-    again = run.make()
-    again.wait_for_completion = False
-    again.execute(context())
-
-    assert run.ti.max_tries == 3  # as before: it alone would not tell
-    assert len(connected.servers) == 2
 
 
 def test_what_the_exception_holds_is_hidden_too(connected: Emulator) -> None:
