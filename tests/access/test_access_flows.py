@@ -8,7 +8,6 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from scripted import GOOD, JOB, PROJECT, REFUSED, answer, auth_of, login
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
@@ -16,6 +15,7 @@ from airflow_provider_ecsjobs.core.flows import check_auth, poll_once
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from tests.support.scripted import START, ScriptedDriver
+from tests.support.scripted_session import GOOD, JOB, PROJECT, REFUSED, answer, auth_of, login
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.session import AuthSession

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
-from forward_proxy import ForwardProxy
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsUnauthorizedError
@@ -18,6 +17,7 @@ from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.live.job_clock import JobClock
+from tests.support.forward_proxy import ForwardProxy
 from tests.support.patience import A_MINUTE, until
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from forward_proxy import ForwardProxy
 
 from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
@@ -18,6 +17,7 @@ from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.forward_proxy import ForwardProxy
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:

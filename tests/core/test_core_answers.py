@@ -9,7 +9,6 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from core_samples import API_PAGE_EXAMPLE, JOB_ID, json_values
 from hypothesis import example as at
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.responses import MAX_RETRY_AFTER, parse_object, parse_retry_after, read_job
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
+from tests.core.core_samples import API_PAGE_EXAMPLE, JOB_ID, json_values
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 TRANSIENT, THROTTLED, UNAUTHORIZED = ErrorKind.TRANSIENT, ErrorKind.THROTTLED, ErrorKind.UNAUTHORIZED

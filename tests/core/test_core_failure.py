@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 import pytest
-from core_samples import JOB_ID, SERVER_ID, job, part
 
 from airflow_provider_ecsjobs.core.failure_message import (
     HINTS,
@@ -17,6 +16,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
 )
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.text import MAX_TEXT, clean, duration, join_limited
+from tests.core.core_samples import JOB_ID, SERVER_ID, job, part
 
 SERVER_2 = "0ab1f9e2-6c1d-4a57-9b51-3f0f6c8a1d10"
 SERVER_3 = "77c2a4d8-1f0e-4c3b-8f60-d5a2b7c9e811"

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 
 from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.session import AuthSession
@@ -18,6 +17,7 @@ from airflow_provider_ecsjobs.core.flows import check_auth, get_job, poll_once, 
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitPolicy
+from tests.core.core_samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 from tests.support.scripted import ScriptedDriver
 
 NOW = 1_772_366_400.0  # 2026-03-01T12:00:00Z

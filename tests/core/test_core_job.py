@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from core_samples import API_PAGE_EXAMPLE, JOB_ID, SERVER_ID, example, job, job_objects, json_values, part
 from hypothesis import given
 
 from airflow_provider_ecsjobs.core.failure_message import explain_failure, hints_for, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, SubJob, format_time, parse_time
+from tests.core.core_samples import API_PAGE_EXAMPLE, JOB_ID, SERVER_ID, example, job, job_objects, json_values, part
 from tests.support.patience import A_MINUTE
 
 PROPERTIES = [

@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from core_samples import json_values
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Record, TaskTry, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
+from tests.core.core_samples import json_values
 
 NOW = 1_800_000_000.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"

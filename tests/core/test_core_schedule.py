@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from core_samples import JOB_ID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, backoff, first_poll_delay, poll_delay
+from tests.core.core_samples import JOB_ID
 
 
 class TestGap:

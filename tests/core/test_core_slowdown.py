@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from core_samples import JOB_ID
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.responses import read_job, slowdown_in
 from airflow_provider_ecsjobs.core.steps import Parsed, Response
+from tests.core.core_samples import JOB_ID
 
 NOW = 1_772_366_400.0
 LIMITED = {"error_code": "APIGW.0308", "error_msg": "policy user over ratelimit,limit:200,time:5 minute"}

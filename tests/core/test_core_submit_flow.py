@@ -7,7 +7,6 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from access.scripted import GOOD, REFUSED, answer, auth_of
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import submit
@@ -15,6 +14,7 @@ from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.submit.submission import Submission, SubmitRequest
 from tests.support.scripted import START, ScriptedDriver
+from tests.support.scripted_session import GOOD, REFUSED, answer, auth_of
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import HttpRequest

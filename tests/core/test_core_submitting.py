@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from core_samples import json_objects, json_values
 from huaweicloudsdkecs.v2 import CreateServersResponse, DeleteServersResponse, ResizeServerResponse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +31,7 @@ from airflow_provider_ecsjobs.core.submit.submission import (
     without_missing,
 )
 from airflow_provider_ecsjobs.core.submit.validation import check_request
+from tests.core.core_samples import json_objects, json_values
 
 NOW = 1_800_000_000.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"

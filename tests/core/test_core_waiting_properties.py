@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from core_samples import JOB_ID
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_wait import Waiting, seen
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from tests.core.core_samples import JOB_ID
+from tests.core.virtual_wait import Waiting, seen
 
 
 def errors(*kinds: ErrorKind) -> st.SearchStrategy[ApiError]:

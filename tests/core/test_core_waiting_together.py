@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from core_samples import JOB_ID, part
-from virtual_wait import BUSY, GONE, SLOW_DOWN, START, Waiting, seen
 
 from airflow_provider_ecsjobs.core.job import Job
+from tests.core.core_samples import JOB_ID, part
+from tests.core.virtual_wait import BUSY, GONE, SLOW_DOWN, START, Waiting, seen
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.errors import ApiError

@@ -21,9 +21,6 @@ from urllib.request import urlopen
 import pytest
 from airflow.models import Connection
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, BaseHook
-from dag_runs import run_dag
-from provoked import provoked_messages
-from readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet, snippets, table
 
 from airflow_provider_ecsjobs import exceptions
 from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
@@ -40,7 +37,10 @@ from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
+from tests.docs.provoked import provoked_messages
+from tests.docs.readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet, snippets, table
 from tests.live.demo import EXPECTED_STATES
+from tests.support.dag_runs import run_dag
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.emulator.emulator_client import SignedClient
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from dag_runs import run_dag
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.support.dag_runs import run_dag
 
 pytestmark = pytest.mark.usefixtures("airflow_db")
 
 
 def test_a_dag_with_the_official_sdk_creates_reads_stops_resizes_and_deletes(monkeypatch: pytest.MonkeyPatch) -> None:
-    from emulator.dags import servers_by_sdk
+    from tests.emulator.dags import servers_by_sdk
 
     with Emulator(init_seconds=0.1, run_seconds=0.4) as emulator:
         monkeypatch.setenv(*emulator.connection_env())

@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from tests.support.patience import A_MINUTE, wait_until
 
 if TYPE_CHECKING:
-    from emulator_client import SignedClient
+    from tests.emulator.emulator_client import SignedClient
 
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 

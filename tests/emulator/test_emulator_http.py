@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.emulator.emulator_client import SignedClient
 from tests.support.patience import A_MINUTE
 
 CREATE = {

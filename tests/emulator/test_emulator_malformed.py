@@ -12,9 +12,8 @@ import pytest
 from airflow_provider_ecsjobs.core.auth.signing import sign
 
 if TYPE_CHECKING:
-    from emulator_client import SignedClient
-
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.emulator.emulator_client import SignedClient
 
 POST = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 
@@ -57,7 +56,7 @@ def test_a_signature_over_an_absolute_target_is_verified(client: SignedClient, e
     connection.close()
 
 
-@pytest.mark.parametrize("body", [b"", gzip.compress(b"{}")])
+@pytest.mark.parametrize("body", [b"", gzip.compress(b"{}", mtime=0)], ids=["empty", "packed"])
 def test_a_body_announced_as_unsigned_is_not_verified(client: SignedClient, body: bytes) -> None:
     headers = {"X-Sdk-Content-Sha256": "UNSIGNED-PAYLOAD"}
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from node_client import NodeClient, install
-from official_submits import prepare
-from submits.samples import sample
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
+from tests.emulator.node_client import NodeClient, install
+from tests.support.official_submits import prepare
+from tests.support.sample_requests import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from official_submits import Ids
+    from tests.support.official_submits import Ids
 
 # The installation from a registry is part of the first test.
 pytestmark = pytest.mark.timeout(600)

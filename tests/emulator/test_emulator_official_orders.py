@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import official_submits as submits
 import pytest
-from clocked_cloud import ClockedCloud, refusal
 from huaweicloudsdkecs.v2 import PrePaidServerExtendParam
-from official_submits import SDK_CALLS
+
+from tests.emulator.clocked_cloud import ClockedCloud, refusal
+from tests.support import official_submits as submits
+from tests.support.official_submits import SDK_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

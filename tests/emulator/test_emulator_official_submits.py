@@ -7,12 +7,12 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import official_submits as submits
 import pytest
-from clocked_cloud import ClockedCloud, refusal
-from official_submits import SDK_CALLS, Ids
 
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
+from tests.emulator.clocked_cloud import ClockedCloud, refusal
+from tests.support import official_submits as submits
+from tests.support.official_submits import SDK_CALLS, Ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,8 @@ from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
 from airflow_provider_ecsjobs.transport.rate_limit import Limit, stated_limit
 
 if TYPE_CHECKING:
-    from emulator_client import SignedClient
-
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.emulator.emulator_client import SignedClient
 
 
 class Clock:

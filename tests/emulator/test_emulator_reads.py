@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import official_submits as submits
 import pytest
-from clocked_cloud import ClockedCloud, refusal
 from huaweicloudsdkecs import v2 as sdk
-from official_submits import SDK_CALLS
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
+from tests.emulator.clocked_cloud import ClockedCloud, refusal
+from tests.support import official_submits as submits
+from tests.support.official_submits import SDK_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulator_client import SignedClient
+    from tests.emulator.emulator_client import SignedClient
 
 
 def read(cloud: ClockedCloud, server_id: str) -> Any:

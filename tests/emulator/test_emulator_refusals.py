@@ -6,13 +6,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import official_submits as submits
 import pytest
-from clocked_cloud import ClockedCloud, refusal
-from official_submits import SDK_CALLS
+
+from tests.emulator.clocked_cloud import ClockedCloud, refusal
+from tests.support import official_submits as submits
+from tests.support.official_submits import SDK_CALLS
 
 if TYPE_CHECKING:
-    from official_submits import Ids
+    from tests.support.official_submits import Ids
 
 PRIMARY = "6b1a3f44-0000-4000-8000-0000000000c0"
 UNKNOWN = "6b1a3f44-0000-4000-8000-00000000dead"

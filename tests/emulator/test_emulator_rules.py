@@ -7,19 +7,19 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clocked_cloud import Clock
-from emulator_page import PAGE, render
-from rule_breakers import BREAKERS
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.emulator.control_table import CONTROLS
 from airflow_provider_ecsjobs.emulator.controls import Controls
 from airflow_provider_ecsjobs.emulator.rules import RULES
+from tests.emulator.clocked_cloud import Clock
+from tests.emulator.emulator_page import PAGE, render
+from tests.emulator.rule_breakers import BREAKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emulator_client import SignedClient
+    from tests.emulator.emulator_client import SignedClient
 
 
 @pytest.fixture

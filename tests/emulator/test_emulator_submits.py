@@ -12,7 +12,7 @@ from airflow_provider_ecsjobs.emulator import Emulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from emulator_client import SignedClient
+    from tests.emulator.emulator_client import SignedClient
 
 TOKEN = {"X-Client-Token": "0f8fad5b-d9cb-469f-a165-70867728950e"}
 SERVERS = [{"id": "{server}"}]

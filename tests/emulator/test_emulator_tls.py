@@ -10,10 +10,10 @@ from threading import Thread
 
 import pytest
 import requests
-from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.emulator.emulator_client import SignedClient
 from tests.support.patience import A_MINUTE
 
 PROJECT = "0123456789abcdef0123456789abcdef"

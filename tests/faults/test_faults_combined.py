@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from fault_kinds import ENDING, HARMLESS, PASSING
-from fault_plans import PLANS, STORIES, Plan, plans_per_path
-from fault_world import JOB_ID, planned
 from hypothesis import given
-from left_behind import in_time, nothing_left_behind
-from ways_to_wait import WAYS, End, end_of, limits_of, warm_up
+
+from tests.faults.fault_kinds import ENDING, HARMLESS, PASSING
+from tests.faults.fault_plans import PLANS, STORIES, Plan, plans_per_path
+from tests.faults.fault_world import JOB_ID, planned
+from tests.faults.left_behind import in_time, nothing_left_behind
+from tests.faults.ways_to_wait import WAYS, End, end_of, limits_of, warm_up
 
 _WORDS = {
     "fail": "Ecs.0319 sold out",

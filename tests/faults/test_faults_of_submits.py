@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, WITH_EFFECT, ecs_error, fault
-from fault_plans import LONG, POLL, plans_per_path, slots_of
-from fault_world import world_of
 from hypothesis import given
 from hypothesis import strategies as st
-from left_behind import in_time, nothing_left_behind
-from task_runs import Store, TaskRun
-from ways_to_wait import End, end_of, to_the_end, warm_up
 
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
+from tests.faults.fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, WITH_EFFECT, ecs_error, fault
+from tests.faults.fault_plans import LONG, POLL, plans_per_path, slots_of
+from tests.faults.fault_world import world_of
+from tests.faults.left_behind import in_time, nothing_left_behind
+from tests.faults.ways_to_wait import End, end_of, to_the_end, warm_up
 from tests.support.patience import wait_until
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator

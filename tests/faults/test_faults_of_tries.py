@@ -6,25 +6,37 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from fault_kinds import FIT_FOR_SUBMITS, HARMLESS, WITH_EFFECT
-from fault_plans import plans_per_path
-from fault_world import world_of
 from hypothesis import given
 from hypothesis import strategies as st
-from left_behind import nothing_left_behind
-from tries import DEATHS, KINDS, QUICK_JOBS, REFUSALS, RETRIES, SECRET, Tried, TriesPlan, Try, plans, task_in_a_world
-from ways_to_wait import warm_up
 
+from tests.faults.fault_kinds import FIT_FOR_SUBMITS, HARMLESS, WITH_EFFECT
+from tests.faults.fault_plans import plans_per_path
+from tests.faults.fault_world import world_of
+from tests.faults.left_behind import nothing_left_behind
+from tests.faults.tries import (
+    DEATHS,
+    KINDS,
+    QUICK_JOBS,
+    REFUSALS,
+    RETRIES,
+    SECRET,
+    Tried,
+    TriesPlan,
+    Try,
+    plans,
+    task_in_a_world,
+)
+from tests.faults.ways_to_wait import warm_up
 from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
-    from ways_to_wait import End
+    from tests.faults.ways_to_wait import End
 
 CERTAIN = frozenset(
     {
         *HARMLESS,
         *(name for name in FIT_FOR_SUBMITS if name.startswith(("429", "202"))),
-        *("400 flow control", "501 Ecs.0603", "503", "503 with Retry-After", "a redirect"),
+        *("400 flow control", "501 Ecs.0603", "503", "503 with Retry-After"),
     }
 )
 """The kinds of trouble after which it is known that nothing was done."""

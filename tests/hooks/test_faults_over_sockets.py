@@ -8,9 +8,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from wait_paths import PATHS
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.hooks.wait_paths import PATHS
 from tests.support.held_back import HeldBack, give_up_what_is_held_back
 from tests.support.patience import A_MINUTE
 

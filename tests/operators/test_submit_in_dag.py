@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, task
-from dag_runs import START, run_dag
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsJobFailed
@@ -16,6 +15,7 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsDeleteServersOperator,
     EcsStopServersOperator,
 )
+from tests.support.dag_runs import START, run_dag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

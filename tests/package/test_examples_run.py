@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.models import DagRun
 from airflow.providers.common.compat.sdk import BaseOperator
-from dag_runs import run_dag
-from example_files import EXAMPLES, read_example
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed, EcsJobPaymentTimeout
+from tests.package.example_files import EXAMPLES, read_example
+from tests.support.dag_runs import run_dag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

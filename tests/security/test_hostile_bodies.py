@@ -9,10 +9,10 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from raw_server import TOKEN, WAYS, RawServer, answer
 
 from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES
 from airflow_provider_ecsjobs.transport.decoding import unpacked
+from tests.security.raw_server import TOKEN, WAYS, RawServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

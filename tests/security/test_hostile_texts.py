@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from raw_server import QUICK, SECRET, TOKEN, WAYS, RawServer, answer
 
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
+from tests.security.raw_server import QUICK, SECRET, TOKEN, WAYS, RawServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

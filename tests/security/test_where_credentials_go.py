@@ -6,11 +6,11 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from raw_server import SECRET, TOKEN, WAYS, RawServer, answer, has_credentials
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.exceptions import EcsApiError, EcsConfigError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from tests.security.raw_server import SECRET, TOKEN, WAYS, RawServer, answer, has_credentials
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +8,6 @@ from airflow_provider_ecsjobs.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# The official SDK's calls, shared with the tests of the emulator.
-sys.path.append(str(Path(__file__).parents[1] / "emulator"))
 
 
 @pytest.fixture

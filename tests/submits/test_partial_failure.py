@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsDeleteServersOperator
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator

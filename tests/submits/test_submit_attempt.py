@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from submit_world import STARTED, World
 
 from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry
 from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY, SubmitRecordStore, task_try_of
+from tests.support.submit_world import STARTED, World
 
 
 class TestLedger:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from submit_world import SENT, UNANSWERED, WRONG, World, error
 
 from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
@@ -13,6 +12,7 @@ from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsOutcomeUnknownNoRetry
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
+from tests.support.submit_world import SENT, UNANSWERED, WRONG, World, error
 
 
 class TestClearing:

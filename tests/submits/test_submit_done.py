@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
@@ -16,6 +15,7 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsDeleteServersOperator,
     EcsDetachVolumeOperator,
 )
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
@@ -29,6 +28,7 @@ from airflow_provider_ecsjobs.operators.servers import (
 )
 from tests.live.job_clock import JobClock
 from tests.support.patience import A_MINUTE
+from tests.support.task_runs import Store, TaskRun
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"

@@ -6,11 +6,11 @@ from contextlib import suppress
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from submit_world import BUSY, CRASHES, WRONG, Crash, World
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError
 from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
+from tests.support.submit_world import BUSY, CRASHES, WRONG, Crash, World
 
 # What happens in a try, to the job that runs after it, and then to the task.
 tries = st.tuples(

@@ -7,7 +7,6 @@ from unittest import mock
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, DecoratedOperator, task
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsJobPaymentTimeout, EcsRejectedNoRetry
@@ -16,6 +15,7 @@ from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsRebootServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

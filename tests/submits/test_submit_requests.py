@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
-from task_runs import TaskRun
 
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestError, EcsInvalidRequestNoRetry, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
+from tests.support.task_runs import TaskRun
 
 ID, OTHER = "6b1a3f44-0000-4000-8000-000000000001", "6b1a3f44-0000-4000-8000-000000000002"
 SERVER = {

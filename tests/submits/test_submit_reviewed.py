@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
@@ -33,6 +32,7 @@ from airflow_provider_ecsjobs.operators.servers import (
 )
 from tests.support.machine_clock import MachineClock
 from tests.support.patience import A_MINUTE
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_cloud import BUSY, LIMITED, Client, Gateway
-from virtual_loop import run
 
 from airflow_provider_ecsjobs.core.steps import Response
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
+from tests.transport.virtual_cloud import BUSY, LIMITED, Client, Gateway
+from tests.transport.virtual_loop import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from virtual_loop import run
-
 from airflow_provider_ecsjobs.transport.timers import MOST_AT_ONCE, TimerQueue
+from tests.transport.virtual_loop import run
 
 
 def timers() -> int:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_loop import run
 
 from airflow_provider_ecsjobs.transport.rate_limit import SLACK, AdaptiveRateLimiter
 from airflow_provider_ecsjobs.transport.request_queue import Priority, RequestQueue
+from tests.transport.virtual_loop import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

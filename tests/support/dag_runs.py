@@ -45,7 +45,8 @@ def run_dag(dag: DAG, conf: dict[str, Any] | None = None) -> Run:
     if AIRFLOW_3:
         _sync(dag)
     dag_run = dag.test(run_conf=conf)
-    states, xcoms = {}, {}
+    states: dict[str, str] = {}
+    xcoms: dict[str, Any] = {}
     for ti in dag_run.get_task_instances():
         state = str(ti.state.value if hasattr(ti.state, "value") else ti.state)
         # The instances of a mapped task have one state, or it is said which they have.

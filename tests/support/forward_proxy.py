@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
+    from io import BufferedIOBase
     from types import TracebackType
-    from typing import BinaryIO
 
 
 class ForwardProxy:
@@ -61,7 +61,7 @@ class ForwardProxy:
                 _end(connection)  # a client's pool may keep its tunnels open
         self._server.server_close()  # waits for the connections' threads
 
-    def _handle(self, client: socket.socket, reader: BinaryIO) -> None:
+    def _handle(self, client: socket.socket, reader: BufferedIOBase) -> None:
         with self._lock:
             self._sockets.add(client)
         try:
@@ -72,7 +72,7 @@ class ForwardProxy:
             with self._lock:
                 self._sockets.discard(client)
 
-    def _serve(self, client: socket.socket, reader: BinaryIO) -> None:
+    def _serve(self, client: socket.socket, reader: BufferedIOBase) -> None:
         line = reader.readline().decode("latin-1")
         if not line:
             return

@@ -1,11 +1,11 @@
-"""A good request for each operation, the same that the official SDK makes in tests/emulator/official_submits.py."""
+"""A good request for each operation, the same that the official SDK makes in tests/support/official_submits.py."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.emulator.official_submits import Ids
+    from tests.support.official_submits import Ids
 
 FLAVOR, IMAGE, VPC, SUBNET, HOST = "s6.large.2", "image-2", "vpc-2", "subnet-2", "host-2"
 MODE = "withStopServer"
