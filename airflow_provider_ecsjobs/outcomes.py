@@ -7,9 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsUnauthorizedError
-from airflow_provider_ecsjobs.core.failure_message import (
-    explain_failure,
-)
+from airflow_provider_ecsjobs.core.failure_message import explain_failure
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
@@ -22,7 +20,7 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -55,19 +53,21 @@ def succeeded_or_raise(
     failed: type[EcsJobFailed] = EcsJobFailed,
     not_found: type[EcsJobNotFound] = EcsJobNotFound,
     unauthorized: type[EcsUnauthorizedError] = EcsUnauthorizedError,
+    submitted: Sequence[str] = (),
 ) -> Job:
-    """Give the job of a wait that ended well; raise what the other ends mean.
+    """Return the job of a wait that ended well. Raise what the other ends mean.
 
     :param end: the end of a wait.
     :param failed: what to raise for a job that failed; it decides whether Airflow retries the task.
     :param not_found: what to raise for a job that the API does not know.
     :param unauthorized: what to raise for credentials that were not accepted.
+    :param submitted: the servers that the answer to a create named, as far as they may exist.
     """
     job = end.job
     if end.outcome is Outcome.FINISHED and job is not None:
         if job.status is JobStatus.SUCCESS:
             return job
-        raise failed(explain_failure(job), job)
+        raise failed(explain_failure(job, submitted), job)
     if end.outcome is Outcome.TIMEOUT:
         raise EcsJobTimeout(end.message, job)
     if end.outcome is Outcome.PAYMENT_TIMEOUT:
@@ -94,6 +94,8 @@ def event_of(end: WaitEnd, job_id: str, server_ids: list[str] | None) -> dict[st
         "job": None if end.job is None else end.job.to_dict(),
         "job_id": job_id,
         "server_ids": server_ids,
+        "project_id": "" if end.job is None else end.job.project_id,
+        "region": "" if end.job is None else end.job.region,
     }
 
 
@@ -118,7 +120,9 @@ def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
             " triggerer run the same version of airflow-provider-ecsjobs?"
         ) from None
     job = event.get("job")
-    seen = Job.from_dict(job) if isinstance(job, dict) else None
+    # Triggers of earlier versions did not say where the job is.
+    where = {name: clean(event.get(name), 200) for name in ("project_id", "region")}
+    seen = Job.from_dict(job, **where) if isinstance(job, dict) else None
     if outcome is Outcome.FINISHED and (seen is None or not seen.status.is_finished):
         raise EcsApiError(f"{what} the outcome 'finished', but without a finished job.")
     return WaitEnd(outcome, clean(event.get("message")) or f"{what} no message.", seen)

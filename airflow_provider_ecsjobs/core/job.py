@@ -8,18 +8,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
-from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
+from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, duration
 
 # A job has sub-jobs, and Huawei documents no deeper level; what lies below this depth stays in `entities`.
 _MAX_DEPTH = 8
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+_REASONS: tuple[tuple[str, str, str], ...] = (
+    # The object in the job (empty: the job itself), the key of the code, the key of the text.
+    ("", "error_code", "fail_reason"),  # all services
+    ("", "code", "message"),  # BMS; and jobs of ECS that have their reason there alone
+    ("error", "code", "message"),  # as the API writes the error of a request
+    ("entities", "error_code", "error"),  # IMS
+    ("entities", "addition_error_code", "addition_error_msg"),  # IMS
+    ("entities", "errorcode", "errorcode_message"),  # sub-jobs of ECS
+)
+"""Where a job or sub-job may hold the reason of its failure. All of them are read, in this order."""
+
+_PARTS: tuple[tuple[str, str], ...] = (
+    # The object in the job (empty: the job itself), and the key of the list.
+    ("entities", "sub_jobs"),  # ECS, BMS, SDRS
+    ("entities", "sub_jobs_result"),  # IMS
+    ("entities", "sub_jobs_list"),
+    ("entities", "results"),  # IMS: one for each image
+    ("", "sub_jobs"),  # VBS
+    ("", "sub_jobs_list"),
+)
+"""Where a job may hold its parts. The first list that has any counts."""
 
 
 class JobStatus(StrEnum):
@@ -79,8 +101,7 @@ class SubJob:
     @cached_property
     def entities(self) -> Mapping[str, Any]:
         """What the job is about, whole: documented or not, nested or not."""
-        entities = self.raw.get("entities")
-        return entities if isinstance(entities, Mapping) else {}
+        return self._object("entities")
 
     @cached_property
     def begin_time(self) -> datetime | None:
@@ -108,22 +129,52 @@ class SubJob:
         return clean(self.entities.get("errorcode_message")) or None
 
     @cached_property
+    def reason(self) -> str:
+        """Why it failed, as ``code text``: all that the answer says, wherever it stands. Empty if it says nothing.
+
+        The first text found is the reason. Others that add to it follow in parentheses.
+        """
+        said, has_text = "", False
+        for place, code_key, text_key in _REASONS:
+            held = self._object(place)
+            code, text = clean(held.get(code_key), 200), clean(held.get(text_key))
+            new = " ".join(part for part in (code, text) if part and part not in said)
+            if new:
+                said = f"{said} ({new})" if has_text else f"{said} {new}".strip()
+            has_text = has_text or bool(text)
+        return said
+
+    @cached_property
     def sub_jobs(self) -> tuple[SubJob, ...]:
-        """The parts. IMS names them ``sub_jobs_result``."""
-        listed = self.entities.get("sub_jobs") or self.entities.get("sub_jobs_result")
-        if not isinstance(listed, list) or self.depth >= _MAX_DEPTH:
+        """The parts, wherever the service lists them."""
+        if self.depth >= _MAX_DEPTH:
             return ()
-        return tuple(SubJob(part, self.depth + 1) for part in listed if isinstance(part, Mapping))
+        for place, key in _PARTS:
+            listed = self._object(place).get(key)
+            parts = [part for part in listed if isinstance(part, Mapping)] if isinstance(listed, list) else []
+            if parts:
+                return tuple(SubJob(part, self.depth + 1) for part in parts)
+        return ()
+
+    def _object(self, key: str) -> Mapping[str, Any]:
+        """Return the object under a key, which is empty if there is none; the job itself if the key is empty."""
+        held = self.raw.get(key) if key else self.raw
+        return held if isinstance(held, Mapping) else {}
 
     @cached_property
     def server_ids(self) -> tuple[str, ...]:
         """The servers named anywhere in the entities or sub-jobs, each once, in the answer's order."""
-        return _ids(self.entities, "server_id")
+        return _ids(self._listings, "server_id")
 
     @cached_property
     def nic_ids(self) -> tuple[str, ...]:
         """The NICs named anywhere in the entities or sub-jobs, each once, in the answer's order."""
-        return _ids(self.entities, "nic_id")
+        return _ids(self._listings, "nic_id")
+
+    @property
+    def _listings(self) -> list[Any]:
+        """Where ids can stand: the entities, and the lists of parts beside them."""
+        return [self.entities, *(self.raw.get(key) for place, key in _PARTS if not place)]
 
     @property
     def leaves(self) -> Iterator[SubJob]:
@@ -144,18 +195,27 @@ class SubJob:
 
 @dataclass(frozen=True)
 class Job(SubJob):
-    """A job. Built with :meth:`from_dict`; :meth:`to_dict` gives the same JSON object back."""
+    """A job. Built with :meth:`from_dict`; :meth:`to_dict` gives the same JSON object back.
+
+    :param project_id: the project that was asked for it, for messages; empty if that is not known.
+    :param region: the region that was asked for it, for messages; empty if that is not known.
+    """
+
+    project_id: str = field(default="", compare=False)
+    region: str = field(default="", compare=False)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], *, job_id: str = "") -> Job:
+    def from_dict(cls, data: Mapping[str, Any], *, job_id: str = "", project_id: str = "", region: str = "") -> Job:
         """Read the JSON object of an answer.
 
         :param data: the object; kept as it is.
         :param job_id: the id that was asked for, for an answer that leaves it out.
+        :param project_id: the project that was asked.
+        :param region: the region that was asked.
         """
         if job_id and not data.get("job_id"):
             data = {**data, "job_id": job_id}
-        return cls(data)
+        return cls(data, project_id=project_id, region=region)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON object as it came, nothing left out."""
@@ -164,7 +224,7 @@ class Job(SubJob):
     @cached_property
     def sub_jobs_total(self) -> int:
         """How many sub-jobs there are, by the API's own count where it gives one."""
-        total = self.entities.get("sub_jobs_total")
+        total = self.entities.get("sub_jobs_total", self.raw.get("sub_jobs_total"))
         counted = len(self.sub_jobs)
         return max(total, counted) if isinstance(total, int) and not isinstance(total, bool) else counted
 
@@ -175,12 +235,12 @@ class Job(SubJob):
 
     @cached_property
     def code(self) -> str | None:
-        """The code of a failed *query*, not of a failed job."""
+        """The code of a query that failed; some services give that of a failed job there, too."""
         return clean(self.raw.get("code"), 200) or None
 
     @cached_property
     def message(self) -> str | None:
-        """The message of a failed *query*, not of a failed job."""
+        """The message of a query that failed; some services give that of a failed job there, too."""
         return clean(self.raw.get("message")) or None
 
     def result(self) -> dict[str, Any]:
@@ -201,13 +261,17 @@ class Job(SubJob):
         }
 
     def progress(self, waited: float) -> str:
-        """Say in one line how far the job is: ``createServer 2c9e...: RUNNING, 3 of 5 sub-jobs done, 84 s``.
+        """Say in one line how far the job is: ``createServer 2c9e...: RUNNING, 3 of 5 sub-jobs done, waited 84 s``.
+
+        A job that has ended shows how long it took itself, if it says so.
 
         :param waited: how long it has been waited for, in seconds.
         """
         done = f", {self.sub_jobs_finished} of {self.sub_jobs_total} sub-jobs done" if self.sub_jobs_total else ""
         name = f"{self.job_type} {self.job_id}".strip()
-        return f"{name}: {self.status.value or 'no status'}{done}, {round(waited)} s"
+        took = self.duration if self.status.is_finished else None
+        time = f"waited {duration(waited)}" if took is None else f"took {duration(took.total_seconds())}"
+        return f"{name}: {self.status.value or 'no status'}{done}, {time}"
 
 
 def parse_time(value: Any) -> datetime | None:
@@ -232,10 +296,10 @@ def format_time(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _ids(entities: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def _ids(nodes: list[Any], key: str) -> tuple[str, ...]:
     """Collect the values of ``key`` at any depth, in document order; iterative, for JSON nested without end."""
     found: dict[str, None] = {}
-    stack: list[Any] = [entities]
+    stack = nodes[::-1]
     while stack:
         node = stack.pop()
         if isinstance(node, Mapping):

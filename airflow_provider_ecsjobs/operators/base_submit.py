@@ -15,7 +15,6 @@ from airflow_provider_ecsjobs.core.failure_message import (
     existing_servers,
     explain_failure,
     surviving_servers,
-    unconfirmed_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
@@ -23,7 +22,6 @@ from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
-    EcsJobFailed,
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
     EcsUnauthorizedNoRetry,
@@ -164,7 +162,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         end = None if seen is None else self._receive(wait, seen)
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
-        return self._finish(context, self.hook.run(wait) if end is None else end, list(submission.server_ids))
+        if end is None:
+            self._log_begin(wait, "in this worker")
+            end = self.hook.run(wait)
+        return self._finish(context, end, list(submission.server_ids))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return what the event says of the submit. It says so even where no XCom could be pushed.
@@ -208,15 +209,11 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             self._push_xcoms(context, {"server_ids": servers})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
-        doubt = unconfirmed_servers(job, servers)
         if self._is_good(job):
             self._log_beside_failure(job)
-            self.log.warning("%s%s\nThe task goes on with the servers that exist.", explain_failure(job), doubt)
+            self.log.warning("%s\nThe task goes on with the servers that exist.", explain_failure(job, servers))
             return {**job.result(), "server_ids": servers}
-        try:
-            return self._result(end)
-        except EcsJobFailed as error:
-            raise type(error)(f"{error}{doubt}", job) from None
+        return self._result(end, servers)
 
     def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
         """Fail with the reason why the end of the job was not seen."""

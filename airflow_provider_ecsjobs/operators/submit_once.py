@@ -99,7 +99,7 @@ def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class SubmitOnce:
     """One task's submit: carries out what is decided about the request, and about what earlier tries have sent.
 

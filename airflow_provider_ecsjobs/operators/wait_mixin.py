@@ -9,14 +9,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
-from airflow_provider_ecsjobs.core.failure_message import (
-    MAX_SERVERS_SHOWN,
-    hints_for,
-    surviving_servers,
-)
+from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
-from airflow_provider_ecsjobs.core.text import clean, join_limited
+from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
@@ -100,13 +96,17 @@ class EcsJobWaitMixin(_Task):
         poll_interval: float,
         max_poll_interval: float,
     ) -> WaitPolicy:
-        limits = [] if timeout is None else [timeout]
+        limits = [] if timeout is None else [(timeout, f"timeout={duration(timeout)}")]
         if execution_timeout is not None:
             allowed = execution_timeout.total_seconds()
-            limits.append(allowed - min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed))
+            margin = min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed)
+            said = f"execution_timeout={duration(allowed)}, less a margin of {margin:.3g} s"
+            limits.append((allowed - margin, said))
+        seconds, limit = min(limits, default=(None, ""))
         return WaitPolicy(
             started=started,
-            deadline=started + min(limits) if limits else None,
+            deadline=None if seconds is None else started + seconds,
+            limit=limit,
             poll_interval=poll_interval,
             max_poll_interval=max_poll_interval,
             payment_timeout=self.payment_timeout,
@@ -116,8 +116,10 @@ class EcsJobWaitMixin(_Task):
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
+        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        self._log_begin(wait, "in this worker")
         try:
-            return self.hook.run(Wait(job_id, policy, observer=WAIT_METRICS))
+            return self.hook.run(wait)
         finally:
             self.hook.close()
 
@@ -141,6 +143,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: always.
         """
         policy = wait.policy
+        self._log_begin(wait, "deferred")
         arguments = EcsJobTriggerArguments.of_wait(
             wait,
             server_ids=server_ids,
@@ -158,6 +161,11 @@ class EcsJobWaitMixin(_Task):
         )
         raise AssertionError("unreachable: defer() raises")
 
+    def _log_begin(self, wait: Wait, where: str) -> None:
+        """Log who is asked for what, how often, and until when."""
+        how = f"{wait.policy.described()}; {self.hook.describe()}, ECS job {wait.job_id}"
+        self.log.info("Waiting, %s, %s", where, how)
+
     def _send_step(self, wait: Wait) -> Job | ApiError:
         """Ask for the job once, and leave no connection open."""
         try:
@@ -172,17 +180,24 @@ class EcsJobWaitMixin(_Task):
             self.log.log(log.level, "%s", log.message)
         return end
 
-    def _result(self, end: WaitEnd) -> dict[str, Any]:
-        """Give the result of a job that succeeded; fail the task with the reason in every other case."""
+    def _result(self, end: WaitEnd, submitted: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the result of a job that succeeded. Fail the task with the reason in every other case.
+
+        :param submitted: the servers that the answer to a create named, as far as they may exist.
+        """
         job = end.job
         if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
         failed = EcsJobFailed if self._retry_resubmits else EcsJobFailedNoRetry
         if self._may_skip:
             # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
-            return succeeded_or_raise(end, failed=failed).result()
+            return succeeded_or_raise(end, failed=failed, submitted=submitted).result()
         return succeeded_or_raise(
-            end, failed=failed, not_found=EcsJobNotFoundNoRetry, unauthorized=EcsUnauthorizedNoRetry
+            end,
+            failed=failed,
+            not_found=EcsJobNotFoundNoRetry,
+            unauthorized=EcsUnauthorizedNoRetry,
+            submitted=submitted,
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
@@ -204,8 +219,7 @@ class EcsJobWaitMixin(_Task):
         return False
 
     def _log_beside_failure(self, job: Job) -> None:
-        for hint in hints_for(job):
-            self.log.info("What can be done: %s", hint)
+        """Log which servers exist, where the failure's text can't name them all."""
         servers = surviving_servers(job)
         if len(servers) > MAX_SERVERS_SHOWN:
             named = join_limited(servers, MAX_SERVERS_PER_REQUEST)

@@ -33,7 +33,7 @@ from airflow_provider_ecsjobs.core.steps import (
     advance,
 )
 from airflow_provider_ecsjobs.transport.clock import system_clock
-from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
+from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
 from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
 from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, stated_limit
 from airflow_provider_ecsjobs.transport.request_queue import RequestQueue
@@ -258,7 +258,7 @@ class AsyncClient:
                 body = await _read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
             if body is not None and "content-encoding" in headers:
-                body = await asyncio.to_thread(unpacked, body, headers["content-encoding"])
+                body = await asyncio.to_thread(decompress, body, headers["content-encoding"])
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             return transport_failure(request, error, self.auth.redactor)
         if body is None:

@@ -30,7 +30,7 @@ from airflow_provider_ecsjobs.core.steps import (
 )
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
-from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, unpacked
+from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
 from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ class SyncClient:
                 body = self._read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
             if body is not None:
-                body = unpacked(body, headers.get("content-encoding", ""))
+                body = decompress(body, headers.get("content-encoding", ""))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return transport_failure(request, error, self.auth.redactor)
         if body is None:

@@ -64,6 +64,7 @@ class EcsJobTriggerArguments:
     :param unreachable_timeout: for how many seconds there may be no good answer.
     :param order_id: the order that the job is for, if that is known; for messages.
     :param server_ids: the servers that the answer to the job's request named; the event hands them on.
+    :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
     """
 
     job_id: str = ""
@@ -83,6 +84,7 @@ class EcsJobTriggerArguments:
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str | None = None
     server_ids: list[str] | None = None
+    limit: str | None = None
 
     @classmethod
     def of_wait(
@@ -111,6 +113,7 @@ class EcsJobTriggerArguments:
             unreachable_timeout=policy.unreachable_timeout,
             order_id=policy.order_id or None,
             server_ids=None if server_ids is None else list(server_ids),
+            limit=policy.limit or None,
             **connection,
         )
 
@@ -131,6 +134,7 @@ class EcsJobTriggerArguments:
             not_found_grace=self._number("not_found_grace", 0.0),
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
             order_id=clean(self.order_id, 200),
+            limit=clean(self.limit, 200),
         )
 
     def _number(self, name: str, default: _Default) -> float | _Default:
@@ -148,7 +152,8 @@ _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 class EcsJobTrigger(BaseTrigger):
     """Wait for a job to end, and send one event.
 
-    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None}``.
+    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None,
+    "project_id": ..., "region": ...}``, where the last two may be empty.
     The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
     ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
     one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the

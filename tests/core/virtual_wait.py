@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
-from tests.core.core_samples import JOB_ID, job, part
+from tests.core.samples import JOB_ID, job, part
 
 START = 1_772_366_400.0
 BUSY = ApiError(ErrorKind.TRANSIENT, "server busy", code="Common.0001", status=500, request_id="req-7")

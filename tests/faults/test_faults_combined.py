@@ -81,12 +81,14 @@ def test_any_plan(way: str, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None
     run(way, plan, monkeypatch)
 
 
-def test_each_kind_of_trouble_passes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_passes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(way, Plan("fails in part", tuple(PASSING)), monkeypatch).outcome == "fail"
 
 
 @pytest.mark.parametrize("kind", ENDING)
-def test_each_kind_of_refusal_ends_a_wait_after_trouble(way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_rejection_ends_a_wait_after_failures(
+    way: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = Plan("succeeds", ("good", "503", "reset before", "HTML 200"), kind)
 
     assert run(way, plan, monkeypatch).outcome == ENDING[kind].outcome

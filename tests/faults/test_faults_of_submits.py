@@ -158,12 +158,12 @@ def test_any_plan_of_a_create(monkeypatch: pytest.MonkeyPatch, plan: SubmitPlan)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FIT_FOR_SUBMITS if kind in WITH_EFFECT])
-def test_an_answer_that_is_lost_makes_no_second_server(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_that_is_lost_makes_no_second_server(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(SubmitPlan(submits=(kind, kind), fails=False), monkeypatch).outcome == "success"
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_each_kind_of_trouble_of_a_submit_passes(deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_of_a_submit_passes(deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = SubmitPlan(deferrable=deferrable, submits=FIT_FOR_SUBMITS, queries=tuple(PASSING)[:12])
 
     assert run(plan, monkeypatch).outcome == "success"

@@ -243,7 +243,7 @@ def test_a_job_that_is_purged_before_the_next_try_is_not_followed_by_another(
     assert end.outcome == "not_found"
 
 
-def test_each_kind_of_trouble_of_an_attachment_passes_or_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_of_an_attachment_passes_or_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     plans_of = {name: TriesPlan((Try(submits=(name,)),), deferrable=False) for name in FIT_FOR_SUBMITS}
     with nothing_left_behind(monkeypatch) as complaints, world_of(monkeypatch, **QUICK_JOBS) as world:
         for name, plan in plans_of.items():
@@ -256,7 +256,7 @@ def test_each_kind_of_trouble_of_an_attachment_passes_or_leaves_it_unknown(monke
             check_truth(tried, end)
 
 
-def test_each_kind_of_trouble_of_a_deletion_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_of_a_deletion_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     submits = tuple(name for name in FIT_FOR_SUBMITS if name not in WITH_EFFECT)
     plan = TriesPlan((Try(submits=submits, is_expired=True),), login="password")
 

@@ -83,7 +83,7 @@ def impatient(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_trouble_passes(wait: Callable[..., tuple[str, str]], impatient: Emulator, fault: Fault) -> None:
+def test_failures_pass(wait: Callable[..., tuple[str, str]], impatient: Emulator, fault: Fault) -> None:
     job = impatient.plant_job(RUNNING, SUCCESS)
     impatient.fault(fault)
 
@@ -95,7 +95,7 @@ def test_trouble_passes(wait: Callable[..., tuple[str, str]], impatient: Emulato
     assert 2 <= impatient.counters["requests"] <= 3
 
 
-def test_trouble_of_all_kinds_in_a_row_passes(wait: Callable[..., tuple[str, str]], impatient: Emulator) -> None:
+def test_failures_of_all_kinds_in_a_row_pass(wait: Callable[..., tuple[str, str]], impatient: Emulator) -> None:
     job = impatient.plant_job(RUNNING, SUCCESS)
     for kind in SOME_OF_ALL_KINDS:
         impatient.fault(PASSING[kind])
@@ -125,7 +125,7 @@ def test_a_host_that_refuses_connections_for_a_while(
 @pytest.mark.parametrize(
     "fault", [Fault(times=10_000, status=500), Fault(times=10_000, reset="before")], ids=["500", "reset"]
 )
-def test_trouble_that_does_not_pass(wait: Callable[..., tuple[str, str]], connected: Emulator, fault: Fault) -> None:
+def test_failures_that_do_not_pass(wait: Callable[..., tuple[str, str]], connected: Emulator, fault: Fault) -> None:
     job = connected.plant_job(SUCCESS)
     connected.fault(fault)
 
@@ -137,7 +137,7 @@ def test_trouble_that_does_not_pass(wait: Callable[..., tuple[str, str]], connec
     assert 3 <= connected.counters["requests"] <= 40
 
 
-def test_trouble_up_to_the_deadline(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
+def test_failures_up_to_the_deadline(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
     job = connected.plant_job(SUCCESS)
     connected.fault(Fault(times=10_000, status=500))
 

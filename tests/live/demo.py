@@ -22,13 +22,15 @@ from tests.live.standalone import LiveAirflow
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "example_dags"
 
-SERVERS, FAILURE = "example_ecs_servers", "example_ecs_job_failure"
+SERVERS, FAILURE, REDEPLOY = "example_ecs_servers", "example_ecs_job_failure", "example_ecs_redeploy"
 EXPECTED_STATES = {
     SERVERS: {"create_servers": "success", "use_servers": "success", "delete_servers": "success"},
     FAILURE: {"fails_with_the_reason": "failed", "is_skipped": "skipped"},
+    REDEPLOY: {"redeploy_server": "success"},
 }
 # The tasks that wait for a job, in the order in which they do.
-FIRST_WAITING, THEN_WAITING = {"create_servers", "fails_with_the_reason", "is_skipped"}, {"delete_servers"}
+FIRST_WAITING = {"create_servers", "fails_with_the_reason", "is_skipped", "redeploy_server"}
+THEN_WAITING = {"delete_servers"}
 
 ENDED = ("success", "failed", "skipped", "upstream_failed")
 JOB_SECONDS = 15.0
@@ -43,6 +45,7 @@ class Demo(NamedTuple):
     emulator: Emulator
     clock: JobClock
     failing: str
+    redeployed: str
 
 
 def main() -> int:
@@ -79,7 +82,8 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
         started = time.monotonic()
         with LiveAirflow(home, DAGS, environment=dict([emulator.connection_env()])) as airflow:
             _say(f"... ready after {time.monotonic() - started:.0f} s")
-            demo = Demo(airflow, emulator, clock, failing=emulator.start_job(sub_jobs=3, failing=1))
+            failing, redeployed = emulator.start_job(sub_jobs=3, failing=1), emulator.add_server("redeployed")
+            demo = Demo(airflow, emulator, clock, failing, redeployed)
             checks = Checks()
             _account(demo, _run_all(demo), checks)
             if keep_running:
@@ -89,14 +93,16 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
 
 
 def _run_all(demo: Demo) -> dict[str, str]:
-    """Run both example DAGs at the same time and return their run ids once they have finished."""
+    """Run the example DAGs at the same time and return their run ids once they have finished."""
     _say(
-        f"Running two DAGs at once on jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
+        f"Running three DAGs at once on jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
         f"  {SERVERS} creates three servers, uses them and deletes them",
         f"  {FAILURE} waits twice for {demo.failing}, one of whose sub-jobs will fail",
+        f"  {REDEPLOY} redeploys a server, which must not be done twice",
     )
     started = time.monotonic()
-    run_ids = {SERVERS: demo.airflow.trigger(SERVERS), FAILURE: demo.airflow.trigger(FAILURE, {"job_id": demo.failing})}
+    parameters = {SERVERS: {}, FAILURE: {"job_id": demo.failing}, REDEPLOY: {"server_id": demo.redeployed}}
+    run_ids = {dag_id: demo.airflow.trigger(dag_id, conf) for dag_id, conf in parameters.items()}
     # The first tasks of a fresh Airflow are slow to start, on a busy machine more so; no job may end before them.
     _release_when_waiting(demo, run_ids, FIRST_WAITING)
     demo.airflow.wait_until(
@@ -189,8 +195,8 @@ def _account_failure(demo: Demo, run_id: str, checks: Checks) -> str:
     records = demo.airflow.log_records(FAILURE, run_id, "fails_with_the_reason")
     text = failure_text(records)
     _say("The failed job's reason, in the log of fails_with_the_reason:", textwrap.indent(text, "  "), "")
-    reasons = (f"ECS job {demo.failing} (createServer) failed", "Common.0021 CollectInfoTask-fail")
-    reasons += ("1 of 3 sub-jobs failed", "Ecs.0219 No valid host was found", "2 succeeded and exist: server ")
+    reasons = ("createServer failed: Ecs.0219 No valid host was found (1 of 3 sub-jobs; ", "Exist and cost money: ")
+    reasons += ("the job itself: Common.0021 CollectInfoTask-fail", f"ECS job {demo.failing}, project ")
     checks.contains("the failure text", text, *reasons)
     seen = events_of(records, "The job's own reason: ")
     checks.equal("what the failure callback logged", seen, ["The job's own reason: Common.0021 CollectInfoTask-fail"])
@@ -202,7 +208,7 @@ def _account_failure(demo: Demo, run_id: str, checks: Checks) -> str:
 def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Checks) -> None:
     """Show what the cloud has seen: each request that starts a job came once, and no server is left."""
     counters, submissions = demo.emulator.counters, demo.emulator.submissions
-    left = set(demo.emulator.servers)
+    left = set(demo.emulator.servers) - {demo.redeployed}
     _say(
         f"The emulator answered {counters['requests']} requests over {counters['connections']} connections.",
         f"Requests that start a job: {', '.join(submit['operation'] for submit in submissions)}.",
@@ -210,10 +216,11 @@ def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Check
         f" Of the failed job: {len(left - set(created))}, those it says exist.",
         "",
     )
-    submitted = [(submit["operation"], sorted(submit["server_ids"])) for submit in submissions]
+    submitted = sorted((submit["operation"], sorted(submit["server_ids"])) for submit in submissions)
     expected = [("create_servers", sorted(created)), ("delete_servers", sorted(created))]
+    expected += [("execute_server_redeploy", [demo.redeployed])]
     checks.equal("requests that started a job", submitted, expected)
-    checks.equal("number of them", counters["submits"], 2)
+    checks.equal("number of them", counters["submits"], 3)
     checks.equal("servers left", left, set(re.findall(r"server ([0-9a-f-]{36})", reason.rpartition("exist:")[2])))
     checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
 

@@ -173,6 +173,9 @@ class LiveAirflow:
         for name in ("api-server", "scheduler", "triggerer", "dag-processor"):
             self.start(name)
         self.wait_until(self._is_healthy, START_SECONDS, "Airflow to be healthy")
+        # Airflow 3.0 and 3.1 ask for a token also where all may do all.
+        token = self._session.get(f"{self.url}/auth/token", timeout=60).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
 
     def _stop(self) -> None:
         try:
@@ -217,6 +220,8 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
+            # Airflow 3.0 gives out no XCom as it was pushed otherwise.
+            "AIRFLOW__API__ENABLE_XCOM_DESERIALIZE_SUPPORT": "True",
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             # By default a supervisor may notice the end of a failed or skipped task up to 5 s late.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

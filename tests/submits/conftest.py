@@ -15,3 +15,11 @@ def ecs_emulator() -> Iterator[Emulator]:
     """An emulator whose jobs take no time: what is tested here is the submit."""
     with Emulator(init_seconds=0, run_seconds=0) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pauses between two sends of a request take hundredths of a second."""
+    from airflow_provider_ecsjobs.core import flows
+
+    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)

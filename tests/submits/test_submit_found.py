@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
-from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsApiError, EcsOutcomeUnknownNoRetry, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -21,13 +20,12 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsDeleteServersOperator,
     EcsRebootServersOperator,
 )
-from tests.support.task_runs import STARTED, Store, TaskRun
+from tests.support.task_runs import QUICK, STARTED, Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
-QUICK = {"poll_interval": 0.05, "max_poll_interval": 0.05}
+pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 SERVER = {"name": "web", "flavor": "f", "image": "i", "vpc": "v", "subnets": ["s"], "root_volume": "SSD"}
 BODY = {
     "server": {
@@ -39,11 +37,6 @@ BODY = {
         "root_volume": {"volumetype": "SSD"},
     }
 }
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
 
 
 class Killed(BaseException):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STARTED = datetime(2026, 11, 25, 1, 2, 3, 456789, tzinfo=UTC)
+QUICK = {"poll_interval": 0.05, "max_poll_interval": 0.05}
 
 
 class Store:
@@ -91,3 +92,8 @@ class TaskRun:
 async def _event(trigger: Any) -> dict[str, Any]:
     (event,) = [event async for event in trigger.run()]
     return json.loads(json.dumps(event.payload))  # type: ignore[no-any-return]
+
+
+def quick_run(make: Callable[..., Any], *, store: bool = True, **options: Any) -> TaskRun:
+    """Return the run of a task of an operator that polls often."""
+    return TaskRun(lambda: make(task_id="task", **QUICK, **options), store=Store() if store else None)

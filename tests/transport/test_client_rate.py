@@ -233,7 +233,7 @@ class TestEqualJobs:
 
     @settings(max_examples=50)
     @given(seed=st.integers(0, 2**32), rate=st.floats(0.5, 100), latency=st.floats(0.01, 10))
-    def test_whoever_is_cancelled_each_is_given_the_answer_about_its_own(
+    def test_whoever_is_cancelled_each_is_given_the_response_about_its_own(
         self, seed: int, rate: float, latency: float
     ) -> None:
         chance = random.Random(seed)

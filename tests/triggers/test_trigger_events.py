@@ -49,7 +49,7 @@ async def test_one_event_for_each_outcome(
 
     assert [event["outcome"] for event in events] == [outcome]
     event = events[0]
-    assert set(event) == {"outcome", "message", "job", "job_id", "server_ids"}
+    assert set(event) == {"outcome", "message", "job", "job_id", "server_ids", "project_id", "region"}
     assert (event["job_id"], event["server_ids"]) == (job, None)
     assert job in event["message"]
     assert (event["job"] or {}).get("status") == (answers[-1]["status"] if answers else None)

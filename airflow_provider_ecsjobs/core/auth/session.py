@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials, authorized_request
-from airflow_provider_ecsjobs.core.auth.diagnosis import advice_on_unauthorized
+from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_project, new_credentials
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
@@ -78,9 +78,9 @@ class AuthSession:
         :param now: the time by the monotonic clock.
         """
         self.proven, self.doubt = False, None
-        advice = f"Connection '{self.config.conn_id}', {advice_on_unauthorized(self.config, error)}"
-        not_again = "This process does not try it again for a minute, since failures in a row lock a key."
-        self.unauthorized = replace(error, advice=f"{advice} {not_again}")
+        error = advised(self.config, error)
+        not_again = "This process does not try it again for a minute, since failures in a row lock a login."
+        self.unauthorized = replace(error, advice=f"{error.advice} {not_again}")
         self._unauthorized_until = now + UNAUTHORIZED_KEPT
         return self.unauthorized
 

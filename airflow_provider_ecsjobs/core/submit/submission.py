@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
@@ -221,12 +222,13 @@ def submission_in(value: Any, function: str) -> Submission:
 
 
 def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: bool) -> ApiError:
-    """Add to a refusal what it does not say by itself.
+    """Add to a rejection what it does not say by itself.
 
     :param error: why the API did not take the request.
     :param request: the request.
     :param outcome_unknown: whether it was sent before, and it is not known what became of that.
     """
+    error = replace(error, hints=tuple(hint_lines(" ".join((error.code, error.message, *error.details)))))
     if error.code == "Ecs.0122":
         advice = "An earlier try sent the same client token with other parameters, and may have been carried out"
     elif error.code == "Ecs.0124":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
 from airflow_provider_ecsjobs.core.steps import Log
-from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.text import clean, duration, point_in_time
 from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import Clock
 
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
+STILL_RUNNING_EVERY = 3600.0
+"""How often a wait says that it goes on, in seconds of the wait."""
 FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
@@ -76,6 +78,7 @@ class WaitPolicy:
     :param not_found_grace: how long after ``started`` the job may be unknown, for one just submitted.
     :param unreachable_timeout: how long there may be no good answer.
     :param order_id: the order that the job is for, where the submit was answered with one; for messages.
+    :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
     """
 
     started: float
@@ -88,6 +91,16 @@ class WaitPolicy:
     not_found_grace: float = 0.0
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str = ""
+    limit: str = ""
+
+    def described(self) -> str:
+        """Return until when the job is waited for, and how often it is polled."""
+        shortest, longest = duration(self.poll_interval), duration(self.max_poll_interval)
+        polls = f"a poll every {shortest if shortest == longest else f'{shortest} to {longest}'}"
+        if self.deadline is None:
+            return f"for as long as it takes, {polls}"
+        limit = f" ({self.limit})" if self.limit else ""
+        return f"until {point_in_time(self.deadline)}{limit}, {polls}"
 
 
 class WaitObserver(Protocol):
@@ -127,6 +140,7 @@ class Wait:
     _seen_at: float | None = None
     _answered_at: float | None = None
     _anchor: float | None = None
+    _hour: int | None = None
 
     def __post_init__(self) -> None:
         self.pending_since = self.policy.pending_since
@@ -246,12 +260,19 @@ class Wait:
                     " it is taken as not finished, and waited for",
                 )
             self.seen = seen
+        elif self._has_an_hour_passed(waited) and not job.status.is_finished:
+            self._log(logging.INFO, f"{job.progress(waited)}; the wait goes on")
+        self._hour = int(waited // STILL_RUNNING_EVERY)
         if job.status.is_finished:
             return WaitEnd(Outcome.FINISHED, job.progress(waited), job)
         if job.status is JobStatus.PENDING_PAYMENT:
             return self._receive_unpaid(job, now)
         self.pending_since = None
         return None
+
+    def _has_an_hour_passed(self, waited: float) -> bool:
+        """Whether another hour of the wait has begun since the job was seen before."""
+        return self._hour is not None and waited >= (self._hour + 1) * STILL_RUNNING_EVERY
 
     def _is_late(self, now: float) -> bool:
         """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""
@@ -266,7 +287,7 @@ class Wait:
             self._log(
                 logging.WARNING,
                 f"ECS job {self.job_id} waits for a payment: {order} has to be paid in the Huawei Cloud console"
-                " (or submitted with isAutoPay). Should the order be cancelled, this status never changes.",
+                " (auto_pay=True pays when it is submitted). If the order is cancelled, this status never changes.",
             )
         allowed = self.policy.payment_timeout
         if allowed is None or now - self.pending_since < allowed:
@@ -332,7 +353,8 @@ class Wait:
     def _timeout(self, now: float) -> WaitEnd:
         """Return the end at the deadline. Only who has seen the job there knows that it had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
-        allowed = "" if deadline is None else f", the limit is {duration(deadline - started)}"
+        limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
+        allowed = f", the limit is {limit}" if limit else ""
         waited = f"after {duration(now - started)}{allowed}"
         if self._seen_at is not None and self._seen_at >= (deadline or 0.0):
             message = (
