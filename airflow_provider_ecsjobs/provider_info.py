@@ -71,10 +71,10 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 
 
 def form_widgets() -> dict[str, Any]:
-    """Return a form field for each extra field of the connection, by name, for Airflow 2.11.
+    """Return a form field for each extra field of the connection, by name, for Airflow 2.11, 3.0 and 3.1.
 
     Airflow 2.11 accepts fields for text, passwords and whole numbers, and drops a provider with any other field. So
-    ``auth`` and the numbers are text fields there.
+    the numbers are text fields, and on 2.11 ``auth`` is one, too.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -86,9 +86,23 @@ def form_widgets() -> dict[str, Any]:
             widgets[name] = PasswordField(label, description=description, widget=BS3PasswordFieldWidget())
         else:
             widgets[name] = StringField(
-                label, description=description, default=schema.get("default"), widget=BS3TextFieldWidget()
+                label,
+                _choice(schema),
+                description=description,
+                default=schema.get("default"),
+                widget=BS3TextFieldWidget(),
             )
     return widgets
+
+
+def _choice(schema: dict[str, Any]) -> list[Any]:
+    """Return the validator that tells Airflow 3.0 and 3.1 the values to choose from."""
+    from airflow import __version__ as airflow_version
+    from wtforms.validators import any_of
+
+    # Airflow 2.11 has the fields of all types in one form, and fills all fields of one name alike. The validator would
+    # refuse a connection of another type with an "auth" of its own.
+    return [any_of(schema["enum"])] if "enum" in schema and not airflow_version.startswith("2.") else []
 
 
 def provider_info(version: str) -> dict[str, Any]:
@@ -115,7 +129,27 @@ def provider_info(version: str) -> dict[str, Any]:
         "task-decorators": [
             {"name": "ecs_job", "class-name": "airflow_provider_ecsjobs.decorators.ecs_job.ecs_job_task"}
         ],
-        "extra-links": ["airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink"],
+        "extra-links": [
+            "airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink",
+            "airflow_provider_ecsjobs.links.job_page.EcsJobPageLink",
+        ],
+        "config": {
+            "ecsjobs": {
+                "description": "The pages of ECS jobs in Airflow's UI.",
+                "options": {
+                    "publish_jobs": _switch(
+                        "Whether tasks and triggers publish the state of their job, as the XCom ecs_job, for the pages"
+                        " of ECS jobs in Airflow's UI. Read by workers and triggerers.",
+                        "True",
+                    ),
+                    "task_tab": _switch(
+                        "Whether the job page is a tab of tasks, too. Up to Airflow 3.3 the tab is shown for all tasks"
+                        " of all DAGs. Read by the API server.",
+                        "False",
+                    ),
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,
@@ -125,6 +159,16 @@ def provider_info(version: str) -> dict[str, Any]:
                 "conn-fields": CONNECTION_FIELDS,
             }
         ],
+    }
+
+
+def _switch(description: str, default: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.2.0",
+        "type": "boolean",
+        "example": None,
+        "default": default,
     }
 
 

@@ -70,8 +70,9 @@ def run(size: str) -> Section:
             rows.append((shown, f"{middle[module]:.0f}", spread, f"{middle[module] / worst:.1f}"))
     head = ("module", "ms above `airflow.sdk`", "least to most", "/ the slowest of ours")
     note = (
-        f"Medians of {SIZES[size]} fresh processes in random order, modules compiled, files in the cache, above a bare"
-        " `import airflow.sdk` (which has loaded `DAG`, `BaseOperator` and nearly all that a DAG file uses)."
+        f"Medians of {SIZES[size]} fresh processes in random order, with compiled modules and a warm file cache, above"
+        " a bare `import airflow.sdk`. That import loads `DAG`, `BaseOperator` and nearly everything that a DAG file"
+        " uses."
     )
     bounds = [Bound("import of operators and sensors, the slowest of ours", worst, 60.0, "ms")]
     return Section(NAME, "Import cost", bounds, [Table(head, rows)], note)

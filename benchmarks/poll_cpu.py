@@ -106,10 +106,11 @@ def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -
     section.tables.append(Table(head, rows))
     missing = [name for name in CONTENDERS if name not in measured]
     section.note = (
-        f"{sizes['rate']} waits that poll once a second each, over TLS, an answer of about 1 KB; a process for each,"
-        f" {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s to warm up, {sizes['rounds']} rounds in"
-        f" random order, medians. The nearest of the session-per-poll peers is {nearest}."
-        + (f" Not installed, and left out: {', '.join(missing)}." if missing else "")
+        f"{sizes['rate']} waits that each poll once per second, over TLS, with a response of about 1 KB. Each"
+        f" contender has its own process, with {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s of"
+        f" warm-up. The figures are medians of {sizes['rounds']} rounds in random order. The nearest of the"
+        f" session-per-poll peers is {nearest}."
+        + (f" Not installed and omitted: {', '.join(missing)}." if missing else "")
     )
     return section
 

@@ -55,13 +55,12 @@ def run(size: str) -> Section:
     ours = measured["ours"]
     head = ("", "requests", "throttled", "after the first minute", "seen to end", "lost", "all over after", "seen late")
     note = (
-        f"{count:,} waits with our defaults, {STARTED_PER_SECOND} started a second, for jobs of {SHORTEST / 60:g} to"
-        f" {LONGEST / 60:g} minutes, over TLS. The gateway counts in windows of 5 minutes, and answers with 429"
-        " and the text that Huawei's has (second row: one that does not say how many it allows). It takes at least"
-        f" {count / LIMIT * WINDOW / 60:.0f} minutes to ask {count:,} times. The clock is virtual: it jumps over the"
-        " time in which nothing happens; all else is real, client, sockets and TLS. *Seen late* is the mean time from a"
-        " job's end until its wait ended; a wait is *lost* if it ended otherwise than by seeing its job end."
-        " The peer is used with its defaults, by which it takes the first 429 for the end."
+        f"{count:,} waits with our defaults, {STARTED_PER_SECOND} started per second, for jobs of {SHORTEST / 60:g} to"
+        f" {LONGEST / 60:g} minutes, over TLS. The gateway counts in windows of 5 minutes, and responds with 429"
+        f" and Huawei's text (second row: a text without the limit). {count:,} requests take at least"
+        f" {count / LIMIT * WINDOW / 60:.0f} minutes. The clock is virtual and jumps over idle time; client, sockets"
+        " and TLS are real. *Seen late* is the mean time from a job's end to the end of its wait. A wait is *lost* if"
+        " it ended without seeing its job end. The peer has its defaults, and fails at the first 429."
     )
     return Section(
         NAME,

@@ -45,9 +45,10 @@ def run(size: str) -> Section:
         rows.append(row)
     ours, fixed = two_hours["ours"], two_hours["10 s"]
     note = (
-        f"Requests on average; how late the end is seen, on average and at most. {SIZES[size]} jobs of each length,"
-        f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look"
-        " included; a fixed interval asks at once, and then every so many seconds to the second."
+        "Each cell has the average number of requests, then the average and the longest delay until the end is seen."
+        f" There are {SIZES[size]} jobs of each length, plus or minus {LENGTH_SPREAD:.0%}. Ours has its defaults (10 s,"
+        " growing to 60 s) and includes the task's first poll. A fixed interval polls at once, and then exactly at each"
+        " interval."
     )
     return Section(
         NAME,

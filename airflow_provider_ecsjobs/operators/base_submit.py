@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import (
     EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
     EcsRejectedError,
     EcsUnauthorizedError,
 )
@@ -18,6 +17,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
@@ -31,6 +31,7 @@ from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
+from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
-    from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, Send
+    from airflow_provider_ecsjobs.operators.submit_once import SendRequest
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 ON_PARTIAL_FAILURE = ("fail", "keep")
@@ -60,6 +62,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     """
 
     _retry_resubmits = True
+    _makes_servers = False
     _job_id: str | None = None
 
     def __init__(
@@ -95,6 +98,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Resume with the trigger's event: give the result, or fail with the reason."""
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
+            self._job_id = job_id
             return self._output(self._finish(context, read_event(event, job_id), server_ids or []))
         finally:
             self.hook.close()
@@ -115,38 +119,34 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Whether a retry that knows nothing of this try does no harm."""
         raise NotImplementedError
 
-    def _submit_once(self, context: Mapping[str, Any], resend_policy: ResendPolicy, send: Send) -> SubmitOnce:
+    def _submit_once(
+        self, context: Mapping[str, Any], policy: SubmitPolicy, send: SendRequest, record_store: SubmitRecordStore
+    ) -> SubmitOnce:
+        is_safe = policy.repeat is Repeat.BY_TOKEN or not self.resubmit_unknown
         return SubmitOnce(
-            resend_policy=replace(resend_policy, allow_resend=resend_policy.allow_resend or self.resubmit_unknown),
+            policy=replace(
+                policy,
+                repeat=policy.repeat if is_safe else Repeat.HARMLESS,
+                keeps_record=record_store.is_kept,
+                is_good=self._is_good,
+                grace=self.not_found_grace,
+            ),
             task_try=task_try_of(context, self.retries or 0),
-            record_store=SubmitRecordStore(context.get("task_state_store")),
+            record_store=record_store,
             send=send,
             poll_once=self.hook.poll_once,
-            is_good=self._is_good,
-            grace=self.not_found_grace,
             log=self.log,
         )
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
-        once = self._once(context, policy.deadline)
         try:
-            return once.run()
-        except EcsOutcomeUnknownNoRetry:
-            raise
+            return self._once(context, policy.deadline).run()
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
             raise EcsUnauthorizedNoRetry(str(error), error.error) from None
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
-        except EcsOutcomeUnknownError as error:
-            if once.resend_policy.takes_token or once.resend_policy.allow_resend:
-                raise  # a retry sends it again, which is safe
-            raise EcsOutcomeUnknownNoRetry(
-                f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"
-                " it again, or mark it as success. resubmit_unknown=True sends it again without asking.",
-                error.error,
-            ) from None
 
     def _submit_and_wait(self, context: Mapping[str, Any], policy: WaitPolicy) -> dict[str, Any]:
         self._leave_console_link(context)
@@ -165,6 +165,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
         if end is None:
+            publish_wait(wait, self._seen)
             self._log_begin(wait, "in this worker")
             end = self.hook.run(wait)
         return self._finish(context, end, list(submission.server_ids))
@@ -178,10 +179,14 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         return self._pull_xcom(context, name) if told is None else told
 
     def _without_job(self, submission: Submission) -> dict[str, Any]:
+        """Return the result of a request that no job was named for."""
         if submission.order_id is not None:
+            servers = f" for the servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
             self.log.warning(
-                "The API placed the order %s and named no job to wait for: what it changes changes once it is paid.",
+                "The API placed the order %s%s and named no job to wait for: %s once it is paid.",
                 submission.order_id,
+                servers,
+                "the servers come" if servers or self._makes_servers else "what it changes changes",
             )
         return submission.result()
 
@@ -197,9 +202,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         job = end.job
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
+        servers = submitted if job is None else existing_servers(job, submitted)
+        publish_end(end, self._job_id, servers)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
-        servers = existing_servers(job, submitted)
         if len(servers) == 1:
             self._leave_console_link(context, servers)
         if submitted != servers:

@@ -59,8 +59,6 @@ ANSWERS: list[tuple[int, bytes, ErrorKind]] = [
     (429, HTML, THROTTLED),
     (429, b"", THROTTLED),
     (501, ecs("Ecs.0603"), TRANSIENT),
-    (302, HTML, TRANSIENT),
-    (307, b"", TRANSIENT),
     (400, ecs("Ecs.0005"), REJECTED),
     (400, ecs("Ecs.0122"), REJECTED),
     (409, ecs("Ecs.9999"), REJECTED),
@@ -72,6 +70,7 @@ ANSWERS: list[tuple[int, bytes, ErrorKind]] = [
     (404, ecs("Ecs.0114"), NOT_FOUND),
     (404, b'{"itemNotFound":{"code":404,"message":"gone"}}', NOT_FOUND),
     # may have been done
+    *((status, body, OUTCOME_UNKNOWN) for status in (301, 302, 303, 307, 308) for body in (HTML, b"", b"{}")),
     (200, HTML, OUTCOME_UNKNOWN),
     (200, b"", OUTCOME_UNKNOWN),
     (200, b"{}", OUTCOME_UNKNOWN),

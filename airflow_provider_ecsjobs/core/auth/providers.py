@@ -86,7 +86,8 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     what = f"asking the metadata service at {_host(url)} for the agency's key"
     parsed = _read(answer, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
-        said = [parsed.message, redactor.text(_text_of(answer)), trouble]
+        # Where the service can't be reached, that is all there is to say.
+        said = [parsed.message, redactor.text(_text_of(answer)), trouble if parsed.status else ""]
         # The metadata service takes no credentials, and no proxy is asked: this is about the server.
         kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
         return replace(parsed, message="; ".join(filter(None, said)), kind=kind)

@@ -166,7 +166,8 @@ def read_submission(
         is_empty = body is not None or not answer.body.strip()
         if request.is_dry_run and is_empty and not error.code:
             return Submission(None)
-    if error.kind is ErrorKind.TRANSIENT and not 300 <= answer.status < 400 and error.code not in _BUSY:
+    # A redirect, too: it is not followed, but whoever sent it may have passed the request on.
+    if error.kind is ErrorKind.TRANSIENT and error.code not in _BUSY:
         return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN)
     return error
 
@@ -177,7 +178,9 @@ def _usable(taken: Submission, error: ApiError) -> Submission | ApiError:
         try:
             check_job_id(taken.job_id)
         except EcsInvalidJobIdError as wrong:
-            return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=f"the answer names no job: {wrong}")
+            beside = replace(taken, job_id=None).described()
+            message = f"the answer names no job: {wrong}{f' It names {beside}.' if beside else ''}"
+            return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=message)
     return taken
 
 

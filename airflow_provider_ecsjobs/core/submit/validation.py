@@ -12,7 +12,7 @@ from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.operations import Operation
 
@@ -161,7 +161,7 @@ def read_ids(name: str, value: Any) -> list[str]:
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, each once, in their order.
+    :return: the ids, each once, in their order; those of a set are sorted.
     :raises EcsInvalidRequestError: the value is none of these, or a template had no value.
     """
     if isinstance(value, str):
@@ -171,13 +171,18 @@ def read_ids(name: str, value: Any) -> list[str]:
     if not isinstance(value, Sequence | Set) or isinstance(value, bytes):
         raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
     found: dict[str, None] = {}
-    for part in value:
+    for part in in_order(value):
         # Mapped tasks that each return a list result in a list of lists.
         is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
-        for one in part if is_list else [part]:
+        for one in in_order(part) if is_list else [part]:
             if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
                 raise EcsInvalidRequestError(f"{name} holds {one!r}: the template or XCom it comes from had no value.")
             if not isinstance(one, str) or not _ID.fullmatch(one):
                 raise EcsInvalidRequestError(f"{name} holds {clean(repr(one), 100)}, which is not an id.")
             found[one] = None
     return list(found)
+
+
+def in_order(values: Iterable[Any]) -> Iterable[Any]:
+    """Return the values in an order that is the same in each process. A set has none, so it is sorted."""
+    return sorted(values, key=repr) if isinstance(values, Set) else values
