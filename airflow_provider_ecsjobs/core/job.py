@@ -7,6 +7,7 @@ JSON object. A missing key, a value of another type or an undocumented field nev
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -243,6 +244,10 @@ class Job(SubJob):
         """The message of a failed query. Some services also put the message of a failed job there."""
         return clean(self.raw.get("message")) or None
 
+    def outline(self) -> Job:
+        """Return what can be said of the job later, without its entities."""
+        return outline_of(self.job_id, self.job_type, self.status.value, format_time(self.begin_time))
+
     def result(self) -> dict[str, Any]:
         """Return the result of a task for its XCom.
 
@@ -272,6 +277,12 @@ class Job(SubJob):
         took = self.duration if self.status.is_finished else None
         time = f"waited {duration(waited)}" if took is None else f"took {duration(took.total_seconds())}"
         return f"{name}: {self.status.value or 'no status'}{done}, {time}"
+
+
+def outline_of(job_id: str, job_type: str, status: str, begin_time: str | None) -> Job:
+    """Return a job of which only this is known. The texts that many jobs have in common are kept once."""
+    known = {"job_id": job_id, "job_type": sys.intern(job_type), "status": status}
+    return Job({**known, "begin_time": begin_time})
 
 
 def parse_time(value: Any) -> datetime | None:
