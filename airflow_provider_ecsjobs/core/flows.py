@@ -198,6 +198,7 @@ def check_auth(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     if failure is not None:
         return failure
     answer = yield from poll_once(auth, "0" * 32, clock)
-    if not isinstance(answer, ApiError) or (answer.kind is ErrorKind.NOT_FOUND and answer.code):
+    # Only ECS says that there is no such job; a gateway or a proxy that answers here is no proof.
+    if not isinstance(answer, ApiError) or answer.kind is ErrorKind.NOT_FOUND:
         return None
     return answer

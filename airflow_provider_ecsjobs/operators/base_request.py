@@ -12,7 +12,13 @@ from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
-from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation, in_order, read_ids
+from airflow_provider_ecsjobs.core.submit.validation import (
+    check_nesting,
+    check_request,
+    find_operation,
+    in_order,
+    read_ids,
+)
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
@@ -90,6 +96,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
 
         :raises EcsInvalidRequestError: it is wrong.
         """
+        check_nesting(self.body)
         self._check(is_template)
 
     def _parameters(self) -> dict[str, Any]:
@@ -132,7 +139,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
             return secrets_in(self.body)
         try:
             return secrets_in(json.loads(self.body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {self.body}  # which part of it is secret can't be told
 
     def _mask_secrets(self, is_templated: IsTemplated = nothing_is_templated) -> None:
@@ -146,6 +153,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         :raises EcsInvalidRequest: it is wrong.
         """
         try:
+            check_nesting(self.body)
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
             body = self._check(nothing_is_templated)
             return SubmitRequest.build(
@@ -213,7 +221,7 @@ def _plain(value: Any) -> Any:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Without its text: it may hold a password.
         raise EcsInvalidRequestError(
             "body rendered to a text that is no JSON object. Pass the task's output itself (body=task.output), use"

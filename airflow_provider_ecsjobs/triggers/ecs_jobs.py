@@ -13,24 +13,32 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
-from airflow_provider_ecsjobs.core.job import check_job_id
+from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import (
+    DEFAULT_UNREACHABLE_TIMEOUT,
+    Outcome,
+    Wait,
+    WaitEnd,
+    WaitPolicy,
+)
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,
     mask_secrets,
     read_settings_off_loop,
 )
-from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_wait
+from airflow_provider_ecsjobs.metrics import count_wait
 from airflow_provider_ecsjobs.outcomes import event_of
+from airflow_provider_ecsjobs.publishing import observe
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from types import ModuleType
 
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitObserver
     from airflow_provider_ecsjobs.transport.client_pool import Lease
     from airflow_provider_ecsjobs.transport.config import Settings
 
@@ -60,6 +68,9 @@ class EcsJobTriggerArguments:
     :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
     :param seen_status: the status that was logged last, so that it is not logged again.
     :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
+    :param seen_sub_jobs_total: the number of sub-jobs that was logged last.
+    :param seen_job_type: the job's type, where the job was seen.
+    :param seen_begin_time: when the job began, as the API writes it, where the job was seen.
     :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
     :param unreachable_timeout: for how many seconds there may be no good answer.
     :param order_id: the order that the job is for, if that is known; for messages.
@@ -84,6 +95,9 @@ class EcsJobTriggerArguments:
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str | None = None
     server_ids: list[str] | None = None
+    seen_sub_jobs_total: int = 0
+    seen_job_type: str | None = None
+    seen_begin_time: str | None = None
     limit: str | None = None
 
     @classmethod
@@ -113,6 +127,9 @@ class EcsJobTriggerArguments:
             unreachable_timeout=policy.unreachable_timeout,
             order_id=policy.order_id or None,
             server_ids=None if server_ids is None else list(server_ids),
+            seen_sub_jobs_total=wait.sub_jobs_total,
+            seen_job_type=None if wait.job is None else wait.job.job_type,
+            seen_begin_time=None if wait.job is None else format_time(wait.job.begin_time),
             limit=policy.limit or None,
             **connection,
         )
@@ -123,6 +140,7 @@ class EcsJobTriggerArguments:
         :raises EcsConfigError: an argument that is to be a number is none.
         """
         status = clean(self.seen_status, 100)
+        job_type, begin_time = clean(self.seen_job_type, 200), format_time(parse_time(self.seen_begin_time))
         return WaitPolicy(
             started=self._number("started", time.time()),
             deadline=self._number("deadline", None),
@@ -131,6 +149,8 @@ class EcsJobTriggerArguments:
             payment_timeout=self._number("payment_timeout", None),
             pending_since=self._number("pending_since", None),
             seen=(status, int(self._number("seen_sub_jobs_finished", 0.0))) if status else None,
+            seen_job=outline_of(self.job_id, job_type, status, begin_time) if status else None,
+            seen_sub_jobs_total=int(self._number("seen_sub_jobs_total", 0.0)),
             not_found_grace=self._number("not_found_grace", 0.0),
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
             order_id=clean(self.order_id, 200),
@@ -177,7 +197,8 @@ class EcsJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
-        end = await self._wait_to_the_end()
+        async with observe(self) as observer:
+            end = await self._wait_to_the_end(observer)
         yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 
     async def on_kill(self) -> None:
@@ -187,14 +208,14 @@ class EcsJobTrigger(BaseTrigger):
             clean(self.arguments.job_id, 200),
         )
 
-    async def _wait_to_the_end(self) -> WaitEnd:
+    async def _wait_to_the_end(self, observer: WaitObserver) -> WaitEnd:
         """Wait; whatever goes wrong is an end too.
 
         What is awaited in here stays in memory for the whole wait, thousands of times: so it is little.
         """
         began = monotonic_time()
         try:
-            wait = self._wait()
+            wait = self._wait(observer)
             lease = await self._share_client(wait)
             if isinstance(lease, WaitEnd):
                 return lease
@@ -221,9 +242,9 @@ class EcsJobTrigger(BaseTrigger):
         given = self.arguments
         return given.huawei_ecs_conn_id, given.region, given.project_id, given.service
 
-    def _wait(self) -> Wait:
+    def _wait(self, observer: WaitObserver) -> Wait:
         check_names(*self._connection)
-        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=WAIT_METRICS)
+        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=observer)
 
     async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Routes = dict[str, bytes]
 
+pytestmark = pytest.mark.usefixtures("quick_backoff")
 JOB_ID = "00000000000000000000000000000abc"
 PROJECT = "11111111111111111111111111111111"
 SUCCESS = answer(200, {"status": "SUCCESS", "job_id": JOB_ID, "job_type": "createServer", "entities": {}})
@@ -118,6 +119,12 @@ CASES = {
             )
         },
         ("this machine's clock is 2 h 0 min behind the server's", "Set the clock"),
+        ("check that the key exists",),
+    ),
+    "clock off by an unknown time": Case(
+        "aksk",
+        {"/jobs/": gateway(401, "APIGW.0301", "Incorrect IAM authentication information: signature expired")},
+        ("Check this machine's clock",),
         ("check that the key exists",),
     ),
     "no agency": Case(

@@ -64,7 +64,7 @@ ANSWERS: list[tuple[int, bytes, ErrorKind]] = [
     (409, ecs("Ecs.9999"), REJECTED),
     (400, ecs("Common.0018"), REJECTED),
     (401, ecs("Common.0013"), UNAUTHORIZED),
-    (401, HTML, UNAUTHORIZED),
+    (401, HTML, OUTCOME_UNKNOWN),
     (403, ecs("Pdp.0001"), FORBIDDEN),
     (403, b"{}", FORBIDDEN),
     (404, ecs("Ecs.0114"), NOT_FOUND),

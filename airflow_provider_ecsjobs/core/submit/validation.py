@@ -18,7 +18,26 @@ if TYPE_CHECKING:
 
     IsTemplated = Callable[[Any], bool]
 
+MAX_NESTING = 100
+"""How deep the body of a request may be nested. Airflow renders and encodes it level by level, and breaks far below."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+def check_nesting(body: Any) -> None:
+    """Check that a body is not nested too deep to be handled.
+
+    :raises EcsInvalidRequestError: it is.
+    """
+    level = [body]
+    for _ in range(MAX_NESTING):
+        below: list[Any] = []
+        for node in level:
+            inner = node.values() if isinstance(node, Mapping) else node if isinstance(node, list | tuple) else ()
+            below += [value for value in inner if isinstance(value, Mapping | list | tuple)]
+        if not below:
+            return
+        level = below
+    raise EcsInvalidRequestError(f"the body is nested deeper than {MAX_NESTING} levels.")
 
 
 def find_operation(name: Any) -> Operation:
@@ -54,6 +73,7 @@ def check_request(
     :param names: the caller's parameter names of the body's keys, where they differ.
     :raises EcsInvalidRequestError: something is missing, wrong or unused; the message lists all problems.
     """
+    check_nesting(body)
     problems = [
         *_parameter_problems(operation, parameters, is_templated),
         *_body_problems(operation, body, is_templated, names),
