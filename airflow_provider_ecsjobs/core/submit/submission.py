@@ -168,7 +168,9 @@ def read_submission(
             return Submission(None)
     # A redirect, too: it is not followed, but whoever sent it may have passed the request on.
     if error.kind is ErrorKind.TRANSIENT and error.code not in _BUSY:
-        return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN)
+        servers = ", ".join(_servers(body or {}))
+        named = f"{error.message}; it names the servers {servers}" if servers else error.message
+        return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=named)
     return error
 
 
@@ -189,9 +191,13 @@ def _taken(body: Mapping[str, Any]) -> Submission | None:
     job_id, order_id = (_text(body.get(name)) for name in ("job_id", "order_id"))
     if job_id is None and order_id is None:
         return None
+    return Submission(job_id, order_id, _servers(body))
+
+
+def _servers(body: Mapping[str, Any]) -> tuple[str, ...]:
     listed = body.get("serverIds")
     servers = [_text(server) for server in listed[:MAX_SERVERS_PER_REQUEST]] if isinstance(listed, list | tuple) else []
-    return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
+    return tuple(dict.fromkeys(server for server in servers if server))
 
 
 def submission_in(value: Any, function: str) -> Submission:
