@@ -31,11 +31,12 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
+from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, Send
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
-ON_PARTIAL_FAILURE = ("fail", "keep")
 
 
 class EcsBaseSubmitOperator(EcsBaseOperator):
@@ -55,30 +55,29 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
 
     ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins.
 
-    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted.
+    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted (templated).
     :param resubmit_unknown: whether to send the request again even where doing it twice may do harm.
     :param on_partial_failure: what to do if a create made some of its servers: ``fail``, or ``keep`` them and succeed.
     :param not_found_grace: for how many seconds after the submit the API may not know the job.
     """
 
+    template_fields: Sequence[str] = ("wait_for_completion", *EcsBaseOperator.template_fields)
     _retry_resubmits = True
     _job_id: str | None = None
 
     def __init__(
         self,
         *,
-        wait_for_completion: bool = True,
+        wait_for_completion: bool | str = True,
         resubmit_unknown: bool = False,
         on_partial_failure: str = "fail",
         not_found_grace: timedelta | float = DEFAULT_NOT_FOUND_GRACE,
         **kwargs: Any,
     ) -> None:
         super().__init__(not_found_grace=not_found_grace, **kwargs)
-        if on_partial_failure not in ON_PARTIAL_FAILURE:
-            raise ValueError(f"on_partial_failure is {on_partial_failure!r}; expected 'fail' or 'keep'.")
         self.wait_for_completion = wait_for_completion
-        self.resubmit_unknown = resubmit_unknown
-        self.on_partial_failure = on_partial_failure
+        self.resubmit_unknown: bool = literal("resubmit_unknown", resubmit_unknown)
+        self.on_partial_failure: str = literal("on_partial_failure", on_partial_failure)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit, push the ids, and wait, in the triggerer or here.
@@ -87,6 +86,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :raises EcsJobTimeout: it had not ended in time.
         :raises EcsRejectedNoRetry: the API did not take the request.
         """
+        self._prepare()
         policy = self._policy()
         try:
             return self._output(self._submit_and_wait(context, policy))
@@ -105,6 +105,13 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Say that the job goes on, if there is one: the API can't cancel it."""
         if self._job_id is not None:
             self._log_on_kill(self._job_id)
+
+    def _prepare(self) -> None:
+        """Read the rendered parameters.
+
+        :raises EcsInvalidRequestNoRetry: one is wrong.
+        """
+        self._read_parameters()
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         """Say what is to be submitted, and how.

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cached_property, wraps
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.failure_message import (
     MAX_SERVERS_SHOWN,
     hints_for,
     surviving_servers,
 )
-from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
+    EcsInvalidRequestNoRetry,
     EcsJobFailed,
     EcsJobFailedNoRetry,
     EcsJobNotFoundNoRetry,
@@ -29,13 +31,23 @@ from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
-from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
+from airflow_provider_ecsjobs.operators.parameters import (
+    ATTRIBUTES,
+    STEERS_REQUEST,
+    is_template,
+    literal,
+    nothing_is_templated,
+)
+from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import BaseOperator
+
+    from airflow_provider_ecsjobs.core.submit.values import Reader
+    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
 
     _Task = BaseOperator
 else:
@@ -61,12 +73,56 @@ class EcsJobWaitMixin(_Task):
     """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
     _retry_resubmits = False
     """Whether a retry can help where the job failed, since it submits another one."""
+    _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({})
+    """How the class reads templated parameters that other classes read in another way."""
 
     if TYPE_CHECKING:
         huawei_ecs_conn_id: str
         region: str | None
         project_id: str | None
         service: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the parameters checked at the end of ``__init__``, so that no task can forget it."""
+        super().__init_subclass__(**kwargs)
+        own_init: Any = cls.__init__
+
+        @wraps(own_init)
+        def checked_init(self: EcsJobWaitMixin, *args: Any, **arguments: Any) -> None:
+            own_init(self, *args, **arguments)
+            if type(self) is cls:  # the task itself, whose base classes are done by now
+                self._check_literals()
+
+        cls.__init__ = checked_init  # type: ignore[assignment,method-assign]
+
+    def _check_literals(self) -> None:
+        """Check what is known when the DAG is parsed.
+
+        :raises EcsInvalidRequestNoRetry: a parameter is wrong.
+        :raises EcsInvalidJobIdNoRetry: the job id is.
+        """
+        self._read_parameters(is_template)
+
+    def _read_parameters(self, is_templated: IsTemplated = nothing_is_templated) -> None:
+        """Convert the templated parameters, as far as they are known; what is wrong is not retried.
+
+        :param is_templated: tells what is not known yet, and stays as it is.
+        :raises EcsInvalidRequestNoRetry: a parameter is wrong.
+        :raises EcsInvalidJobIdNoRetry: the job id is.
+        """
+        for name, read in {**STEERS_REQUEST, **self._readers}.items():
+            attribute = ATTRIBUTES.get(name, name)
+            if attribute not in self.template_fields:
+                continue
+            value = getattr(self, attribute)
+            if is_templated(value):
+                continue
+            try:
+                setattr(self, attribute, read(name, value))
+            except EcsInvalidJobIdError as error:
+                raise EcsInvalidJobIdNoRetry(str(error)) from None
+            except EcsInvalidRequestError as error:
+                raise EcsInvalidRequestNoRetry(str(error)) from None
 
     @cached_property
     def hook(self) -> EcsJobsHook:
@@ -85,11 +141,9 @@ class EcsJobWaitMixin(_Task):
 
         :raises ValueError: one is no length of time; the message names it.
         """
-        self.payment_timeout = (
-            None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
-        )
-        self.not_found_grace = seconds_of("not_found_grace", not_found_grace, zero_allowed=True)
-        self.unreachable_timeout = seconds_of("unreachable_timeout", unreachable_timeout)
+        self.payment_timeout = literal("payment_timeout", payment_timeout)
+        self.not_found_grace = literal("not_found_grace", not_found_grace)
+        self.unreachable_timeout = literal("unreachable_timeout", unreachable_timeout)
 
     def _wait_policy(
         self,
@@ -258,14 +312,3 @@ class EcsJobWaitMixin(_Task):
             "The task stops, but ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
             clean(job_id, 200),
         )
-
-
-def checked_job_id(value: Any) -> str:
-    """Check a rendered job id.
-
-    :raises EcsInvalidJobId: it can't be one; the task fails at once and is not retried.
-    """
-    try:
-        return check_job_id(value)
-    except EcsInvalidJobIdError as error:
-        raise EcsInvalidJobIdNoRetry(str(error)) from None

@@ -18,8 +18,9 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
-from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin, checked_job_id
-from airflow_provider_ecsjobs.outcomes import read_event, seconds_of
+from airflow_provider_ecsjobs.operators.parameters import STEERS_AIRFLOW, literal
+from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin
+from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, ``mode`` says how to wait.
+        ``None``: as ``[operators] default_deferrable`` says where that is set, else in the triggerer.
     :param poke_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
     :param max_wait: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the gap is a
         tenth of the time waited.
@@ -68,7 +70,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         region: str | None = None,
         project_id: str | None = None,
         service: str = "ecs",
-        deferrable: bool = True,
+        deferrable: bool | None = None,
         poke_interval: timedelta | float = DEFAULT_POLL_INTERVAL,
         max_wait: timedelta | float | None = DEFAULT_MAX_POLL_INTERVAL,
         payment_timeout: timedelta | float | None = None,
@@ -76,14 +78,16 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         unreachable_timeout: timedelta | float = DEFAULT_UNREACHABLE_TIMEOUT,
         **kwargs: Any,
     ) -> None:
+        for name, value in {"poke_interval": poke_interval, "max_wait": max_wait, **kwargs}.items():
+            if name in STEERS_AIRFLOW:  # Airflow takes any text for True, and names no value that it does not take
+                literal(name, value)
         super().__init__(poke_interval=poke_interval, max_wait=max_wait, **kwargs)
         self.job_id = job_id
         self.huawei_ecs_conn_id = huawei_ecs_conn_id
         self.region = region
         self.project_id = project_id
         self.service = service
-        self.deferrable = deferrable
-        seconds_of("poke_interval", self.poke_interval)  # Airflow allows 0, which would leave no pause at all
+        self.deferrable: bool = literal("deferrable", deferrable)
         self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -92,7 +96,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         :raises EcsJobFailed: the job failed.
         :raises EcsJobTimeout: it had not ended in time.
         """
-        job_id = checked_job_id(self.job_id)
+        self._read_parameters()
         if not self.deferrable and self.reschedule:
             result: dict[str, Any] = super().execute(context)  # pokes, and leaves the worker in between
             return result
@@ -100,7 +104,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         self._leave_console_link(context)
         with self._skipping():
             wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
-            return self._done(context, wait_for(job_id, policy))
+            return self._done(context, wait_for(self.job_id, policy))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: give the result, or fail with the reason."""
@@ -112,7 +116,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         now = time.time()
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
-        wait = Wait(checked_job_id(self.job_id), policy, was_unfinished=first is not None, observer=WAIT_METRICS)
+        wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
         answer = self._send_step(wait)
         if first is not None and isinstance(answer, Job):
             # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.
