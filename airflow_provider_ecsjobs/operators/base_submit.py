@@ -53,7 +53,7 @@ DEFAULT_NOT_FOUND_GRACE = 60.0
 class EcsBaseSubmitOperator(EcsBaseOperator):
     """An operator that starts a job and waits for it.
 
-    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins.
+    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins, as far as there are any.
 
     :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted (templated).
     :param resubmit_unknown: whether to send the request again even where doing it twice may do harm.
@@ -162,7 +162,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         submission, seen = self._submit(context, policy)
         # The time that the cloud took to take it is none that the job was unknown for.
         policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
-        self._push_xcoms(context, submission.result())
+        self._push_result(context, submission.result())
         job_id = self._job_id = submission.job_id
         if job_id is None:
             return self._without_job(submission)
@@ -211,6 +211,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if submitted != servers:
             # What comes to clean up can't delete servers that were never made.
             self._push_xcoms(context, {"server_ids": servers})
+        self._push_result(context, {"nic_ids": list(job.nic_ids)})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
         doubt = unconfirmed_servers(job, servers)

@@ -42,7 +42,7 @@ class EcsJobOperator(EcsBaseOperator):
         :raises EcsJobTimeout: it had not ended in time.
         """
         self._read_parameters()
-        self._leave_console_link(context)
+        self._begin(context, self.job_id)
         wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
         return self._done(context, wait_for(self.job_id, self._policy()))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.failure_message import (
     MAX_SERVERS_SHOWN,
+    existing_servers,
     hints_for,
     surviving_servers,
 )
@@ -60,6 +61,8 @@ _TEN_YEARS = 10 * 365 * 86400.0
 # Airflow 2.11 ends a deferral at the execution timeout, 3.x a task that waits in the worker: be a little before it.
 _EXECUTION_MARGIN = 30.0
 _EXECUTION_MARGIN_SHARE = 0.1
+XCOM_KEYS = ("job_id", "order_id", "server_ids", "nic_ids")
+"""The XComs that every task pushes beside its result, so that ``task.output["server_ids"]`` works with each."""
 
 
 class EcsJobWaitMixin(_Task):
@@ -240,7 +243,10 @@ class EcsJobWaitMixin(_Task):
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
-        """Return the task's result as :meth:`_result` does, and leave a link to the server that it names."""
+        """Return the task's result as :meth:`_result` does; leave its XComs, and a link to the server that it names."""
+        if end.outcome is Outcome.FINISHED and end.job is not None:
+            servers, nics = existing_servers(end.job, ()), list(end.job.nic_ids)
+            self._push_result(context, {"server_ids": servers, "nic_ids": nics})
         result = self._result(end)
         self._leave_console_link(context, result["server_ids"])
         return self._output(result)
@@ -275,13 +281,24 @@ class EcsJobWaitMixin(_Task):
         self.console_url = url or ""
         self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
 
+    def _begin(self, context: Mapping[str, Any], job_id: str) -> None:
+        """Leave the link and the job's id before the wait, for whoever reads them meanwhile, or after a failure."""
+        self._leave_console_link(context)
+        self._push_result(context, {"job_id": job_id})
+
+    def _push_result(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """Push those values of a result that downstream tasks use as XComs of their own. Empty ones are not pushed."""
+        self._push_xcoms(context, {key: result[key] for key in XCOM_KEYS if result.get(key)})
+
     def _push_xcoms(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Push XComs. ``None`` is never pushed: Airflow 3.0 refuses it.
+        """Push XComs, unless ``do_xcom_push`` is off: a task resumes without them.
+
+        ``None`` is never pushed: Airflow 3.0 refuses it.
 
         A push that fails is a warning: the task may have submitted a request by now, and a retry could send it again.
         """
         ti = context.get("ti")
-        if ti is None:
+        if ti is None or not self.do_xcom_push:
             return
         for key, value in values.items():
             if value is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 from contextlib import contextmanager
@@ -97,11 +98,13 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         :raises EcsJobTimeout: it had not ended in time.
         """
         self._read_parameters()
+        self._begin(context, self.job_id)
         if not self.deferrable and self.reschedule:
-            result: dict[str, Any] = super().execute(context)  # pokes, and leaves the worker in between
+            # Past Airflow's wrapper: 2.11 takes a call of the base class for an operator within another one.
+            poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
+            result: dict[str, Any] = poke_and_leave(self, context)
             return result
         policy = self._policy(time.time())
-        self._leave_console_link(context)
         with self._skipping():
             wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
             return self._done(context, wait_for(self.job_id, policy))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
@@ -59,6 +59,15 @@ class Submission:
     def result(self) -> dict[str, Any]:
         """Give what a task returns that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
         return {"job_id": self.job_id, "order_id": self.order_id, "server_ids": list(self.server_ids)}
+
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom: Airflow calls this, and could not read the submission downstream.
+
+        :raises TypeError: always.
+        """
+        raise TypeError(
+            "A Submission can't be an XCom: downstream tasks could not read it. Return submission.result()."
+        )
 
 
 @dataclass(frozen=True, slots=True)
