@@ -201,13 +201,12 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :param submitted: the servers that the answer to the request named.
         """
         job = end.job
+        servers = submitted if job is None else existing_servers(job, submitted)
+        self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
-        servers = existing_servers(job, submitted)
-        if len(servers) == 1:
-            self._leave_console_link(context, servers)
         if submitted != servers:
             # What comes to clean up can't delete servers that were never made.
             self._push_xcoms(context, {"server_ids": servers})

@@ -244,12 +244,11 @@ class EcsJobWaitMixin(_Task):
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
         """Return the task's result as :meth:`_result` does; leave its XComs, and a link to the server that it names."""
-        if end.outcome is Outcome.FINISHED and end.job is not None:
-            servers, nics = existing_servers(end.job, ()), list(end.job.nic_ids)
-            self._push_result(context, {"server_ids": servers, "nic_ids": nics})
-        result = self._result(end)
-        self._leave_console_link(context, result["server_ids"])
-        return self._output(result)
+        job = end.job if end.outcome is Outcome.FINISHED else None
+        servers = [] if job is None else existing_servers(job, ())
+        self._leave_console_link(context, servers)
+        self._push_result(context, {"server_ids": servers, "nic_ids": [] if job is None else list(job.nic_ids)})
+        return self._output(self._result(end))
 
     def _output(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return the result as the task may return it.
@@ -278,8 +277,9 @@ class EcsJobWaitMixin(_Task):
         except Exception:
             self.log.debug("There is no link to the console", exc_info=True)
             return
-        self.console_url = url or ""
-        self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
+        if self.console_url != (url or ""):
+            self.console_url = url or ""
+            self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
 
     def _begin(self, context: Mapping[str, Any], job_id: str) -> None:
         """Leave the link and the job's id before the wait, for whoever reads them meanwhile, or after a failure."""
