@@ -69,6 +69,14 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
         self.timeout: float | None = literal("timeout", timeout)
         self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
 
+    def _check_literals(self) -> None:
+        super()._check_literals()
+        if self.poll_interval > self.max_poll_interval:
+            self._warn(
+                f"poll_interval is {self.poll_interval:g} s, above max_poll_interval ({self.max_poll_interval:g} s),"
+                f" which has no effect: each gap is {self.poll_interval:g} s. Raise max_poll_interval."
+            )
+
     def _policy(self) -> WaitPolicy:
         return self._wait_policy(
             started=time.time(),

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.submit.rules import RULES, Severity, broken_rules
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
-from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation, read_ids
+from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation, read_ids, with_flags
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.parameters import is_template, nothing_is_templated
 from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_ecsjobs.core.submit.rules import Rule
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.operators.parameters import IsTemplated
     from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
@@ -40,6 +44,8 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     missing_ok: Any = False
     _names: ClassVar[Mapping[str, str]] = {}
     """The parameters that stand for keys of the body, for messages."""
+    _rules: ClassVar[Mapping[str, Sequence[Rule]]] = RULES
+    """What the cloud says of the values in the body, by operation."""
 
     def __init__(self, *, body: dict[str, Any] | str | None = None, dry_run: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -61,9 +67,11 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     def _check_literals(self) -> None:
         super()._check_literals()
         try:
-            self._check(is_template)
+            body = self._check(is_template)
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
+        for doubt in self._doubts(Severity.DOUBTFUL, body, is_template):
+            self._warn(doubt)
 
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters in the path and the query."""
@@ -96,8 +104,17 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         operation = find_operation(self.operation)
         if self.is_dry_run is True and not operation.has_dry_run:
             raise EcsInvalidRequestError(f"dry_run is given, but the API has none for {operation.name}.")
-        check_request(operation, self._parameters(), body, is_templated=is_templated, names=self._names)
+        body = with_flags(operation, body, is_templated)
+        rules = self._rules.get(operation.name, ())
+        check_request(operation, self._parameters(), body, is_templated=is_templated, names=self._names, rules=rules)
         return body
+
+    def _doubts(self, severity: Severity, body: Any, is_templated: IsTemplated) -> Iterator[str]:
+        """Say what the cloud may refuse in a checked body."""
+        if not is_templated(self.operation):
+            rules = self._rules.get(self.operation, ())
+            for doubt in broken_rules(rules, severity, body, is_templated=is_templated, names=self._names):
+                yield f"{self.operation}: {doubt}"
 
     def _secrets(self) -> set[str]:
         """Give the passwords and user data that are to be sent."""
@@ -121,6 +138,9 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         try:
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
             body = self._check(nothing_is_templated)
+            for severity in (Severity.DOUBTFUL, Severity.DEPENDS):
+                for doubt in self._doubts(severity, body, nothing_is_templated):
+                    self.log.warning("%s", doubt)
             return SubmitRequest.build(
                 find_operation(self.operation),
                 self._parameters(),

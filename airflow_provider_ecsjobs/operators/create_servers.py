@@ -35,7 +35,7 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
     :param root_volume: the type of the system disk, such as ``"GPSSD"``, or a dict with ``volumetype``, ``size`` (GB)
         and more (templated).
     :param data_volumes: further disks, each a dict with ``volumetype`` and ``size`` (GB) (templated).
-    :param count: how many servers, 1 to 500 (templated).
+    :param count: how many servers, 1 to 500 (templated). The newest API reference allows 100.
     :param availability_zone: the zone; the system chooses if it is left out (templated).
     :param security_groups: the ids of the security groups (templated).
     :param key_name: the name of the SSH key pair (templated).
@@ -87,6 +87,10 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
             "server.nics": "subnets",
             "server.root_volume": "root_volume",
             "server.root_volume.volumetype": "root_volume",
+            "server.root_volume.size": "root_volume.size",
+            "server.adminPass": "admin_password",
+            "server.server_tags": "tags",
+            "server.count": "count",
         }
     )
 

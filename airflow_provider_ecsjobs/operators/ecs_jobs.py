@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
 from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_ecsjobs.core.submit.rules import Rule
 
 
 class EcsJobOperator(EcsBaseOperator):
@@ -82,6 +85,8 @@ class EcsSubmitJobOperator(EcsBaseRequestOperator):
         "delete_flag",
         *EcsBaseRequestOperator.template_fields,
     )
+    # What other clouds take, or the cloud takes by now, can be sent in this way.
+    _rules: ClassVar[Mapping[str, Sequence[Rule]]] = MappingProxyType({})
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ class EcsResizeServerOperator(_ServerOperator):
     template_fields: Sequence[str] = ("flavor", "mode", "auto_pay", *_ServerOperator.template_fields)
     _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({"mode": STOP_MODE})
     operation = "resize_server"
-    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor"})
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor", "resize.mode": "mode"})
 
     def __init__(
         self, *, flavor: str | None = None, mode: str | None = None, auto_pay: bool | str = False, **kwargs: Any
@@ -194,7 +194,9 @@ class EcsChangeOsOperator(_SystemOperator):
     template_fields: Sequence[str] = ("image", *_SystemOperator.template_fields)
     _with_cloud_init = "change_server_os_with_cloud_init"
     _without_cloud_init = "change_server_os_without_cloud_init"
-    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-change.imageid": "image"})
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"os-change.imageid": "image", "os-change.mode": "mode", "os-change.adminpass": "admin_password"}
+    )
 
     def __init__(self, *, image: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -223,6 +225,9 @@ class EcsReinstallOsOperator(_SystemOperator):
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"os-reinstall.mode": "mode", "os-reinstall.adminpass": "admin_password"}
+    )
     _with_cloud_init = "reinstall_server_with_cloud_init"
     _without_cloud_init = "reinstall_server_without_cloud_init"
 

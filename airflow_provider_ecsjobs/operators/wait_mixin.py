@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cached_property, wraps
@@ -105,6 +106,10 @@ class EcsJobWaitMixin(_Task):
         :raises EcsInvalidJobIdNoRetry: the job id is.
         """
         self._read_parameters(is_template)
+
+    def _warn(self, what: str) -> None:
+        """Warn of something in the DAG file, when it is parsed. Called by :meth:`_check_literals`."""
+        warnings.warn(f"Task {self.task_id}: {what}", UserWarning, stacklevel=5)
 
     def _read_parameters(self, is_templated: IsTemplated = nothing_is_templated) -> None:
         """Convert the templated parameters, as far as they are known; what is wrong is not retried.

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 
+SHORTEST_RESCHEDULE = 10.0
+"""The shortest gap of ``mode="reschedule"`` that a busy scheduler keeps up with, in seconds."""
+
 
 class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     """Wait for a job of Huawei Cloud ECS to end. Fails with the job's reason; its result is the XCom.
@@ -90,6 +93,30 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         self.service = service
         self.deferrable: bool = literal("deferrable", deferrable)
         self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
+
+    def _check_literals(self) -> None:
+        super()._check_literals()
+        for doubt in self._doubts():
+            self._warn(doubt)
+
+    def _doubts(self) -> Iterator[str]:
+        """Say which parameters do not go together."""
+        max_wait = self.poke_interval if self.max_wait is None else self.max_wait.total_seconds()
+        if self.poke_interval > max_wait:
+            yield (
+                f"poke_interval is {self.poke_interval:g} s, above max_wait ({max_wait:g} s), which has no effect:"
+                f" each gap is {self.poke_interval:g} s. Raise max_wait."
+            )
+        if not self.reschedule:
+            return
+        if self.deferrable:
+            yield 'mode="reschedule" has no effect on a sensor that defers. Set deferrable=False, or leave mode out.'
+        elif self.poke_interval < SHORTEST_RESCHEDULE:
+            yield (
+                f'poke_interval is {self.poke_interval:g} s with mode="reschedule". Below {SHORTEST_RESCHEDULE:g} s'
+                " a scheduler that is behind fails the task, although its job goes on. Raise it, and give the task"
+                " retries."
+            )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for the job, in the triggerer or here.
