@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, NoReturn
 
-from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
+from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError, EcsJobsError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
 
 # A job has sub-jobs, and Huawei documents no deeper level; what lies below this depth stays in `entities`.
@@ -148,9 +148,9 @@ class SubJob:
     def serialize(self) -> NoReturn:
         """Refuse to become an XCom: Airflow calls this, and could not read the job downstream.
 
-        :raises TypeError: always.
+        :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
         """
-        raise TypeError("A Job can't be an XCom: no other task could read it. Return job.result().")
+        raise EcsJobsError("A Job can't be an XCom: no other task could read it. Return job.result().")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from airflow_provider_ecsjobs.operators.servers import (
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_ecsjobs.core.submit.submission import Submission, SubmitRequest
     from airflow_provider_ecsjobs.emulator import Emulator
 
 pytestmark = pytest.mark.usefixtures("airflow_db")
@@ -26,17 +29,28 @@ AT_ONCE = {"init_seconds": 0, "run_seconds": 0}
 SERVER = {"name": "web", "flavor": "s6.small.1", "image": "img", "vpc": "vpc", "subnets": ["s"], "root_volume": "SSD"}
 
 
-class Failures(dict[str, Any]):
-    """Keeps what each task failed with."""
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Return a list that fills with the operation and the body of each request that is sent."""
+    requests: list[tuple[str, Any]] = []
+    send = EcsJobsHook.send
 
-    def __call__(self, context: Any) -> None:
-        """Keep it; the callback of a task."""
-        self[context["ti"].task_id] = context["exception"]
+    def noting(self: EcsJobsHook, request: SubmitRequest, **options: Any) -> Submission:
+        requests.append((request.operation.name, request.body))
+        return send(self, request, **options)
+
+    monkeypatch.setattr(EcsJobsHook, "send", noting)
+    return requests
 
 
-def test_templates_in_flags_and_numbers_are_what_they_say(connected: Emulator) -> None:
+def keep_in(failures: dict[str, Any]) -> Callable[[Any], None]:
+    """Return a callback that keeps what each task failed with."""
+    return lambda context: failures.__setitem__(context["ti"].task_id, context["exception"])
+
+
+def test_templates_in_flags_and_numbers_are_what_they_say(connected: Emulator, sent: list[tuple[str, Any]]) -> None:
     first, second = connected.add_server(), connected.add_server()
-    failures = Failures()
+    failures: dict[str, Any] = {}
     params = {"no": False, "yes": True, "text": "no", "odd": "perhaps", "two": 2, "gb": 40}
     with DAG("templated_flags", start_date=START, schedule=None, params=params) as dag:
         EcsCreateServersOperator(
@@ -70,7 +84,7 @@ def test_templates_in_flags_and_numbers_are_what_they_say(connected: Emulator) -
             server_ids=first,
             delete_volumes="{{ params.odd }}",
             retries=3,
-            on_failure_callback=failures,
+            on_failure_callback=keep_in(failures),
         )
 
     run = run_dag(dag)
@@ -83,13 +97,14 @@ def test_templates_in_flags_and_numbers_are_what_they_say(connected: Emulator) -
         "stop": "success",
         "odd": "failed",
     }
-    sent = {made["operation"]: made["body"] for made in connected.submissions}
-    assert sent["create_servers"]["server"]["count"] == 2
-    assert sent["create_servers"]["server"]["root_volume"]["size"] == 40
-    assert [made["body"] for made in connected.submissions if made["operation"] == "delete_servers"] == [
-        {"servers": [{"id": first}], "delete_publicip": True, "delete_volume": False},
-        {"servers": [{"id": second}], "delete_volume": False},
-    ]
+    assert {body["servers"][0]["id"]: body for name, body in sent if name == "delete_servers"} == {
+        first: {"servers": [{"id": first}], "delete_publicip": True, "delete_volume": False},
+        second: {"servers": [{"id": second}], "delete_volume": False},
+    }
+    created, checked = sorted((body for name, body in sent if name == "create_servers"), key=len)
+    assert (created["server"]["count"], created["server"]["root_volume"]["size"]) == (2, 40)
+    assert "dry_run" not in created
+    assert checked["dry_run"] is True
     assert set(run.xcoms["create"]) == {"job_id", "order_id", "server_ids"}  # it did not wait
     assert run.xcoms["check"]["job_id"] is None
     assert isinstance(failures["odd"], EcsInvalidRequestNoRetry)
@@ -98,7 +113,7 @@ def test_templates_in_flags_and_numbers_are_what_they_say(connected: Emulator) -
 
 def test_a_job_id_that_rendered_to_a_dict_or_a_list_says_what_to_do(connected: Emulator) -> None:
     jobs = [connected.start_job(**AT_ONCE) for _ in range(2)]
-    failures = Failures()
+    failures: dict[str, Any] = {}
     with DAG("job_ids", start_date=START, schedule=None) as dag:
 
         @task
@@ -106,7 +121,7 @@ def test_a_job_id_that_rendered_to_a_dict_or_a_list_says_what_to_do(connected: E
             return {"job_id": job_id}
 
         one, mapped = submit.override(task_id="one")(jobs[0]), submit.override(task_id="mapped").expand(job_id=jobs)
-        fails = {"retries": 3, "on_failure_callback": failures}
+        fails = {"retries": 3, "on_failure_callback": keep_in(failures)}
         waits = [
             EcsJobOperator(task_id="dict", job_id="{{ ti.xcom_pull('one') }}", **fails),
             EcsJobSensor(task_id="output", job_id=one, **fails),
@@ -164,11 +179,12 @@ def test_each_task_has_the_same_outputs(connected: Emulator) -> None:
 
 @pytest.mark.parametrize("what", ["Job", "Submission"])
 def test_a_task_that_returns_what_no_other_task_could_read_fails_at_once(connected: Emulator, what: str) -> None:
-    job_id, failures = connected.start_job(**AT_ONCE), Failures()
+    job_id = connected.start_job(**AT_ONCE)
+    failures: dict[str, Any] = {}
     reboot = {"reboot": {"type": "SOFT", "servers": [{"id": connected.add_server()}]}}
     with DAG(f"returns_a_{what.lower()}", start_date=START, schedule=None) as dag:
 
-        @task(on_failure_callback=failures)
+        @task(on_failure_callback=keep_in(failures))
         def ask() -> Any:
             hook = EcsJobsHook()
             return hook.get_job(job_id) if what == "Job" else hook.submit("batch_reboot_servers", body=reboot)
@@ -209,4 +225,3 @@ def test_no_task_is_taken_for_one_within_another(connected: Emulator, allowed: b
 
     assert set(run.states.values()) == {"success"}
     assert "cannot be called outside" not in log_text()
-    assert not [made for made in connected.submissions if made["operation"] == "delete_servers"][1:]

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import (
+    ApiError,
+    EcsInvalidJobIdError,
+    EcsInvalidRequestError,
+    EcsJobsError,
+    ErrorKind,
+)
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
@@ -63,11 +69,9 @@ class Submission:
     def serialize(self) -> NoReturn:
         """Refuse to become an XCom: Airflow calls this, and could not read the submission downstream.
 
-        :raises TypeError: always.
+        :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
         """
-        raise TypeError(
-            "A Submission can't be an XCom: downstream tasks could not read it. Return submission.result()."
-        )
+        raise EcsJobsError("A Submission can't be an XCom: no other task could read it. Return submission.result().")
 
 
 @dataclass(frozen=True, slots=True)
