@@ -88,6 +88,7 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
             "server.root_volume": "root_volume",
             "server.root_volume.volumetype": "root_volume",
             "server.root_volume.size": "root_volume.size",
+            "server.data_volumes": "data_volumes",
             "server.adminPass": "admin_password",
             "server.server_tags": "tags",
             "server.count": "count",

@@ -156,8 +156,12 @@ def broken_rules(
             continue
         for path, value in values_at(body, rule.path, is_templated):
             if rule.is_broken(value):
-                name = names.get(path, path)
-                yield f"{name} {rule.says.format(value=clean(repr(value), 100))}"
+                yield f"{_named(path, names)} {rule.says.format(value=clean(repr(value), 100))}"
+
+
+def _named(path: str, names: Mapping[str, str]) -> str:
+    above, bracket, below = path.partition("[")
+    return f"{names.get(above, above)}{bracket}{below}"
 
 
 def split_path(path: str) -> list[str]:
