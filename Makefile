@@ -11,10 +11,14 @@ PYTHON := $(shell for python in $(CANDIDATES); do \
 	"$$python" -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 endif
 
+# Which versions of ruff, mypy, pytest and the like: they change on purpose, not overnight.
+LOCK := .ci/constraints/tools.txt
+
 VENV := .venv
 VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
 VENV_CLIENTS := .venv-clients
+VENV_DIST := .venv-dist
 
 # What the benchmarks compare with; fixed, so that a figure can be measured again.
 PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
@@ -35,7 +39,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-installs test-ha test-clients soak bench bench-check lint types clean
+.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,7 +64,7 @@ test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, 
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
 
 test-clients: $(VENV_CLIENTS)/.installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
-	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_emulator_openstack_clients.py tests/emulator/test_emulator_node_sdk.py
+	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_openstack_clients.py tests/emulator/test_node_sdk.py
 
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
@@ -72,19 +76,23 @@ bench: $(VENV_BENCH)/.installed ## measure all that benchmarks/README.md shows, 
 bench-check: $(VENV)/.installed ## run each benchmark once at a small size, to see that it works
 	@$(VENV)/bin/python -m benchmarks --size small
 
-test-installs: $(VENV)/.installed ## install the wheel beside the common-compat that users have, and import all of it (2 minutes)
-	@.ci/check-installs $(VENV)/bin/python
+test-matrix: $(VENV)/.installed ## install the wheel beside what users have, and run the demo there (LEGS= names some; about 12 minutes)
+	@$(VENV)/bin/python .ci/matrix.py $(if $(WHEEL),--wheel $(WHEEL)) $(LEGS)
 
-lint: $(VENV)/.installed ## check style and format
+check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check it as PyPI does (DIST= names a folder to leave it in)
+	@$(VENV_DIST)/bin/python .ci/check_dist.py $(DIST)
+
+lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
+	$(VENV)/bin/python -m codespell_lib
 
 types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) $(VENV_DIST) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
@@ -93,27 +101,38 @@ $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
 $(VENV_CLIENTS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_CLIENTS)/.installed: PEERS_HERE = -e '.[clients]'
 
+# Both know what a requirement is; uv is faster.
+define install # VENV, REQUIREMENTS
+if uv --version >/dev/null 2>&1; then \
+	uv pip install --quiet --compile-bytecode --python "$(1)/bin/python" $(2); \
+else \
+	"$(1)/bin/python" -m pip install -q --disable-pip-version-check $(2); \
+fi
+endef
+
+define make_venv # VENV
+if uv --version >/dev/null 2>&1; then uv venv --quiet --python "$(PYTHON)" "$(1)"; else "$(PYTHON)" -m venv "$(1)"; fi
+endef
+
 $(VENV)/.ha-installed: $(VENV)/.installed
 	@echo "Installing what make test-ha needs into $(VENV) ..."
-	@if uv --version >/dev/null 2>&1; then \
-		uv pip install --quiet --compile-bytecode --python "$(VENV)/bin/python" $(HA_PACKAGES); \
-	else \
-		"$(VENV)/bin/python" -m pip install -q --disable-pip-version-check $(HA_PACKAGES); \
-	fi
+	@$(call install,$(VENV),$(HA_PACKAGES))
+	@touch "$@"
+
+# An environment without Airflow: twine asks for packages that Airflow 2.11 can't have beside it.
+$(VENV_DIST)/.installed: Makefile $(LOCK)
+	@rm -rf $(VENV_DIST)
+	@$(call make_venv,$(VENV_DIST))
+	@$(call install,$(VENV_DIST),-c $(LOCK) build check-wheel-contents hatchling hatch-fancy-pypi-readme twine)
 	@touch "$@"
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.
-%/.installed: pyproject.toml Makefile
+%/.installed: pyproject.toml Makefile $(LOCK)
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUPPORTED)' || { \
 		echo "No Python 3.11, 3.12 or 3.13 found ($(CANDIDATES)). Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python"; \
 		exit 1; }
 	@rm -rf "$*"
 	@echo "Installing $(AIRFLOW_HERE) and the tools into $*: takes 1 to 2 minutes ..."
-	@if uv --version >/dev/null 2>&1; then \
-		uv venv --quiet --python "$(PYTHON)" "$*" && \
-		uv pip install --quiet --compile-bytecode --python "$*/bin/python" -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
-	else \
-		"$(PYTHON)" -m venv "$*" && \
-		"$*/bin/python" -m pip install -q --disable-pip-version-check -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE); \
-	fi
+	@$(call make_venv,$*)
+	@$(call install,$*,-c $(LOCK) -e '.[dev]' '$(AIRFLOW_HERE)' $(PEERS_HERE))
 	@touch "$@"

@@ -50,12 +50,30 @@ def load_hooks() -> None:
         raise SystemExit(f"airflow providers hooks failed, or does not list huawei_ecs:\n{said}")
 
 
+def draw_form() -> None:
+    """Let Airflow 3 make the connection form: 3.0 and 3.1 ask the hook's methods for it, later ones the metadata."""
+    if version("apache-airflow").startswith("2."):
+        return
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    (form,) = (form for form in HookMetaService.hook_meta_data() if form.connection_type == "huawei_ecs")
+    fields = form.extra_fields or {}
+    if fields["auth"]["schema"].get("enum") != ["aksk", "password", "token", "agency", "env"]:
+        raise SystemExit(f"The connection form has no list to choose 'auth' from: {fields['auth']}")
+    secret = {name for name, field in fields.items() if field["schema"].get("format") == "password"}
+    if secret != {"security_token", "token", "proxy"}:
+        raise SystemExit(f"The connection form hides {secret}")
+
+
 def main() -> None:
     """Check this environment."""
     modules = import_everything()
     load_hooks()
-    versions = f"Airflow {version('apache-airflow')}, common-compat {version('apache-airflow-providers-common-compat')}"
-    print(f"{versions}: {modules} modules imported, hooks loaded")
+    draw_form()
+    versions = [f"Airflow {version('apache-airflow')}"]
+    versions += [f"common-compat {version('apache-airflow-providers-common-compat')}"]
+    versions += [f"Python {sys.version_info.major}.{sys.version_info.minor}"]
+    print(f"{', '.join(versions)}: {modules} modules imported, hooks loaded")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe this provider to Airflow (entry point ``apache_airflow_provider``)."""
+    """Return this provider's metadata for Airflow (entry point ``apache_airflow_provider``)."""
     from airflow_provider_ecsjobs.provider_info import provider_info
 
     return provider_info(__version__)

@@ -1,7 +1,7 @@
-"""Names of Airflow that the oldest supported ``common-compat`` (1.10.1) does not offer, from where they lie.
+"""Names of Airflow that the oldest supported ``common-compat`` (1.10.1) does not have.
 
-All other names are imported from ``airflow.providers.common.compat.sdk`` directly. A name is looked up when it is first
-imported, so that nobody pays for the others.
+All other names are imported from ``airflow.providers.common.compat.sdk`` directly. Each name is looked up when it is
+first imported, so that the import of one does not load the others.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import determine_kwargs, mask_secret
+    from airflow.providers.common.compat.sdk import determine_kwargs, get_current_context, mask_secret
 
-__all__ = ["determine_kwargs", "mask_secret"]
+__all__ = ["determine_kwargs", "get_current_context", "mask_secret"]
 
 _SDK = "airflow.providers.common.compat.sdk"
 _HOMES = {
     "mask_secret": (
-        _SDK,  # offers it from 1.22.0 on, which makes the others superfluous
+        _SDK,  # from common-compat 1.22.0 on; it makes the others unnecessary
         "airflow.sdk.log",  # Airflow 3.1 and later
         "airflow.sdk.execution_time.secrets_masker",  # Airflow 3.0
         "airflow.utils.log.secrets_masker",  # Airflow 2.11
     ),
     "determine_kwargs": (
-        _SDK,  # offers it from 1.14.1 on, which makes the others superfluous
+        _SDK,  # from common-compat 1.14.1 on; it makes the others unnecessary
         "airflow.sdk.bases.decorator",  # Airflow 3.2 and later
         "airflow.utils.operator_helpers",  # Airflow 2.11 to 3.1
     ),
+    "get_current_context": (_SDK, "airflow.sdk", "airflow.operators.python"),
 }
 
 

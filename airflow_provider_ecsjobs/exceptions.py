@@ -1,7 +1,7 @@
-"""What a task can fail with; all of it can be caught in a DAG, a callback or a test.
+"""The exceptions of a task. A DAG, a callback or a test can catch each of them.
 
-Errors about the *job* are Airflow exceptions. Errors about reaching the API, the credentials or the settings are not,
-so ``soft_fail`` skips a task whose job failed, but never hides a broken connection.
+Errors about the *job* are Airflow exceptions. Errors about reaching the API, the credentials or the settings are not.
+So ``soft_fail`` skips a task whose job failed, but never hides a broken connection.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class EcsJobFailed(EcsJobsError, AirflowException):
     """The job ended with ``FAIL``.
 
     :param message: the failure text, with the reasons of the sub-jobs.
-    :param job: the job, with all that the API said of it.
+    :param job: the job, with everything the API returned about it.
     """
 
     def __init__(self, message: str, job: Job | None = None) -> None:
@@ -66,7 +66,7 @@ class EcsJobFailed(EcsJobsError, AirflowException):
 
 
 class EcsJobFailedNoRetry(EcsJobFailed, AirflowFailException):
-    """The job ended with ``FAIL``, in a task that only waits for it: a retry could not change that."""
+    """The job ended with ``FAIL``, in a task that only waits for it. A retry could not change that."""
 
 
 class EcsJobTimeout(EcsJobsError, AirflowSensorTimeout):
@@ -86,9 +86,9 @@ class EcsJobPaymentTimeout(EcsJobTimeout):
 
 
 class EcsJobNotFound(EcsJobsError):
-    """The API does not know the job, or knows it no more.
+    """The API does not know the job, or no longer knows it.
 
-    :param message: what was asked and what the API said.
+    :param message: the job and the API's error.
     :param job: the job as last seen, ``None`` if it was never seen.
     """
 
@@ -98,24 +98,24 @@ class EcsJobNotFound(EcsJobsError):
 
 
 class EcsJobNotFoundNoRetry(EcsJobNotFound, AirflowFailException):
-    """The API does not know the job, in a task that only waits for it: a retry could not change that."""
+    """The API does not know the job, in a task that only waits for it. A retry could not change that."""
 
 
 class EcsUnauthorizedNoRetry(EcsUnauthorizedError, AirflowFailException):
-    """The API did not accept the credentials; the task is not retried, since failures in a row lock a key."""
+    """The API did not accept the credentials. The task is not retried, because repeated failures lock the key."""
 
 
 class EcsInvalidJobIdNoRetry(EcsInvalidJobIdError, AirflowFailException):
-    """What was given as a job id can't be one; no request was made, and a retry would be given the same."""
+    """The given value can't be a job id. No request was sent, and a retry would get the same value."""
 
 
 class EcsInvalidRequestNoRetry(EcsInvalidRequestError, AirflowFailException):
-    """A request to be submitted lacks something; nothing was sent, and a retry would lack the same."""
+    """The request to submit is incomplete or wrong. Nothing was sent, and a retry would fail in the same way."""
 
 
 class EcsRejectedNoRetry(EcsRejectedError, AirflowFailException):
-    """The API did not take the request that a task submits; it would not take it in a retry either."""
+    """The API rejected the request of a task. It would reject a retry too."""
 
 
 class EcsOutcomeUnknownNoRetry(EcsOutcomeUnknownError, AirflowFailException):
-    """It is not known whether a request was carried out that must not be carried out twice, so it is not retried."""
+    """The outcome of a request is unknown. The task is not retried, as the request must not be carried out twice."""

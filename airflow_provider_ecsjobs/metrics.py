@@ -1,7 +1,7 @@
-"""What is counted, through Airflow's own stats: every metric and every value of its tags is named here.
+"""The metrics, sent through Airflow's own stats. Every metric and every value of its tags is named here.
 
 Airflow sends them where its configuration says (StatsD, Datadog, OpenTelemetry), and nowhere by default. No tag holds
-an id or a text that came from outside. Whatever goes wrong with a metric, the wait or submit goes on.
+an id or a text from outside. An error in a metric never fails a wait or a submit.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OTHER = "other"
-"""Stands for a job type or request that is not listed here: the API may invent any number of them."""
+"""The tag value of a job type or operation that is not listed here. The API may add any number of them."""
 UNKNOWN = "unknown"
-"""Stands for the type of a job that was never seen."""
+"""The job type of a job that was never seen."""
 POLL = "poll"
-"""Stands among the operations for the question how far a job is."""
+"""The operation of a poll, beside the operations that submit."""
 JOB_TYPES = frozenset(
     {
-        # The API pages name these.
+        # These are named in the API pages.
         "attachVolume",
         "changeOS",
         "createServer",
@@ -45,7 +45,7 @@ JOB_TYPES = frozenset(
         "detachVolume",
         "reInitOs",
         "resizeServer",
-        # The other requests' jobs, as the emulator names them.
+        # These are the other operations' jobs, as the emulator names them.
         "addNics",
         "attachVolumeToVMs",
         "changeChargeMode",
@@ -72,7 +72,7 @@ _SUBMIT_OUTCOMES = frozenset({"accepted", *(kind.value for kind in ErrorKind)})
 
 
 class Kind(StrEnum):
-    """What a metric is to Airflow's stats."""
+    """The kind of a metric in Airflow's stats."""
 
     COUNTER = "counter"
     TIMER = "timer"
@@ -82,9 +82,9 @@ class Kind(StrEnum):
 class Metric:
     """A metric.
 
-    :param name: its name, less the prefix that Airflow is configured with.
-    :param kind: what it is.
-    :param tags: its tags, each with all the values it can have.
+    :param name: its name, without the prefix from Airflow's configuration.
+    :param kind: counter or timer.
+    :param tags: its tags, each with all values it can have.
     """
 
     name: str
@@ -103,7 +103,7 @@ METRICS = (POLLS, THROTTLES, WAITS, WAIT_TIME, DETECTION_DELAY, SUBMITS)
 
 
 class WaitMetrics:
-    """Counts the polls and the end of waits; an observer of any number of them."""
+    """Counts the polls and the ends of waits. One observer serves any number of waits."""
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
         """Count a poll."""
@@ -112,7 +112,7 @@ class WaitMetrics:
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
         """Count the end of a wait, and describe it on the span."""
         count_wait(end, now - wait.policy.started)
-        # Only if the job was seen unfinished before is its end something that was detected.
+        # A detection delay exists only if the job was seen unfinished before.
         if wait.was_unfinished and end.outcome is Outcome.FINISHED and end.job is not None:
             count_detection(end.job, now)
         job_type = end.job.job_type if end.job is not None else ""
@@ -122,14 +122,14 @@ class WaitMetrics:
 WAIT_METRICS = WaitMetrics()
 
 
-def count_poll(answer: Job | ApiError, job: Job | None) -> None:
-    """Count an answer to the question how far a job is.
+def count_poll(result: Job | ApiError, job: Job | None) -> None:
+    """Count a poll.
 
-    :param answer: what came.
-    :param job: the job as it was seen last, if it was.
+    :param result: the job or the error that the poll returned.
+    :param job: the job as last seen, ``None`` if it was never seen.
     """
-    outcome = _POLLED if isinstance(answer, Job) else answer.kind.value
-    _count(POLLS, job_type=_type_of(answer if isinstance(answer, Job) else job), outcome=outcome)
+    outcome = _POLLED if isinstance(result, Job) else result.kind.value
+    _count(POLLS, job_type=_type_of(result if isinstance(result, Job) else job), outcome=outcome)
     if outcome == ErrorKind.THROTTLED:
         _count(THROTTLES, operation=POLL)
 
@@ -137,7 +137,7 @@ def count_poll(answer: Job | ApiError, job: Job | None) -> None:
 def count_wait(end: WaitEnd, seconds: float) -> None:
     """Count the end of a wait.
 
-    :param seconds: how long it has lasted.
+    :param seconds: how long the wait lasted.
     """
     tags = {"job_type": _type_of(end.job), "outcome": _outcome_of(end)}
     _count(WAITS, **tags)
@@ -145,24 +145,24 @@ def count_wait(end: WaitEnd, seconds: float) -> None:
 
 
 def count_detection(job: Job, now: float) -> None:
-    """Note how long after its end a job was seen to have ended.
+    """Record the time between a job's end and the poll that saw it.
 
-    The end is by the cloud's clock, ``now`` by ours: where ours is behind, the delay is taken as 0.
+    The job's end is in the cloud's time, ``now`` in ours. If our clock is behind, the delay counts as 0.
     """
     if job.end_time is not None:
         _time(DETECTION_DELAY, now - job.end_time.timestamp(), job_type=_type_of(job))
 
 
 def count_submit_throttled(operation: str) -> None:
-    """Count that a submit was throttled, and is made again."""
+    """Count a submit that was throttled and will be retried."""
     _count(THROTTLES, operation=_operation_tag(operation))
 
 
 def count_submit(operation: str, result: Submission | ApiError) -> None:
     """Count the end of a submit, and describe it on the span.
 
-    :param operation: the request.
-    :param result: what came of it.
+    :param operation: the operation's name.
+    :param result: the submission or the error.
     """
     outcome = "accepted" if isinstance(result, Submission) else result.kind.value
     _count(SUBMITS, operation=_operation_tag(operation), outcome=outcome)
@@ -170,9 +170,9 @@ def count_submit(operation: str, result: Submission | ApiError) -> None:
 
 
 def describe_on_span(**attributes: str | int) -> None:
-    """Add attributes to the span that Airflow has open around a task or trigger, if it traces.
+    """Add attributes to the span that Airflow has open around a task or trigger, if tracing is on.
 
-    A span is about one run of one task, so that it may hold ids. Airflow has OpenTelemetry loaded where it traces.
+    A span belongs to one run of one task, so it may hold ids. Airflow has loaded OpenTelemetry if tracing is on.
     """
     tracing = sys.modules.get("opentelemetry.trace")
     if tracing is None:
@@ -196,7 +196,7 @@ def _time(metric: Metric, seconds: float, **tags: str) -> None:
     try:
         Stats.timing(metric.name, timedelta(seconds=max(seconds, 0.0)), tags=tags)
     except Exception:
-        log.debug("%s could not be noted", metric.name, exc_info=True)
+        log.debug("%s could not be recorded", metric.name, exc_info=True)
 
 
 def _operation_tag(operation: str) -> str:

@@ -1,4 +1,4 @@
-"""What this provider tells Airflow about itself, the connection form included."""
+"""The provider's metadata for Airflow, including the connection form."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ NAME = "Huawei Cloud ECS"
 CONNECTION_TYPE = "huawei_ecs"
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    # The host takes scheme and port too.
-    "hidden-fields": ["schema", "port"],
+    # The host may hold the scheme. The port is shown: some Airflows do not test a connection without one.
+    "hidden-fields": ["schema"],
     "relabeling": {
         "login": "Access key (AK) or IAM user",
         "password": "Secret key (SK) or IAM password",
         "host": "Endpoint",
+        "port": "Port",
     },
     "placeholders": {
+        "port": "443, if the test button says Bad Request; else empty",
         "login": "AK for auth aksk, IAM user name for auth password, else empty",
         "password": "SK for auth aksk, password for auth password, else empty",
-        "host": "empty for the region's own, or https://ecs.eu-de.otc.t-systems.com",
+        "host": "empty, with a Region (under Extra Fields); or https://...",
     },
 }
 """The standard fields of the connection form."""
@@ -41,38 +43,38 @@ def _seconds(label: str, description: str) -> dict[str, Any]:
 
 
 CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Sets the endpoint, and the project if none is set."),
     "auth": {
         "label": "Authentication",
-        "description": "aksk: access key and secret key; password: IAM user; token: a token got elsewhere; agency: the"
+        "description": "aksk: access key and secret key; password: IAM user; token: an existing IAM token; agency: the"
         " agency of the ECS server Airflow runs on; env: HUAWEICLOUD_SDK_AK and _SK on the machine.",
         "schema": {"type": "string", "enum": list(AUTHS), "default": "aksk"},
     },
-    "region": _text("Region", "Such as cn-north-4 or eu-west-101. Gives the endpoint, and the project if none is set."),
     "project_id": _text("Project ID", "Looked up by region if empty."),
     "domain_name": _text("Account name", "The account (domain) that the IAM user belongs to. For auth password."),
     "security_token": _text("Security token", "Belongs to a temporary AK/SK. For auth aksk.", format="password"),
     "token": _text("IAM token", "A project-scoped token, valid 24 h. For auth token.", format="password"),
-    "iam_endpoint": _text("IAM endpoint", "For clouds other than Huawei's own; else told from the region."),
+    "iam_endpoint": _text("IAM endpoint", "For clouds other than Huawei's own; otherwise derived from the region."),
     "metadata_endpoint": _text("Metadata endpoint", "http://169.254.169.254 if empty. For auth agency."),
     "verify": _text("Verify certificates", "true (if empty), false, or the path of a CA bundle on the machine."),
     "proxy": _text("Proxy", "http://user:password@host:port; the environment's if empty.", format="password"),
-    "connect_timeout": _seconds("Connect timeout (s)", "Seconds to connect in; 10 if empty."),
-    "read_timeout": _seconds("Read timeout (s)", "Seconds an answer may take; 30 if empty."),
+    "connect_timeout": _seconds("Connect timeout (s)", "Maximum time to connect, in seconds; 10 if empty."),
+    "read_timeout": _seconds("Read timeout (s)", "Maximum time for a response, in seconds; 30 if empty."),
     "requests_per_second": _number(
         "Requests per second",
-        "The most that all waits of a triggerer ask for together; 20 if empty. Fewer while the API throttles.",
+        "Rate limit of all waits in a triggerer together; 20 if empty. Lower while the API throttles.",
         MIN_RATE,
         MAX_RATE,
     ),
 }
-"""The fields of the connection form that stand in its extra."""
+"""The fields of the connection form that are stored in its extra."""
 
 
 def form_widgets() -> dict[str, Any]:
-    """Return a form field for each extra field of the connection, by its name: the connection form of Airflow 2.11.
+    """Return a form field for each extra field of the connection, by name, for Airflow 2.11, 3.0 and 3.1.
 
-    That Airflow takes fields for text, passwords and whole numbers, and drops a provider that gives it any other: so
-    the choice of ``auth`` and the seconds are texts there.
+    Airflow 2.11 accepts fields for text, passwords and whole numbers, and drops a provider with any other field. So
+    the numbers are text fields, and on 2.11 ``auth`` is one, too.
     """
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import PasswordField, StringField
@@ -84,15 +86,29 @@ def form_widgets() -> dict[str, Any]:
             widgets[name] = PasswordField(label, description=description, widget=BS3PasswordFieldWidget())
         else:
             widgets[name] = StringField(
-                label, description=description, default=schema.get("default"), widget=BS3TextFieldWidget()
+                label,
+                _choice(schema),
+                description=description,
+                default=schema.get("default"),
+                widget=BS3TextFieldWidget(),
             )
     return widgets
 
 
-def provider_info(version: str) -> dict[str, Any]:
-    """Describe the provider.
+def _choice(schema: dict[str, Any]) -> list[Any]:
+    """Return the validator that tells Airflow 3.0 and 3.1 the values to choose from."""
+    from airflow import __version__ as airflow_version
+    from wtforms.validators import any_of
 
-    :param version: its version.
+    # Airflow 2.11 has the fields of all types in one form, and fills all fields of one name alike. The validator would
+    # refuse a connection of another type with an "auth" of its own.
+    return [any_of(schema["enum"])] if "enum" in schema and not airflow_version.startswith("2.") else []
+
+
+def provider_info(version: str) -> dict[str, Any]:
+    """Return the provider's metadata.
+
+    :param version: the provider's version.
     """
     return {
         "package-name": "airflow-provider-ecsjobs",
@@ -113,7 +129,27 @@ def provider_info(version: str) -> dict[str, Any]:
         "task-decorators": [
             {"name": "ecs_job", "class-name": "airflow_provider_ecsjobs.decorators.ecs_job.ecs_job_task"}
         ],
-        "extra-links": ["airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink"],
+        "extra-links": [
+            "airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink",
+            "airflow_provider_ecsjobs.links.job_page.EcsJobPageLink",
+        ],
+        "config": {
+            "ecsjobs": {
+                "description": "The pages of ECS jobs in Airflow's UI.",
+                "options": {
+                    "publish_jobs": _switch(
+                        "Whether tasks and triggers publish the state of their job, as the XCom ecs_job, for the pages"
+                        " of ECS jobs in Airflow's UI. Read by workers and triggerers.",
+                        "True",
+                    ),
+                    "task_tab": _switch(
+                        "Whether the job page is a tab of tasks, too. Up to Airflow 3.3 the tab is shown for all tasks"
+                        " of all DAGs. Read by the API server.",
+                        "False",
+                    ),
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,
@@ -123,6 +159,16 @@ def provider_info(version: str) -> dict[str, Any]:
                 "conn-fields": CONNECTION_FIELDS,
             }
         ],
+    }
+
+
+def _switch(description: str, default: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.2.0",
+        "type": "boolean",
+        "example": None,
+        "default": default,
     }
 
 

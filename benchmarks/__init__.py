@@ -1,1 +1,1 @@
-"""Measures what a wait costs, beside other ways to wait: ``make bench``. See README.md."""
+"""Benchmarks: measure the cost of a wait, compared with other ways to wait. Run ``make bench``; see README.md."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--size small] [--only NAME ...] [--write]``: measure, and show or write the tables."""
+"""Run the benchmarks: ``python -m benchmarks [--size small] [--only NAME ...] [--write]``."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks.
 
     :param argv: the arguments, those of the process by default.
-    :return: the exit code: 0 also where a bound does not hold, as that is a result.
+    :return: the exit code. It is 0 even if a bound does not hold, as that is a result.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what a wait costs.")
-    parser.add_argument("--size", choices=("full", "small"), default="full", help="small: only to see that all works")
+    parser.add_argument("--size", choices=("full", "small"), default="full", help="small: only a check that it works")
     parser.add_argument("--only", nargs="+", choices=sorted(BENCHMARKS), default=list(BENCHMARKS), metavar="NAME")
     parser.add_argument("--write", action="store_true", help="write the tables to benchmarks/README.md")
     options = parser.parse_args(argv)
     if options.write and options.size != "full":
-        parser.error("only what was measured in full is written")
+        parser.error("--write needs --size full")
     for name in options.only:
         print(f"{name}: {report.load()}", file=sys.stderr, flush=True)
         around, began = report.Surroundings(), time.perf_counter()

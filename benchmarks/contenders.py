@@ -1,4 +1,4 @@
-"""The ways to wait that are compared: each makes one wait, which polls until it is cancelled."""
+"""The compared ways to wait. Each contender makes waits that poll until they are cancelled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import ssl
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     Wait = Callable[[], Awaitable[None]]
 
 INTERVAL = 1.0
-"""The gap between two polls of one wait, in seconds. So as many waits as there are to be requests in a second."""
+"""The delay between two polls of one wait, in seconds. So the number of waits is the number of polls per second."""
 FLOOR = "a bare shared aiohttp session"
 OURS_SIGNED = "EcsJobTrigger, AK/SK signing"
 OURS_TOKEN = "EcsJobTrigger, token"
@@ -25,10 +26,10 @@ _CONNECTIONS = 8
 
 
 class Server:
-    """Where to poll.
+    """The server to poll.
 
     :param port: the port on this machine.
-    :param ca_file: what to trust.
+    :param ca_file: the CA file to trust.
     """
 
     def __init__(self, port: int, ca_file: str) -> None:
@@ -37,12 +38,12 @@ class Server:
         self.base = f"https://{self.address}"
 
     def url(self, index: int) -> str:
-        """Give the address of a job."""
+        """Return the URL of a job."""
         return f"{self.base}/v1/{_PROJECT}/jobs/{index:032x}"
 
 
 def environment(server: Server) -> dict[str, str]:
-    """Give what the contenders' processes need: where to connect, and whom to trust."""
+    """Return the environment variables of the contenders' processes: connections and CA files."""
     ours = {"conn_type": "huawei_ecs", "host": server.base}
     extra = {"project_id": _PROJECT, "region": "cn-north-4", "verify": server.ca_file, "requests_per_second": 500}
     keys = {"login": "EMULATORACCESSKEY", "password": "emulator-secret-key"}
@@ -57,7 +58,7 @@ def environment(server: Server) -> dict[str, str]:
     }
     return {
         **{f"AIRFLOW_CONN_{name}": json.dumps(fields) for name, fields in connections.items()},
-        # The peers are told by the environment: they are installed as they are, and stay so.
+        # The peers are configured by environment variables, because they run unchanged.
         "SSL_CERT_FILE": server.ca_file,
         "REQUESTS_CA_BUNDLE": server.ca_file,
         "HUAWEICLOUD_SDK_REGION_MRS_CN_NORTH_4": server.base,
@@ -73,7 +74,7 @@ async def _pause() -> None:
 
 
 def floor(server: Server) -> Callable[[int], Wait]:
-    """GET and JSON with one aiohttp session for all, and nothing else."""
+    """Make waits with GET and JSON over one shared aiohttp session, and nothing else."""
     import aiohttp
 
     session: list[aiohttp.ClientSession] = []
@@ -95,7 +96,7 @@ def floor(server: Server) -> Callable[[int], Wait]:
 
 
 def session_per_poll(server: Server) -> Callable[[int], Wait]:
-    """GET and JSON with an aiohttp session for each poll, as most providers' triggers do."""
+    """Make waits with GET and JSON over a new aiohttp session for each poll, like most providers' triggers."""
     import aiohttp
 
     context = _context(server)
@@ -115,19 +116,19 @@ def session_per_poll(server: Server) -> Callable[[int], Wait]:
 
 
 def requests_in_threads(server: Server, *, is_shared: bool = False) -> Callable[[int], Wait]:
-    """GET and JSON with requests in threads: what a hook that has no asynchronous twin is used with."""
+    """Make waits with GET and JSON by requests in threads, as with a hook that has no asynchronous version."""
     import requests
 
     session = requests.Session() if is_shared else None
 
-    def ask(url: str) -> None:
+    def poll(url: str) -> None:
         (session or requests).get(url, timeout=30).json()
 
     def make(index: int) -> Wait:
         async def wait() -> None:
             url = server.url(index)
             while True:
-                await asyncio.to_thread(ask, url)
+                await asyncio.to_thread(poll, url)
                 await _pause()
 
         return wait
@@ -149,19 +150,26 @@ def _of_trigger(make_trigger: Callable[[int], Any]) -> Callable[[int], Wait]:
 
 
 def ours(conn_id: str) -> Callable[[Server], Callable[[int], Wait]]:
-    """Our trigger, with a connection of this id."""
+    """Make waits with our trigger and this connection."""
 
     def of(_: Server) -> Callable[[int], Wait]:
         from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
-        gaps = {"poll_interval": INTERVAL, "max_poll_interval": INTERVAL}
-        return _of_trigger(lambda index: EcsJobTrigger(f"{index:032x}", conn_id, **gaps))
+        intervals = {"poll_interval": INTERVAL, "max_poll_interval": INTERVAL}
+
+        def publishing(index: int) -> EcsJobTrigger:
+            trigger = EcsJobTrigger(f"{index:032x}", conn_id, **intervals)
+            task = {"dag_id": "benchmark", "run_id": "run", "task_id": "wait", "map_index": index}
+            trigger.task_instance = SimpleNamespace(**task)
+            return trigger
+
+        return _of_trigger(publishing)
 
     return of
 
 
 def http_sensor(_: Server) -> Callable[[int], Wait]:
-    """The http provider's trigger."""
+    """Make waits with the http provider's trigger."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger
 
     return _of_trigger(
@@ -172,7 +180,7 @@ def http_sensor(_: Server) -> Callable[[int], Wait]:
 
 
 def dbt_cloud(_: Server) -> Callable[[int], Wait]:
-    """The dbt Cloud provider's trigger."""
+    """Make waits with the dbt Cloud provider's trigger."""
     from airflow.providers.dbt.cloud.triggers.dbt import DbtCloudRunJobTrigger
 
     return _of_trigger(
@@ -183,7 +191,7 @@ def dbt_cloud(_: Server) -> Callable[[int], Wait]:
 
 
 def huawei_mrs(_: Server) -> Callable[[int], Wait]:
-    """The community's Huawei provider's trigger."""
+    """Make waits with the trigger of the community's Huawei provider."""
     from airflow.providers.huawei.cloud.triggers.mrs import MRSCreateExecuteJobTrigger
 
     return _of_trigger(
@@ -207,7 +215,7 @@ CONTENDERS: dict[str, Callable[[Server], Callable[[int], Wait]]] = {
 OURS = (OURS_TOKEN, OURS_SIGNED)
 
 PER_POLL_PEERS = (SESSION_PER_POLL, "HttpSensorTrigger", "DbtCloudRunJobTrigger", HUAWEI)
-"""Those that make a session for each poll; Huawei's makes the whole client of an SDK."""
+"""The contenders with a session per poll. Huawei's creates a whole SDK client."""
 DISTRIBUTION_OF = {
     "HttpSensorTrigger": "apache-airflow-providers-http",
     "DbtCloudRunJobTrigger": "apache-airflow-providers-dbt-cloud",
@@ -215,11 +223,20 @@ DISTRIBUTION_OF = {
 }
 
 
+class _Supervisor:
+    """Takes what a trigger publishes; the triggerer's own is a process beside it."""
+
+    async def asend(self, _: Any) -> None:
+        await asyncio.sleep(0)
+
+
 def prepare() -> None:
-    """Make the process what a triggerer's is for all of them: Airflow is there, and its objects too."""
+    """Load Airflow, so that each contender's process has the same objects as a triggerer."""
     import logging
 
     import airflow.triggers.base  # noqa: F401
+    from airflow.sdk.execution_time import task_runner
 
-    # Some log each poll; here it would go nowhere.
+    task_runner.SUPERVISOR_COMMS = _Supervisor()
+    # Some contenders log each poll. The log is not needed here.
     logging.disable(logging.INFO)

@@ -1,4 +1,4 @@
-"""What a benchmark hands back: figures, the bounds they are held against, and how both are shown."""
+"""The results of a benchmark: figures, their bounds, and both as Markdown."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bound:
-    """A figure that was promised.
+    """A figure with a promised bound.
 
-    :param what: what it is, in words.
-    :param value: what was measured.
-    :param limit: the most it may be.
-    :param unit: what follows the numbers.
-    :param is_least: ``limit`` is the least it may be.
+    :param what: the figure, in words.
+    :param value: the measured value.
+    :param limit: the largest allowed value.
+    :param unit: the unit of both numbers.
+    :param is_least: ``limit`` is the smallest allowed value instead.
     """
 
     what: str
@@ -28,13 +28,13 @@ class Bound:
 
     @property
     def holds(self) -> bool:
-        """Whether the figure is within its bound."""
+        """Return whether the figure is within its bound."""
         return self.value >= self.limit if self.is_least else self.value <= self.limit
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of figures, or of anything that can be written as text."""
+    """A table of figures, or of any values that can be shown as text."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -52,7 +52,7 @@ class Section:
 
 
 def number(value: float) -> str:
-    """Write a number with about three digits that mean something."""
+    """Return a number with about three significant digits."""
     if value == 0:
         return "0"
     if abs(value) >= 100:
@@ -61,7 +61,7 @@ def number(value: float) -> str:
 
 
 def markdown(section: Section) -> str:
-    """Write a section as Markdown."""
+    """Return a section as Markdown."""
     parts = [f"### {section.title}"]
     if section.bounds:
         rows = [_bound_row(bound) for bound in section.bounds]

@@ -1,4 +1,4 @@
-"""What a DAG file pays for importing us, above a bare ``import airflow.sdk``, beside other providers."""
+"""The import time of our modules in a DAG file, above a bare ``import airflow.sdk``, compared with other providers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OURS = {
     "hooks.ecs_jobs": False,
     "decorators.ecs_job": False,
 }
-"""Our modules, and whether they are the operators and sensors that the bound is about."""
+"""Our modules, and whether the bound applies: it is for operators and sensors."""
 PEERS = {
     "airflow.providers.dbt.cloud.operators.dbt": "apache-airflow-providers-dbt-cloud",
     "airflow.providers.databricks.operators.databricks": "apache-airflow-providers-databricks",
@@ -70,8 +70,9 @@ def run(size: str) -> Section:
             rows.append((shown, f"{middle[module]:.0f}", spread, f"{middle[module] / worst:.1f}"))
     head = ("module", "ms above `airflow.sdk`", "least to most", "/ the slowest of ours")
     note = (
-        f"Medians of {SIZES[size]} fresh processes in random order, modules compiled, files in the cache, above a bare"
-        " `import airflow.sdk` (which has loaded `DAG`, `BaseOperator` and nearly all that a DAG file uses)."
+        f"Medians of {SIZES[size]} fresh processes in random order, with compiled modules and a warm file cache, above"
+        " a bare `import airflow.sdk`. That import loads `DAG`, `BaseOperator` and nearly everything that a DAG file"
+        " uses."
     )
     bounds = [Bound("import of operators and sensors, the slowest of ours", worst, 60.0, "ms")]
     return Section(NAME, "Import cost", bounds, [Table(head, rows)], note)
@@ -90,9 +91,9 @@ def _cost(module: str, environment: dict[str, str]) -> float | str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     for line in done.stdout.splitlines():
         if line.startswith(MARK):
-            said = line[len(MARK) :]
+            result = line[len(MARK) :]
             try:
-                return float(said)
+                return float(result)
             except ValueError:
-                return said
+                return result
     raise RuntimeError(f"import {module}: {done.stderr[-1000:]}")

@@ -1,4 +1,4 @@
-"""How much CPU a poll costs, beside the least that is possible and beside others."""
+"""The CPU time of a poll, compared with the least possible and with other providers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIZES = {
 
 
 def run(size: str) -> Section:
-    """Measure all contenders that are installed, in turn, several times."""
+    """Measure all installed contenders in turn, several times."""
     sizes = SIZES[size]
     names = [name for name in CONTENDERS if _is_installed(name)]
     measured: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -67,7 +67,7 @@ def _is_installed(name: str) -> bool:
 
 def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -> Section:
     cost = {name: statistics.median(each["cpu_per_poll"] for each in all_) for name, all_ in measured.items()}
-    # Of one round each: both were measured within the same minutes, so what else the machine did cancels out.
+    # Each ratio is of one round: both were measured within the same minutes, so other load cancels out.
     ratios = {
         name: statistics.median(
             mine["cpu_per_poll"] / floor["cpu_per_poll"] for mine, floor in zip(all_, measured[FLOOR], strict=True)
@@ -106,21 +106,22 @@ def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -
     section.tables.append(Table(head, rows))
     missing = [name for name in CONTENDERS if name not in measured]
     section.note = (
-        f"{sizes['rate']} waits that poll once a second each, over TLS, an answer of about 1 KB; a process for each,"
-        f" {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s to warm up, {sizes['rounds']} rounds in"
-        f" random order, medians. The nearest of the session-per-poll peers is {nearest}."
-        + (f" Not installed, and left out: {', '.join(missing)}." if missing else "")
+        f"{sizes['rate']} waits that each poll once per second, over TLS, with a response of about 1 KB. Each"
+        f" contender has its own process, with {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s of"
+        f" warm-up. The figures are medians of {sizes['rounds']} rounds in random order. The nearest of the"
+        f" session-per-poll peers is {nearest}."
+        + (f" Not installed and omitted: {', '.join(missing)}." if missing else "")
     )
     return section
 
 
 async def _poll(task: dict[str, Any]) -> dict[str, Any]:
-    """Let the waits of one contender poll, and see what it costs."""
+    """Run the waits of one contender, and return the CPU time per poll."""
     make = CONTENDERS[task["name"]](Server(task["port"], task["ca_file"]))
     first = await _count(task["control_port"])
 
     async def later(index: int) -> None:
-        await asyncio.sleep(index / task["rate"])  # evenly spread: peers keep their phase for ever
+        await asyncio.sleep(index / task["rate"])  # spread evenly, because peers keep their phase
         await make(index)()
 
     waits = [asyncio.create_task(later(index)) for index in range(round(task["rate"] * INTERVAL))]
@@ -140,12 +141,12 @@ async def _poll(task: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _count(port: int) -> int:
-    """Ask the server how many polls it has seen, with as little as possible."""
+    """Return the server's number of polls, with as little work as possible."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /polls HTTP/1.0\r\n\r\n")
-    answer = await reader.read()
+    response = await reader.read()
     writer.close()
-    return int(answer.rpartition(b"\r\n")[2])
+    return int(response.rpartition(b"\r\n")[2])
 
 
 if __name__ == "__main__":

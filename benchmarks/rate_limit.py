@@ -29,15 +29,15 @@ SIZES = {"full": 2000, "small": 60}
 LIMIT, WINDOW = 200, 300.0
 FIRST_MINUTE = 60.0
 SHORTEST, LONGEST = 60.0, 1800.0
-"""How long the jobs take."""
+"""The shortest and longest time of the jobs, in seconds."""
 STARTED_PER_SECOND = 50
-"""How many triggers start in a second: as in Airflow's triggerer."""
+"""How many triggers start per second, as in Airflow's triggerer."""
 _GIVE_UP = 86_400.0
 _MOST_REQUESTS = 200_000
 
 
 def run(size: str) -> Section:
-    """Let ours wait, at a gateway that states its limit and at one that does not, and a peer."""
+    """Measure our waits at a gateway that states its limit and at one that does not, and a peer's waits."""
     count = SIZES[size]
     contenders = ["ours", "ours, the limit not stated"]
     if find_spec("airflow.providers.dbt"):
@@ -55,13 +55,12 @@ def run(size: str) -> Section:
     ours = measured["ours"]
     head = ("", "requests", "throttled", "after the first minute", "seen to end", "lost", "all over after", "seen late")
     note = (
-        f"{count:,} waits with our defaults, {STARTED_PER_SECOND} started a second, for jobs of {SHORTEST / 60:g} to"
-        f" {LONGEST / 60:g} minutes, over TLS. The gateway counts in windows of 5 minutes, and answers with 429"
-        " and the text that Huawei's has (second row: one that does not say how many it allows). It takes at least"
-        f" {count / LIMIT * WINDOW / 60:.0f} minutes to ask {count:,} times. The clock is virtual: it jumps over the"
-        " time in which nothing happens; all else is real, client, sockets and TLS. *Seen late* is the mean time from a"
-        " job's end until its wait ended; a wait is *lost* if it ended otherwise than by seeing its job end."
-        " The peer is used with its defaults, by which it takes the first 429 for the end."
+        f"{count:,} waits with our defaults, {STARTED_PER_SECOND} started per second, for jobs of {SHORTEST / 60:g} to"
+        f" {LONGEST / 60:g} minutes, over TLS. The gateway counts in windows of 5 minutes, and responds with 429"
+        f" and Huawei's text (second row: a text without the limit). {count:,} requests take at least"
+        f" {count / LIMIT * WINDOW / 60:.0f} minutes. The clock is virtual and jumps over idle time; client, sockets"
+        " and TLS are real. *Seen late* is the mean time from a job's end to the end of its wait. A wait is *lost* if"
+        " it ended without seeing its job end. The peer has its defaults, and fails at the first 429."
     )
     return Section(
         NAME,
@@ -83,8 +82,8 @@ def _share(result: dict[str, Any]) -> float:
 class Gateway:
     """The API behind its gateway.
 
-    :param loop: whose clock it goes by.
-    :param states_limit: whether a throttled answer says how many requests are allowed.
+    :param loop: the loop with the clock.
+    :param states_limit: whether a throttled response states the limit.
     """
 
     loop: VirtualLoop
@@ -100,7 +99,7 @@ class Gateway:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[tuple[str, str]]:
-        """Serve; give the address and the file of the certificate."""
+        """Serve; yield the address and the certificate's file."""
         app, certificate = web.Application(), Certificate("127.0.0.1")
         app.router.add_get("/v1/{project}/jobs/{job}", self._job)
         app.router.add_get("/api/v2/accounts/{account}/runs/{run}/", self._run)
@@ -116,15 +115,15 @@ class Gateway:
         index = int(request.match_info["job"], 16)
         status = "SUCCESS" if self._is_over(index) else "RUNNING"
         job = {"status": status, "job_id": request.match_info["job"], "job_type": "createServer", "entities": {}}
-        return self._answered(job)
+        return self._respond(job)
 
     async def _run(self, request: web.Request) -> web.Response:
-        return self._answered({"data": {"status": 10 if self._is_over(int(request.match_info["run"])) else 3}})
+        return self._respond({"data": {"status": 10 if self._is_over(int(request.match_info["run"])) else 3}})
 
     def _is_over(self, index: int) -> bool:
         return self.loop.time() >= self.ends[index]
 
-    def _answered(self, body: dict[str, Any]) -> web.Response:
+    def _respond(self, body: dict[str, Any]) -> web.Response:
         counts = [self.counts]
         if self.loop.time() - self._began >= FIRST_MINUTE:
             counts.append(self.later)
@@ -183,7 +182,7 @@ def _time_of_day() -> float:
 
 
 async def _wait_for_all(loop: VirtualLoop, name: str, count: int) -> dict[str, Any]:
-    chance = random.Random(7)
+    rng = random.Random(7)
     gateway = Gateway(loop, states_limit="not stated" not in name)
     late: list[float] = []
     async with gateway.serve() as (address, ca_file):
@@ -192,7 +191,7 @@ async def _wait_for_all(loop: VirtualLoop, name: str, count: int) -> dict[str, A
 
         async def one(index: int) -> bool:
             await asyncio.sleep(index / STARTED_PER_SECOND)
-            gateway.ends[index] = loop.time() + chance.uniform(SHORTEST, LONGEST)
+            gateway.ends[index] = loop.time() + rng.uniform(SHORTEST, LONGEST)
             is_finished = await wait(index)
             if is_finished:
                 late.append(loop.time() - gateway.ends[index])
@@ -209,7 +208,7 @@ async def _wait_for_all(loop: VirtualLoop, name: str, count: int) -> dict[str, A
 
 
 def _trust(ca_file: str) -> None:
-    """Let aiohttp trust the gateway where it is told nothing: its context was made when it was imported."""
+    """Make aiohttp's default TLS context trust the gateway. aiohttp created the context when it was imported."""
     from aiohttp import connector
 
     connector._SSL_CONTEXT_VERIFIED.load_verify_locations(ca_file)
@@ -223,7 +222,7 @@ def main() -> None:
     task = task_of_child()
     with virtual_time() as loop:
         hand_back(loop.run_until_complete(_wait_for_all(loop, task["name"], task["count"])))
-        os._exit(0)  # what is still open is of no interest
+        os._exit(0)  # open connections need no cleanup here
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes what was measured, and in what surroundings, to README.md."""
+"""Writes the measured tables, and the conditions of the run, to README.md."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _PEERS = ("http", "dbt-cloud", "databricks", "amazon", "huawei")
 
 
 def load() -> str:
-    """Say how busy the machine is."""
+    """Return the machine's load, in words."""
     return f"load {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores"
 
 
 class Surroundings:
-    """Notes when a run begins and ends, and what else the machine does meanwhile."""
+    """Records the load of the machine during a run."""
 
     def __init__(self) -> None:
         self._load = load()
         self._busy, self._own, self._began = _busy_seconds(), _own_seconds(), time.monotonic()
 
     def end(self) -> str:
-        """Describe the run that ends now, in one line."""
+        """Return one line about the run that ends now: date, machine, versions and load."""
         passed = time.monotonic() - self._began
         others = max((_busy_seconds() - self._busy) - (_own_seconds() - self._own), 0.0) / passed
         versions = ", ".join(f"{name} {metadata.version(name)}" for name in _VERSIONS_OF)
@@ -40,9 +40,9 @@ class Surroundings:
 
 
 def write(name: str, shown: str, surroundings: str) -> None:
-    """Replace a benchmark's part of README.md.
+    """Replace a benchmark's section in README.md.
 
-    :raises ValueError: it has no such part.
+    :raises ValueError: there is no such section.
     """
     text = README.read_text()
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
@@ -53,17 +53,17 @@ def write(name: str, shown: str, surroundings: str) -> None:
 
 
 def _busy_seconds() -> float:
-    """Tell for how long the cores have been busy since the machine started; 0 where that can't be told."""
+    """Return how long the cores have been busy since the machine started; 0 if that is not known."""
     try:
         user, nice, system, _, _, *rest = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     except OSError:
         return 0.0
-    ticks = (user, nice, system, *rest[:2])  # the rest is interrupts; guests count as users
+    ticks = (user, nice, system, *rest[:2])  # the rest is interrupts; guest time is part of user time
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def _own_seconds() -> float:
-    """Tell how much of that was this process and those of its children that have ended."""
+    """Return the CPU time of this process and of its ended children."""
     return sum(os.times()[:4])
 
 

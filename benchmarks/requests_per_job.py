@@ -1,4 +1,4 @@
-"""How many requests a wait takes, and how late it sees the end: our schedule beside fixed intervals."""
+"""The requests of a wait, and the delay until it sees the job's end: our schedule compared with fixed intervals."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ SIZES = {"full": 400, "small": 3}
 LENGTHS = {"5 s": 5, "30 s": 30, "2 min": 120, "10 min": 600, "30 min": 1800, "2 h": 7200}
 FIXED = (5, 10, 60)
 LENGTH_SPREAD = 0.2
-"""How far the lengths differ, to either side, as a share: else an end would always fall at the same place in a gap."""
+"""How far the lengths vary to either side, as a share. Otherwise each end would be at the same place in an interval."""
 
 
 def run(size: str) -> Section:
-    """Let jobs of all lengths be waited for, in virtual time."""
-    chance = random.Random(5)
+    """Measure waits for jobs of all lengths, in virtual time."""
+    rng = random.Random(5)
     rows: list[list[object]] = []
     two_hours: dict[str, tuple[float, float]] = {}
     for label, length in LENGTHS.items():
-        lengths = [length * chance.uniform(1 - LENGTH_SPREAD, 1 + LENGTH_SPREAD) for _ in range(SIZES[size])]
-        waits = {"ours": [_ours(each, chance) for each in lengths]}
+        lengths = [length * rng.uniform(1 - LENGTH_SPREAD, 1 + LENGTH_SPREAD) for _ in range(SIZES[size])]
+        waits = {"ours": [_ours(each, rng) for each in lengths]}
         waits |= {f"{interval} s": [_fixed(each, interval) for each in lengths] for interval in FIXED}
         row: list[object] = [label]
         for name, all_ in waits.items():
@@ -45,9 +45,10 @@ def run(size: str) -> Section:
         rows.append(row)
     ours, fixed = two_hours["ours"], two_hours["10 s"]
     note = (
-        f"Requests on average; how late the end is seen, on average and at most. {SIZES[size]} jobs of each length,"
-        f" give or take {LENGTH_SPREAD:.0%}. Ours with its defaults (10 s, growing to 60 s), the task's first look"
-        " included; a fixed interval asks at once, and then every so many seconds to the second."
+        "Each cell has the average number of requests, then the average and the longest delay until the end is seen."
+        f" There are {SIZES[size]} jobs of each length, plus or minus {LENGTH_SPREAD:.0%}. Ours has its defaults (10 s,"
+        " growing to 60 s) and includes the task's first poll. A fixed interval polls at once, and then exactly at each"
+        " interval."
     )
     return Section(
         NAME,
@@ -62,14 +63,14 @@ def run(size: str) -> Section:
 
 
 def _fixed(length: float, interval: float) -> tuple[int, float]:
-    gaps = math.ceil(length / interval)
-    return 1 + gaps, gaps * interval - length
+    intervals = math.ceil(length / interval)
+    return 1 + intervals, intervals * interval - length
 
 
-def _ours(length: float, chance: random.Random) -> tuple[int, float]:
-    """Wait for a job of this length, with the flow that trigger and sensor carry out.
+def _ours(length: float, rng: random.Random) -> tuple[int, float]:
+    """Wait for a job of this length, with the flow of trigger and sensor.
 
-    :return: how many requests it took, and how long after the end it was seen.
+    :return: the number of requests, and the delay between the job's end and the poll that saw it.
     """
     key = AccessKey("EMULATORACCESSKEY", "emulator-secret-key")
     endpoint = "https://ecs.emu-region-1.example.com"
@@ -80,9 +81,9 @@ def _ours(length: float, chance: random.Random) -> tuple[int, float]:
         status = "SUCCESS" if driver.now - START >= length else "RUNNING"
         return Response(200, {}, b"", Parsed({"status": status, "job_id": job_id, "job_type": "createServer"}))
 
-    driver = ScriptedDriver(serve, random=chance.random)
+    driver = ScriptedDriver(serve, random=rng.random)
     wait = Wait(job_id, WaitPolicy(started=START))
     end = driver.run(flows.wait_for_job(AuthSession(config), wait, driver.clock, poll_first=False))
     assert end.outcome is Outcome.FINISHED, end
-    # The task has looked once before it deferred.
+    # The task polls once before it defers.
     return 1 + len(driver.requests), driver.now - START - length

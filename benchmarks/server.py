@@ -1,7 +1,7 @@
-"""The servers that the benchmarks talk to, each in a process of its own.
+"""The servers of the benchmarks, each in its own process.
 
-``polls`` is a bare TLS server that gives every client the same bytes, at the path that client asks; ``cloud`` is the
-emulator. Both say what they have seen when they are asked on their input, and end with it.
+``polls`` is a bare TLS server that sends every client the same bytes, at that client's path. ``cloud`` is the emulator.
+For each line of input, both print their counters. They stop at the end of their input.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ JOB = {
     "error_code": None,
     "fail_reason": None,
 }
-# What each peer reads of an answer, in front of the bytes that all are given: it goes on waiting.
+# The fields that each peer reads, added to the bytes that all clients get. With them, the peer continues to wait.
 _DBT = {"data": {"id": 7, "status": 3}}
 _MRS = {"job_detail": {"job_id": "7", "job_state": "RUNNING", "job_result": "UNDEFINED", "job_progress": 10.0}}
 
 
 class Polls:
-    """Answers all who poll, and counts them."""
+    """Responds to all polls and counts them."""
 
     def __init__(self) -> None:
         self.polls = self.handshakes = 0
@@ -57,41 +57,41 @@ class Polls:
         self._dbt, self._mrs = (json.dumps({**JOB, **each}) for each in (_DBT, _MRS))
 
     def app(self) -> web.Application:
-        """Make the application."""
+        """Return the application."""
         app = web.Application()
-        app.router.add_get("/polls", self._answer_count)
-        app.router.add_get("/v1/{project}/jobs/{job}", self._answer_job)
-        # HttpSensorTrigger goes on as long as it is told 404.
-        app.router.add_get("/missing/{job}", self._answer_missing)
-        app.router.add_get("/api/v2/accounts/{account}/runs/{run}/", self._answer_dbt)
-        app.router.add_get("/v2/{project}/clusters/{cluster}/job-executions/{job}", self._answer_mrs)
+        app.router.add_get("/polls", self._show_count)
+        app.router.add_get("/v1/{project}/jobs/{job}", self._show_job)
+        # HttpSensorTrigger continues as long as the status is 404.
+        app.router.add_get("/missing/{job}", self._show_missing)
+        app.router.add_get("/api/v2/accounts/{account}/runs/{run}/", self._show_dbt)
+        app.router.add_get("/v2/{project}/clusters/{cluster}/job-executions/{job}", self._show_mrs)
         return app
 
-    async def _answer_job(self, request: web.Request) -> web.Response:
-        return self._answered(self._job.replace("JOB-ID", request.match_info["job"]))
+    async def _show_job(self, request: web.Request) -> web.Response:
+        return self._respond(self._job.replace("JOB-ID", request.match_info["job"]))
 
-    async def _answer_missing(self, request: web.Request) -> web.Response:
-        return self._answered(self._job.replace("JOB-ID", request.match_info["job"]), 404)
+    async def _show_missing(self, request: web.Request) -> web.Response:
+        return self._respond(self._job.replace("JOB-ID", request.match_info["job"]), 404)
 
-    async def _answer_dbt(self, _: web.Request) -> web.Response:
-        return self._answered(self._dbt)
+    async def _show_dbt(self, _: web.Request) -> web.Response:
+        return self._respond(self._dbt)
 
-    async def _answer_mrs(self, _: web.Request) -> web.Response:
-        return self._answered(self._mrs)
+    async def _show_mrs(self, _: web.Request) -> web.Response:
+        return self._respond(self._mrs)
 
-    async def _answer_count(self, _: web.Request) -> web.Response:
+    async def _show_count(self, _: web.Request) -> web.Response:
         return web.Response(text=str(self.polls))
 
-    def _answered(self, text: str, status: int = 200) -> web.Response:
+    def _respond(self, text: str, status: int = 200) -> web.Response:
         self.polls += 1
         headers = {"X-Request-Id": "1f0e5c6d2b7a4c3e9d8f7a6b5c4d3e2f"}
         return web.Response(text=text, status=status, headers=headers, content_type="application/json")
 
     def counters(self) -> dict[str, int]:
-        """Tell what was seen."""
+        """Return the counters."""
         return {"polls": self.polls, "handshakes": self.handshakes}
 
-    def shook_hands(self) -> None:
+    def count_handshake(self) -> None:
         """Count a TLS handshake."""
         self.handshakes += 1
 
@@ -104,7 +104,7 @@ def _polls(_: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dic
     async def start() -> None:
         runner = web.AppRunner(polls.app(), access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context(polls.shook_hands))
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context(polls.count_handshake))
         await site.start()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         about["port"], about["control_port"] = (address[1] for address in runner.addresses)
@@ -125,7 +125,7 @@ def _polls(_: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dic
 
 @contextmanager
 def _cloud(task: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, int]]]]:
-    """Run the emulator, with so many jobs that never end."""
+    """Run the emulator with jobs that never end."""
     with Emulator(tls=True) as emulator:
         for index in range(task["jobs"]):
             emulator.plant_job({**JOB, "job_id": f"{index:032x}"})

@@ -1,6 +1,6 @@
-"""Airflow's own triggerer, supervisor and runner, with triggers from a list and a watch on the runner's event loop.
+"""Airflow's own triggerer: supervisor and runner, with triggers from a list, and a watch on the runner's event loop.
 
-Nothing of what is measured is replaced: only what would talk to the metadata database is.
+Only the access to the metadata database is replaced, which is not part of what is measured.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ import os
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 from airflow.executors.workloads import RunTrigger
+from airflow.executors.workloads.task import TaskInstanceDTO
 from airflow.jobs.triggerer_job_runner import TriggerRunner, TriggerRunnerSupervisor
 from airflow.models.trigger import Trigger
 from airflow.sdk.api.datamodels._generated import ConnectionResponse
-from airflow.sdk.execution_time.comms import GetConnection
+from airflow.sdk.execution_time import task_runner, xcom  # noqa: F401
+from airflow.sdk.execution_time.comms import GetConnection, SetXCom
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.transport import async_client, client_pool  # noqa: F401 - in memory before it is counted
@@ -35,14 +38,14 @@ _POLL_OF_LOG = 0.2
 
 
 class SleepingTrigger(BaseTrigger):
-    """A trigger that only sleeps: what Airflow itself spends on a trigger. It is given as many arguments as ours."""
+    """A trigger that only sleeps. It shows Airflow's own cost of a trigger, with as many arguments as ours."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__()
         self.arguments = arguments
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give class path and arguments."""
+        """Return the class path and the arguments."""
         return "benchmarks.triggerer.SleepingTrigger", self.arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -52,16 +55,16 @@ class SleepingTrigger(BaseTrigger):
 
 
 class _Pauses:
-    """Times the pauses that Python's garbage collector makes, in milliseconds.
+    """Measures the pauses of Python's garbage collector, in milliseconds.
 
-    A machine that does something else as well makes them longer, but not the CPU time in them.
+    Other load on the machine makes the pauses longer, but not the CPU time in them.
     """
 
     def __init__(self) -> None:
         self.longest = self.most_cpu = self._began = self._cpu_began = 0.0
-        gc.callbacks.append(self._note)
+        gc.callbacks.append(self._record)
 
-    def _note(self, phase: str, _: dict[str, int]) -> None:
+    def _record(self, phase: str, _: dict[str, int]) -> None:
         now, cpu = time.perf_counter(), time.thread_time()
         if phase == "start":
             self._began, self._cpu_began = now, cpu
@@ -70,29 +73,29 @@ class _Pauses:
             self.most_cpu = max(self.most_cpu, (cpu - self._cpu_began) * 1000)
 
     def stop(self) -> None:
-        """Time no more of them."""
-        gc.callbacks.remove(self._note)
+        """Stop measuring."""
+        gc.callbacks.remove(self._record)
 
 
 class WatchedRunner(TriggerRunner):
-    """The runner, with one more task in its event loop, which stops it in the end."""
+    """The runner, with one more task in its event loop, which measures and then stops it."""
 
     async def arun(self) -> None:
-        """Run, and watch."""
+        """Run the triggers and the watch."""
         watch = asyncio.create_task(self._watch())
         try:
             await super().arun()
         finally:
             watch.cancel()
         _write(watch.result() if watch.done() else {})
-        # Without the farewell of thousands of triggers, which nobody measures.
+        # Exit without the cancellation of thousands of triggers, which is not measured.
         os._exit(0)
 
     async def _watch(self) -> dict[str, Any]:
-        process, count = psutil.Process(), _task["count"]
+        process, count, entered = psutil.Process(), _task["count"], time.monotonic()
         gc.collect()
         pauses = _Pauses()
-        gc.collect()  # the second one, as the first has the fork's pages copied
+        gc.collect()  # the second run counts, as the first one copies the pages of the fork
         gc_before, pauses.longest, pauses.most_cpu = pauses.most_cpu, 0.0, 0.0
         before = process.memory_info().rss
         starting = await self._lags(lambda _: len(self.triggers) >= count, _task["limit"])
@@ -109,6 +112,7 @@ class WatchedRunner(TriggerRunner):
             "lag_starting": _quantiles(starting),
             "lag_then": _quantiles(then),
             "cpu": cpu,
+            "seconds": time.monotonic() - entered,
             "gc_before": gc_before,
             "gc_longest": pauses.longest,
             "gc_most_cpu": pauses.most_cpu,
@@ -116,7 +120,7 @@ class WatchedRunner(TriggerRunner):
         }
 
     async def _lags(self, is_over: Any, limit: float) -> list[float]:
-        """Sleep again and again, and note how much too late each sleep ends, in milliseconds."""
+        """Sleep repeatedly, and return how late each sleep ended, in milliseconds."""
         lags, began = [], time.monotonic()
         while not is_over(time.monotonic() - began):
             if time.monotonic() - began > limit + 5:
@@ -132,11 +136,11 @@ class ListSupervisor(TriggerRunnerSupervisor):
 
     @classmethod
     def run_in_process(cls) -> None:
-        """Run the runner, in the process that was forked for it."""
+        """Run the runner in its forked process."""
         WatchedRunner().run()
 
     def load_triggers(self) -> None:
-        """Hand over as many triggers as have become due."""
+        """Start the triggers that are due."""
         now = time.monotonic()
         due = 0 if _state["began"] is None else int((now - _state["began"]) * _task["started_per_second"])
         if _state["began"] is None:
@@ -145,44 +149,58 @@ class ListSupervisor(TriggerRunnerSupervisor):
             kwargs = Trigger.encrypt_kwargs(_kwargs(_state["given"]))
             _state["given"] += 1
             self.creating_triggers.append(
-                RunTrigger(id=_state["given"], classpath=_task["classpath"], encrypted_kwargs=kwargs)
+                RunTrigger(
+                    id=_state["given"],
+                    classpath=_task["classpath"],
+                    encrypted_kwargs=kwargs,
+                    ti=_task_instance(_state["given"]),
+                )
             )
 
     def _handle_request(self, msg: Any, log: Any, req_id: int) -> None:
         if isinstance(msg, GetConnection):
             _state["lookups"] += 1
+        if isinstance(msg, SetXCom):
+            _state["published"] += 1
         super()._handle_request(msg, log, req_id)
 
     @property
     def client(self) -> Any:  # type: ignore[override]
-        """Stand in for the client of the execution API."""
+        """The replacement for the client of the execution API."""
         return _Client()
 
     def heartbeat(self) -> None:
-        """There is no job to keep alive."""
+        """Do nothing: there is no job to keep alive."""
 
     def clean_unused(self) -> None:
-        """There is no database to clean."""
+        """Do nothing: there is no database to clean."""
 
     def metric_tags(self) -> dict[str, str]:
-        """Name the host."""
+        """Return the host's name."""
         return {"hostname": "bench"}
 
     def on_trigger_event(self, trigger_id: int, event: TriggerEvent) -> None:
-        """No wait should end."""
+        """Raise an error, as no wait should end."""
         raise RuntimeError(f"trigger {trigger_id} sent {event}")
 
     def on_trigger_failure(self, trigger_id: int, exc: list[str] | None) -> None:
-        """No wait should fail."""
+        """Raise an error, as no wait should fail."""
         raise RuntimeError(f"trigger {trigger_id} failed: {exc}")
 
 
 class _Client:
-    """Answers for the one connection there is."""
+    """A client that returns the only connection."""
 
     @property
     def connections(self) -> _Client:
         return self
+
+    @property
+    def xcoms(self) -> _Client:
+        return self
+
+    def set(self, *_: Any, **__: Any) -> None:
+        """Take an XCom: what the API server does with it is not the triggerer's."""
 
     def get(self, conn_id: str) -> ConnectionResponse:
         fields = {"schema": None, "port": None, **_task["connection"]}
@@ -190,7 +208,7 @@ class _Client:
 
 
 _task: dict[str, Any] = {}
-_state: dict[str, Any] = {"began": None, "given": 0, "lookups": 0}
+_state: dict[str, Any] = {"began": None, "given": 0, "lookups": 0, "published": 0}
 
 
 def _write(result: dict[str, Any]) -> None:
@@ -198,7 +216,7 @@ def _write(result: dict[str, Any]) -> None:
 
 
 def _kwargs(index: int) -> dict[str, Any]:
-    """Give the arguments as the sensor gives them after its first look, which was an hour ago."""
+    """Return the arguments that the sensor passes after its first poll, which was an hour ago."""
     now, (shortest, longest) = time.time(), _task["gaps"]
     return {
         "job_id": f"{index:032x}",
@@ -219,29 +237,44 @@ def _kwargs(index: int) -> dict[str, Any]:
     }
 
 
+def _task_instance(index: int) -> TaskInstanceDTO:
+    """Return the task that waits, so that its job is published."""
+    return TaskInstanceDTO(
+        id=uuid.UUID(int=index),
+        dag_version_id=uuid.UUID(int=0),
+        dag_id="benchmark",
+        run_id="run",
+        task_id="wait",
+        map_index=index,
+        try_number=1,
+        pool_slots=1,
+        priority_weight=1,
+    )
+
+
 def _quantiles(values: list[float]) -> list[float]:
-    """Give median, 99th percentile and the greatest."""
+    """Return the median, the 99th percentile and the maximum."""
     ordered = sorted(values)
     last = len(ordered) - 1
     return [ordered[last // 2], ordered[min(last, round(last * 0.99))], ordered[-1]]
 
 
 def main() -> None:
-    """Run a triggerer until its watch is over."""
+    """Run a triggerer until its watch ends."""
     _task.update(task_of_child())
     with tempfile.TemporaryDirectory() as directory:
         _task["result"] = f"{directory}/result.json"
         _task["limit"] = 60 + _task["count"] / _task["started_per_second"]
-        # As it is started by Airflow: forked from the process that has all its modules.
+        # Started like in Airflow: forked from the process that has loaded all modules.
         supervisor = ListSupervisor.start(job=None, capacity=_task["count"])
         supervisor.run()
         result = json.loads(Path(_task["result"]).read_text())
     if result["still_there"] != _task["count"]:
         raise RuntimeError(f"only {result['still_there']} of {_task['count']} triggers still wait")
-    hand_back({**result, "lookups": _state["lookups"]})
+    hand_back({**result, "lookups": _state["lookups"], "published": _state["published"]})
 
 
 if __name__ == "__main__":
-    # So that the class paths in this module, and its state, are there once.
+    # Makes the class paths in this module refer to this instance and its state.
     sys.modules["benchmarks.triggerer"] = sys.modules["__main__"]
     main()

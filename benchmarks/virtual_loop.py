@@ -1,7 +1,7 @@
-"""An event loop whose clock jumps over the time in which nothing happens: hours of waiting take seconds.
+"""An event loop whose clock jumps over idle time: hours of waiting take seconds.
 
-Client and server have to be in this loop, on sockets of this machine: what was written is there to be read at once, so
-as soon as nothing is left to read nothing will come but a timer. Threads are waited for in real time.
+Client and server must be in this loop, on sockets of this machine. There, written data can be read at once. So if there
+is nothing to read, the next event is a timer. The loop waits for threads in real time.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 START = 1_772_366_400.0
-"""The time of day when a loop's clock begins, in seconds since the epoch."""
+"""The system time at which a loop's clock begins, in seconds since the epoch."""
 _SETTLE = 0.0003
-"""For how long to look for something to read before the clock jumps, in real seconds."""
+"""How long to wait for data before the clock jumps, in real seconds."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The loop. Its clock also stands still while it computes."""
+    """The loop. Its clock does not advance while it computes."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -30,15 +30,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Tell the time by the loop's clock."""
+        """Return the loop's time."""
         return self.now
 
     def time_of_day(self) -> float:
-        """Tell the time in seconds since the epoch, by the same clock."""
+        """Return the same time in seconds since the epoch."""
         return START + self.now
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        """Run something in a thread, and do not jump until it is done."""
+        """Run a function in a thread. The clock does not jump until it is done."""
         self._in_threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._returned)
@@ -49,7 +49,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @property
     def is_busy_elsewhere(self) -> bool:
-        """Whether something runs in a thread."""
+        """Return whether a function runs in a thread."""
         return self._in_threads > 0
 
 
@@ -70,17 +70,17 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-ty
                 raise RuntimeError("nothing will ever happen in this loop again")
         ready = super().select(_SETTLE)
         if not ready:
-            # A little more: asyncio lets a timer ring that is due within its clock's resolution, not before.
+            # 1 ns more, as asyncio fires a timer only when it is due within its clock's resolution.
             self._loop.now += timeout + 1e-9
         return ready  # type: ignore[no-any-return]
 
 
 @contextmanager
 def virtual_time() -> Iterator[VirtualLoop]:
-    """Give a loop, by whose clock ``time.time()`` and our monotonic clock go too."""
+    """Yield a loop whose clock also drives ``time.time()`` and our monotonic clock."""
     loop = VirtualLoop()
-    steady = mock.patch("airflow_provider_ecsjobs.transport.clock.monotonic_time", loop.time)
-    with mock.patch("time.time", loop.time_of_day), steady:
+    monotonic = mock.patch("airflow_provider_ecsjobs.transport.clock.monotonic_time", loop.time)
+    with mock.patch("time.time", loop.time_of_day), monotonic:
         try:
             yield loop
         finally:

@@ -1,7 +1,7 @@
-"""What happens when an ECS job fails, and two ways to deal with it.
+"""Two ways to handle an ECS job that fails.
 
-Trigger it with the id of a job that fails. Both tasks wait for it: one fails, and its callback gets the job with
-all the reasons; the other one is skipped, for when the job is not essential to the DAG.
+Trigger the DAG with the id of a job that fails. Both tasks wait for it. One task fails, and its callback gets the job
+with all reasons. The other task is skipped, for a job that is not essential to the DAG.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def report_failure(context: Context) -> None:
-    """Log why the job failed, and what it made all the same; in place of the log it could be a message to a chat."""
+    """Log why the job and each of its sub-jobs failed. Instead, you could send a chat message."""
     error = context.get("exception")
     if not isinstance(error, EcsJobFailed) or error.job is None:
         log.error("The task failed for a reason of its own: %s", error)
@@ -43,7 +43,7 @@ with DAG(
     EcsJobOperator(
         task_id="fails_with_the_reason",
         job_id="{{ params.job_id }}",
-        # For jobs of seconds. Leave both out for real ones: 10 s, growing to 60 s, suits jobs of minutes.
+        # For jobs of seconds. Omit both for real jobs: the default, 10 s growing to 60 s, suits jobs of minutes.
         poll_interval=2,
         max_poll_interval=2,
         on_failure_callback=report_failure,

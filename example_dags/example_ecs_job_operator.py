@@ -1,6 +1,6 @@
 """Wait for an ECS job with the operator, then use its result.
 
-As with the sensor, in an operator's terms: it waits for up to a day, and it has no ``soft_fail``.
+The operator waits like the sensor. Its default timeout is one day, and it has no ``soft_fail``.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ with DAG(
     wait_for_job = EcsJobOperator(
         task_id="wait_for_job",
         job_id="{{ params.job_id }}",
-        # For jobs of seconds. Leave both out for real ones: 10 s, growing to 60 s, suits jobs of minutes.
+        # For jobs of seconds. Omit both for real jobs: the default, 10 s growing to 60 s, suits jobs of minutes.
         poll_interval=2,
         max_poll_interval=2,
     )
 
     @task
     def summarize(result: dict[str, Any]) -> str:
-        """Say in one line what the job did."""
+        """Return one line about the job's result."""
         summary = f"{result['job_type']} {result['job_id']}: {len(result['server_ids'])} servers"
         log.info("%s, done at %s", summary, result["end_time"])
         return summary

@@ -1,6 +1,6 @@
 """Wait for an ECS job with the sensor, then use its result.
 
-Trigger it with the id of a job: of a create, delete, resize, ... request, from the console or from an SDK call.
+Trigger the DAG with the id of a job: of a create, delete, resize, ... request, from the console or from an SDK call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ with DAG(
     wait_for_servers = EcsJobSensor(
         task_id="wait_for_servers",
         job_id="{{ params.job_id }}",
-        # For jobs of seconds. Leave both out for real ones: 10 s, growing to 60 s, suits jobs of minutes.
+        # For jobs of seconds. Omit both for real jobs: the default, 10 s growing to 60 s, suits jobs of minutes.
         poke_interval=2,
         max_wait=2,
         timeout=3600,
@@ -33,7 +33,7 @@ with DAG(
 
     @task
     def list_servers(result: dict[str, Any]) -> list[str]:
-        """Log the ids of the servers that the job was about, and hand them on."""
+        """Log and return the ids of the job's servers."""
         for server_id in result["server_ids"]:
             log.info("Server %s is there", server_id)
         return list(result["server_ids"])

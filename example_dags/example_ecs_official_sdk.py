@@ -1,8 +1,8 @@
 """Submit with the official SDK, and wait without a worker slot: ``@task.ecs_job``.
 
-The function sends the request in its own way and returns the SDK's answer; the task then waits for the job. It needs
-``pip install huaweicloudsdkecs``. Access key and endpoint are those of the Airflow connection. The defaults suit the
-emulator; in a cloud, give the ids of an image, a VPC and a subnet of its own.
+The function sends the request and returns the SDK's response. The task then waits for the job. It needs
+``pip install huaweicloudsdkecs``. Access key and endpoint come from the Airflow connection. The defaults suit the
+emulator; in a real cloud, set the ids of an image, a VPC and a subnet.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ with DAG(
     tags=["example", "huawei-ecs"],
     doc_md=__doc__,
 ):
-    # For jobs of seconds. Leave both out for real ones: 10 s, growing to 60 s, suits jobs of minutes.
+    # For jobs of seconds. Omit both for real jobs: the default, 10 s growing to 60 s, suits jobs of minutes.
     @task.ecs_job(poll_interval=2, max_poll_interval=2)
     def create_server(params: dict[str, Any] | None = None, client_token: str = "") -> Any:
-        """Send the request; the same token in all automatic retries makes one server of them."""
-        # Imported here: it takes seconds, and the file is read again and again.
+        """Send the request. All automatic retries have the same token, so they create only one server."""
+        # Imported here, because the import takes seconds and Airflow parses this file often.
         from huaweicloudsdkcore.auth.credentials import BasicCredentials
         from huaweicloudsdkcore.region.region import Region
         from huaweicloudsdkecs import v2 as ecs
@@ -54,7 +54,7 @@ with DAG(
 
     @task
     def use_server(result: dict[str, Any]) -> str:
-        """Use what was created."""
+        """Use the new server."""
         return str(result["server_ids"][0])
 
     use_server(create_server())

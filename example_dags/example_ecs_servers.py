@@ -1,10 +1,10 @@
-"""Create servers, use them, and delete them whatever became of their use.
+"""Create servers, use them, and always delete them.
 
-The create is the setup and the delete the teardown of the work between: the servers also go away when that fails, and
-the run is failed all the same. Trigger it with ``fail_work`` to see that. The defaults suit the emulator; in a cloud,
-give the ids of an image, a VPC and a subnet of its own.
+The create is the setup and the delete is the teardown of the work between. If the work fails, the servers are still
+deleted and the run still fails. Trigger the DAG with ``fail_work`` to see that. The defaults suit the emulator; in a
+real cloud, set the ids of an image, a VPC and a subnet.
 
-A delete that fails does not fail the run: that is Airflow's rule for teardowns. So its ``on_failure_callback`` tells.
+A delete that fails does not fail the run: that is Airflow's rule for teardowns. Its ``on_failure_callback`` reports it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def report_leftovers(context: Context) -> None:
-    """Log that servers were not deleted; in place of the log it could be a message to a chat."""
+    """Log that servers were not deleted. Instead, you could send a chat message."""
     log.error("Servers may be left, and cost money: %s", context.get("exception"))
 
 
@@ -36,7 +36,7 @@ with DAG(
         "image": Param("image", type="string", description="The id of an image"),
         "vpc": Param("vpc", type="string", description="The id of a VPC"),
         "subnet": Param("subnet", type="string", description="The id of a subnet of it"),
-        "fail_work": Param(False, type="boolean", description="Let the work between fail"),
+        "fail_work": Param(False, type="boolean", description="Make the work fail"),
     },
     tags=["example", "huawei-ecs"],
     doc_md=__doc__,
@@ -50,10 +50,10 @@ with DAG(
         subnets=["{{ params.subnet }}"],
         root_volume="GPSSD",
         count=3,
-        # Airflow runs no teardown after a setup that failed: if only some of the servers can be made, go on with
+        # Airflow runs no teardown after a failed setup. If only some of the servers can be created, continue with
         # those, so that they are deleted too.
         on_partial_failure="keep",
-        # For jobs of seconds. Leave both out for real ones: 10 s, growing to 60 s, suits jobs of minutes.
+        # For jobs of seconds. Omit both for real jobs: the default, 10 s growing to 60 s, suits jobs of minutes.
         poll_interval=2,
         max_poll_interval=2,
     )
@@ -72,7 +72,7 @@ with DAG(
         task_id="delete_servers",
         server_ids=server_ids,
         delete_volumes=True,
-        # To delete twice does no harm, and what is gone already is what was wanted.
+        # A second delete does no harm, and a server that is already gone is not an error.
         retries=2,
         missing_ok=True,
         poll_interval=2,

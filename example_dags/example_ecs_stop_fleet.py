@@ -1,7 +1,7 @@
-"""Stop a fleet of servers, some at a time: one mapped task, with a job of its own, for each group.
+"""Stop a fleet of servers in groups: one mapped task, with its own job, for each group.
 
-Trigger it with the ids of servers. Each task stops its group and waits until it is off; none holds a worker slot for
-that. If a group can't be stopped, only its task fails, and only it has to be cleared.
+Trigger the DAG with the ids of servers. Each task stops its group and waits until it is off, without a worker slot. If
+a group can't be stopped, only its task fails, and only that task has to be cleared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ with DAG(
 
     EcsStopServersOperator.partial(
         task_id="stop_servers",
-        # For jobs of seconds. Leave both out for real ones: 10 s, growing to 60 s, suits jobs of minutes.
+        # For jobs of seconds. Omit both for real jobs: the default, 10 s growing to 60 s, suits jobs of minutes.
         poll_interval=2,
         max_poll_interval=2,
     ).expand(server_ids=group_servers())

@@ -1,11 +1,11 @@
-"""Order a server by the month, and do not wait for ever for somebody to pay.
+"""Order a server by the month, and wait for its payment only for a limited time.
 
-With ``auto_pay=False`` the API takes the order, and its job stays in ``PENDING_PAYMENT`` until it is paid in the
-console. After ``payment_timeout`` the task fails with ``EcsJobPaymentTimeout``: a retry would not help, so there is
-none. ``tell`` then reports the order, whose id is in the XCom since before the wait.
+With ``auto_pay=False`` the API accepts the order, and its job stays in ``PENDING_PAYMENT`` until it is paid in the
+console. After ``payment_timeout`` the task fails with ``EcsJobPaymentTimeout``. It is not retried, as a retry would not
+help. ``tell`` then reports the order. Its id has been in the XCom since before the wait.
 
-The order itself stays. If somebody pays it later, the server comes, and no task waits for it. So cancel it in the
-console before you clear ``order_server``: that orders anew.
+The order itself stays. If it is paid later, the server is created, and no task waits for it. So cancel the order in the
+console before you clear ``order_server``, which places a new order.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ with DAG(
         period_type="month",
         period_count=1,
         auto_pay=False,
-        # Seconds, to see the end of it. People need longer: timedelta(hours=8).
+        # 20 s for this demonstration. Users need longer to pay: timedelta(hours=8).
         payment_timeout=20,
-        # Leave both out for real jobs: 10 s, growing to 60 s.
+        # Omit both for real jobs: the default is 10 s growing to 60 s.
         poll_interval=2,
         max_poll_interval=2,
     )
 
     @task
     def use_server(result: dict[str, Any]) -> str:
-        """Use the server, which is paid and there."""
+        """Use the server, which is paid and running."""
         return str(result["server_ids"][0])
 
     # The run is failed although this task is not: `use_server` could not run.
     @task(trigger_rule="all_failed")
     def tell(order_id: str) -> str:
-        """Report the unpaid order; in place of the log it could be a message to a chat."""
+        """Log the unpaid order. Instead, you could send a chat message."""
         log.error("Order %s is not paid: pay or cancel it in the console", order_id)
         return order_id
 

@@ -1,4 +1,4 @@
-"""The pure part: what is asked, what an answer means, when to ask again. No I/O, no clock, no Airflow, no HTTP library.
+"""The pure part: requests, the meaning of responses, and the timing of polls. No I/O, clock, Airflow or HTTP library.
 
 All other packages may import it; it imports none of them.
 """

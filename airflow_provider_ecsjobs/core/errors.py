@@ -46,6 +46,19 @@ class ErrorKind(StrEnum):
     """A request that changes something was sent, and it is not known whether it was carried out."""
 
 
+class Source(StrEnum):
+    """Who was asked."""
+
+    SERVICE = "service"
+    """ECS, or another service whose jobs are meant."""
+    IAM_TOKEN = "iam token"  # noqa: S105 - no secret
+    """IAM, for a token."""
+    IAM_PROJECTS = "iam projects"
+    """IAM, for the project of a region."""
+    METADATA = "metadata"
+    """The metadata service, for an agency's key."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiError:
     """An answer that was not what was asked for, or no answer at all.
@@ -58,8 +71,11 @@ class ApiError:
     :param details: the more specific errors, as ``code message``.
     :param retry_after: the pause in seconds that the server asked for.
     :param skew: how far our clock is ahead of the server's, in seconds.
-    :param advice: what a person can do about it.
+    :param advice: what a person can do about it; sentences.
+    :param hints: what can be done about the codes in it; lines.
+    :param source: who was asked.
     :param outcome_unknown: whether the request was sent before, and may have been carried out then.
+    :param is_of_another: whether it was answered to another request of the same connection.
     """
 
     kind: ErrorKind
@@ -71,7 +87,10 @@ class ApiError:
     retry_after: float | None = None
     skew: float = 0.0
     advice: str = ""
+    hints: tuple[str, ...] = field(default=())
+    source: Source = Source.SERVICE
     outcome_unknown: bool = False
+    is_of_another: bool = False
 
     @property
     def is_passing(self) -> bool:
@@ -88,10 +107,13 @@ class ApiError:
         if self.details:
             said += f" [{join_limited(list(self.details), 5, '; ')}]"
         where = [f"HTTP {self.status}"] if self.status else []
+        if self.is_of_another:
+            where.append("to another request of this connection")
         if self.request_id:
             where.append(f"request id {self.request_id}")
         said = f"{said} ({', '.join(where)})" if where else said
-        return f"{said}. {self.advice}" if self.advice else said
+        said = f"{said}. {self.advice}" if self.advice else said
+        return "\n  ".join((said, *self.hints))
 
 
 class EcsApiError(EcsJobsError):
@@ -119,4 +141,4 @@ class EcsOutcomeUnknownError(EcsApiError):
 
 
 class EcsUnreachableError(EcsApiError):
-    """There was no good answer for longer than ``unreachable_timeout``."""
+    """There was no good answer for longer than ``unreachable_timeout``: to a wait, a submit or a query."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
+from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
@@ -48,9 +49,10 @@ def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority =
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
     answer = yield from send(auth, call, clock, priority)
-    if isinstance(answer, ApiError):
-        return answer
-    return read_job(answer, job_id=job_id, now=clock.now())
+    read = answer if isinstance(answer, ApiError) else read_job(answer, job_id=job_id, now=clock.now())
+    if isinstance(read, ApiError):
+        return advised(auth.config, read)
+    return replace(read, project_id=auth.project_id, region=auth.config.region)
 
 
 def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
@@ -176,7 +178,7 @@ def submit(
             if not (allow_resend or request.allow_resend):
                 return result
         elif not result.is_passing:
-            return with_advice(result, request, outcome_unknown=outcome_unknown)
+            return advised(auth.config, with_advice(result, request, outcome_unknown=outcome_unknown))
         failures += 1
         delay = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
         if anchor + clock.monotonic() + delay >= give_up_at:
@@ -197,6 +199,7 @@ def check_auth(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     if failure is not None:
         return failure
     answer = yield from poll_once(auth, "0" * 32, clock)
-    if not isinstance(answer, ApiError) or (answer.kind is ErrorKind.NOT_FOUND and answer.code):
+    # Only ECS says that there is no such job; a gateway or a proxy that answers here is no proof.
+    if not isinstance(answer, ApiError) or answer.kind is ErrorKind.NOT_FOUND:
         return None
     return answer

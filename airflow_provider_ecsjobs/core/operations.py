@@ -1,4 +1,4 @@
-"""The asynchronous requests of the ECS API, as data: what each is called, where it goes and what it needs.
+"""The asynchronous requests of the ECS API, as data: the name, the path and the requirements of each.
 
 The names are those of the official SDK's methods (``huaweicloudsdkecs.v2.EcsClient``). API pages: *ECS API Reference,
 Lifecycle Management, Status Management, Disk Management, NIC Management*.
@@ -37,22 +37,22 @@ _NEW_SERVER_FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One asynchronous request: it is answered with a ``job_id``.
+    """One asynchronous request. Its response has a ``job_id``.
 
     :param name: the official SDK's method.
     :param method: the HTTP method.
     :param path: the path below the endpoint, with its parameters in braces.
     :param page: the title of its page in the ECS API Reference.
     :param body: the keys at the top of the body; empty if it has none.
-    :param required: what of the body must be there: keys joined by dots, ``[]`` for each item of a list.
+    :param required: the required parts of the body: keys joined by dots, ``[]`` for each item of a list.
     :param nullable: the required keys that may be null.
     :param flags: the booleans of the body, named as in ``required``.
     :param query: the query parameters, all optional.
-    :param takes_client_token: whether ``X-Client-Token`` makes it safe to send it again.
-    :param is_idempotent: whether doing it twice harms nothing.
+    :param takes_client_token: whether ``X-Client-Token`` makes it safe to send the request again.
+    :param is_idempotent: whether it is harmless to carry out the request twice.
     :param has_dry_run: whether ``dry_run`` in the body only checks the request.
-    :param to_check: what to look at, where it is not known if the request was carried out.
-    :param done_codes: the codes of the API that say, of a request that was sent before, that it was carried out.
+    :param to_check: what to check if the outcome of the request is unknown.
+    :param done_codes: the API's error codes that mean a resent request was carried out before.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Operation:
 
     @property
     def path_parameters(self) -> tuple[str, ...]:
-        """The names in the path, but that of the project, which the connection gives."""
+        """The names in the path, except that of the project, which comes from the connection."""
         return tuple(name for name in re.findall(r"{(\w+)}", self.path) if name != "project_id")
 
 

@@ -1,7 +1,7 @@
-"""Takes out of all that comes from outside what is secret now. Every answer passes here before anything is read of it.
+"""Removes secrets from everything that comes from outside. Every response is redacted before it is read.
 
-A gateway's error can carry the headers that were signed, the session token among them (``APIGW.0301 verify aksk
-signature fail, canonicalRequest:...``). A proxy or a hostile endpoint can send back whatever it was sent.
+A gateway's error can hold the signed headers, including the session token (``APIGW.0301 verify aksk signature fail,
+canonicalRequest:...``). A proxy or a hostile endpoint can send back everything it received.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 REDACTED = "***"
 SHORTEST_SECRET = 5
-"""Shorter texts are not looked for, as in Airflow's own masker: they would be found inside ordinary words."""
+"""Shorter secrets are not redacted, as in Airflow's own masker: they would match inside ordinary words."""
 BEGINNING = 16
-"""So many characters of a long secret give it away: answers are cut, in the middle of a token too."""
+"""How many characters of a long secret are enough to redact it. A response may be cut in the middle of a token."""
 HANDED_OUT_KEPT = 4
-"""How many of the last tokens and keys that were handed out are looked for: requests with them may be under way."""
+"""How many of the latest issued tokens and keys are redacted. Requests with them may still be in flight."""
 
 _SIGNATURE = re.compile(r"(Signature(?:=|%3D))[0-9a-f]{8,}", re.IGNORECASE)
 
 
 class Redactor:
-    """What is secret now, of one client.
+    """Redacts the secrets of one client.
 
-    :param secrets: what the connection holds, as long as the client lives.
+    :param secrets: the secrets of the connection. They are redacted as long as the client lives.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -42,12 +42,12 @@ class Redactor:
         self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Look for these from now on: the secrets of a connection."""
+        """Redact the secrets of a connection from now on."""
         self._given |= set(secrets)
         self._update()
 
     def add_handed_out(self, secrets: Iterable[str]) -> None:
-        """Look for these from now on: what IAM or the metadata service handed out. The last few are kept."""
+        """Redact secrets issued by IAM or the metadata service from now on. The latest four sets are kept."""
         self._handed_out.append(frozenset(secrets))
         self._update()
 
@@ -55,16 +55,16 @@ class Redactor:
         self._forms = _forms_of({*self._given, *(secret for secrets in self._handed_out for secret in secrets)})
 
     def text(self, text: str) -> str:
-        """Return the text without what is secret."""
+        """Return the text without secrets."""
         return _redacted(text, self._forms)
 
     def response(
         self, response: Response | TransportFailure, request_secrets: Iterable[str] = ()
     ) -> Response | TransportFailure:
-        """Return the answer without what is secret: headers and JSON object, or the reason why there is none.
+        """Return the response without secrets: its headers and JSON object, or the reason of the failure.
 
-        :param response: what came back.
-        :param request_secrets: what the body of this request holds besides.
+        :param response: the response or the failure.
+        :param request_secrets: further secrets, from the body of this request.
         """
         forms = self._forms
         if request_secrets:
@@ -75,19 +75,19 @@ class Redactor:
         if _may_hold(" ".join(headers.values()), forms):
             headers = {name: _redacted(value, forms) for name, value in headers.items()}
         parsed = object_in(response)
-        # An escape can hide what is looked for: then each text is looked at.
+        # An escape can hide a secret in the raw body. Then each string of the JSON object is checked.
         if parsed is not None and (not _is_plain(response.body) or _may_hold(response.body.decode("ascii"), forms)):
             parsed = _redacted_json(parsed, forms)
         return Response(response.status, headers, response.body, Parsed(parsed))
 
 
 def _is_plain(body: bytes) -> bool:
-    """Whether a JSON text holds its texts as they are."""
+    """Return whether a JSON document holds its strings without escapes, in ASCII."""
     return b"\\" not in body and body.isascii()
 
 
 def _forms_of(secrets: Iterable[str]) -> list[tuple[str, str]]:
-    """Return each form in which a secret may be sent back, behind the beginning that gives it away."""
+    """Return each form in which a secret may come back, as pairs of the beginning to search for and the form."""
     forms: set[tuple[str, str]] = set()
     for secret in secrets:
         if len(secret) < SHORTEST_SECRET:
@@ -126,13 +126,13 @@ def _places(wanted: str, text: str) -> Iterator[int]:
 
 
 def _shared_length(text: str, start: int, form: str) -> int:
-    """Return how much of the form stands there: the text may be cut, or go on with another secret."""
+    """Return how many characters of the form the text has there. The text may be cut, or continue differently."""
     part = text[start : start + len(form)]
     return next((at for at, (found, wanted) in enumerate(zip(part, form, strict=False)) if found != wanted), len(part))
 
 
 def _redacted_json(value: Any, forms: list[tuple[str, str]]) -> Any:
-    """Return the JSON value with each text redacted. The nesting of an answer is bounded."""
+    """Return the JSON value with each string redacted. The nesting of a response is bounded."""
     if isinstance(value, str):
         return _redacted(value, forms)
     if isinstance(value, dict):

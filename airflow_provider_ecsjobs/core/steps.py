@@ -1,9 +1,9 @@
-"""The vocabulary of the flows: what a flow asks its driver for, and what it is given back.
+"""The steps of the flows: what a flow asks its driver to do, and what the driver sends back.
 
 A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator that yields steps. Its driver sends back:
 
 - for an :class:`HttpRequest` or a :class:`Send`: a :class:`Response` or a :class:`TransportFailure`;
-- for a :class:`SingleFlight`: the result of the flow that is shared;
+- for a :class:`SingleFlight`: the result of the shared flow;
 - for a :class:`Reload`: the connection as it is now;
 - for a :class:`Sleep`, a :class:`Log` or a :class:`Mask`: nothing.
 """
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""The largest answer a driver reads, in bytes; a job of 1,000 sub-jobs has about 0.4 MB."""
+"""The largest response body that a driver reads, in bytes. A job of 1,000 sub-jobs has about 0.4 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One HTTP request, signed and ready to be sent. Its ``repr`` shows no header: they hold the signature.
+    """One HTTP request, signed and ready to be sent. Its ``repr`` shows no headers, as they hold the signature.
 
-    :param is_direct: whether to go past all proxies: the metadata service answers to this machine alone.
+    :param is_direct: whether to bypass all proxies. The metadata service responds to this machine only.
     """
 
     method: str
@@ -38,23 +38,23 @@ class HttpRequest:
 
 
 class Priority(IntEnum):
-    """Which request is sent first, in this order."""
+    """The order in which waiting requests are sent."""
 
     LOGIN = 0
-    """All requests may come to wait for it."""
+    """A login or token request, for which all other requests may have to wait."""
     FINAL_POLL = 1
-    """The poll of a wait at its deadline, which nothing makes up for."""
+    """The final poll of a wait at its deadline. It can't be made later."""
     POLL = 2
-    """It will be made again."""
+    """An ordinary poll. It will be repeated anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a request that is authorized no earlier than it is sent: it may have to queue until then.
+    """Send a request that is authorized at the time of sending. It may have to queue before.
 
-    :param make: makes the request, at the time of sending; ``None`` if what it was to be authorized with has been
-        given up meanwhile. The flow is then sent ``None`` instead of an answer.
-    :param priority: how urgent it is.
+    :param make: returns the request at the time of sending; ``None`` if the credentials are no longer in use by then.
+        The flow is then sent ``None`` instead of a response.
+    :param priority: the priority in the queue.
     """
 
     make: Callable[[], HttpRequest | None]
@@ -63,9 +63,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A body that has been parsed.
+    """A parsed response body.
 
-    :param value: the JSON object in it, ``None`` if it is anything else.
+    :param value: the JSON object; ``None`` if the body is anything else.
     """
 
     value: dict[str, Any] | None
@@ -73,12 +73,12 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the server answered.
+    """An HTTP response.
 
     :param status: the HTTP status code.
     :param headers: the headers; names in lower case.
-    :param body: the body as received, decompressed.
-    :param parsed: what a driver made of the body, so that nobody parses it again.
+    :param body: the body, decompressed.
+    :param parsed: the parsed body, so that it is parsed only once.
     """
 
     status: int
@@ -89,10 +89,10 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class TransportFailure:
-    """No answer came: the connection failed, broke off, took too long or sent too much.
+    """There was no response: the connection failed, broke, timed out or sent too much.
 
     :param reason: what happened, in one line that names the host and holds no secret.
-    :param may_have_arrived: whether the server may have got the request; not if there was no connection to it.
+    :param may_have_arrived: whether the server may have received the request; false if there was no connection.
     """
 
     reason: str
@@ -108,7 +108,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Tell the user: a log line at a level of :mod:`logging`."""
+    """Write a log line at a level of :mod:`logging`."""
 
     level: int
     message: str
@@ -116,14 +116,14 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class SingleFlight:
-    """Carry a flow out for all who ask for the same at the same time; each of them is sent its result.
+    """Run a flow once for all flows that need its result at the same time, and send the result to each of them.
 
-    :param key: what makes two the same, within one client.
-    :param make: makes the flow, for the one that carries it out.
-    :param detached: whether it goes on when whoever carries it out is cancelled. If not, it ends with them, and the
-        next of those who wait for it begins it anew: so nothing is asked that nobody wants to know any more.
-    :param timeout: how long it may take, in seconds; the flow is sent ``None`` if it has no result by then. A driver
-        that carries out one flow at a time lets it take longer: there, nothing queues, and each request ends by itself.
+    :param key: identifies the shared flow within one client.
+    :param make: returns the shared flow.
+    :param detached: whether the shared flow continues if the flow that runs it is cancelled. If not, it is cancelled
+        too, and the next flow that waits for it starts it anew. So no request is sent that no flow needs.
+    :param timeout: how long it may take, in seconds. If there is no result by then, the flow is sent ``None``. The
+        synchronous driver ignores it: there nothing queues, and each request has its own timeout.
     """
 
     key: Hashable
@@ -134,14 +134,14 @@ class SingleFlight:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """Read the Airflow connection again; the flow is sent the login as it is now, ``None`` if that can't be told."""
+    """Read the Airflow connection again. The flow is sent the present login, ``None`` if it can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """Have what was handed out masked in Airflow's logs, as the secrets of the connection are.
+    """Mask issued credentials in Airflow's logs, like the secrets of the connection.
 
-    :param secrets: a token, or the parts of a temporary key.
+    :param secrets: a token, or the secret parts of a temporary key.
     """
 
     secrets: tuple[str, ...] = field(repr=False)
@@ -149,14 +149,14 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and chance, which a flow may not reach for by itself.
+    """Time and random numbers, which a flow may not get by itself.
 
-    :param now: return the time of day, in seconds since the epoch. It is for what the cloud compares with its own
-        clock: the date of a signature, the end of a token, a ``Retry-After``. It may be set meanwhile.
-    :param random: return a random number in [0, 1).
-    :param monotonic: return a monotonic time in seconds. It is for how long something takes: it is not affected by
-        changes of the system clock, and goes on while the machine is suspended.
-    :param final_poll_delay: tells how many seconds pass until the turn of a last look that comes now.
+    :param now: returns the system time, in seconds since the epoch. It is for times that the cloud compares with its
+        own clock: the date of a signature, the end of a token, a ``Retry-After``. It may jump.
+    :param random: returns a random number in [0, 1).
+    :param monotonic: returns a monotonic time in seconds. It is for durations: it is not affected by changes of the
+        system clock, and continues while the machine is suspended.
+    :param final_poll_delay: returns how many seconds a final poll would wait in the queue if it came now.
     """
 
     now: Callable[[], float]
@@ -165,25 +165,25 @@ class Clock:
     final_poll_delay: Callable[[], float] = lambda: 0.0
 
     def anchor(self) -> float:
-        """Return what to add to the monotonic time to get the time of day, as it is now."""
+        """Return the present difference between system time and monotonic time."""
         return self.now() - self.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[_T]):
-    """A flow has ended.
+    """The end of a flow.
 
-    :param result: what it returned.
+    :param result: the flow's return value.
     """
 
     result: _T
 
 
 def advance(flow: Flow[_T], sent: Any, write_log: Callable[[Log], None]) -> Step | Finished[_T]:
-    """Run a flow to the next step that its driver has to carry out. Log lines are written on the way.
+    """Run a flow to its next step for the driver and return the step. Log lines are written on the way.
 
     :param flow: the flow.
-    :param sent: what the driver answers to the step before; ``None`` at the beginning.
+    :param sent: the driver's result of the previous step; ``None`` at the beginning.
     :param write_log: writes a log line.
     """
     while True:

@@ -1,7 +1,7 @@
 """A local, in-memory emulator of the ECS API, for tests and for trying out DAGs without an account.
 
 :class:`~airflow_provider_ecsjobs.emulator.emulator.Emulator` is its front. The rest of the package never imports it. It
-imports only the signing algorithm of the rest, so that a mistake of ours can't hide on both sides.
+imports only the signing algorithm from the rest, so that client and emulator do not share the same mistakes.
 """
 
 from __future__ import annotations

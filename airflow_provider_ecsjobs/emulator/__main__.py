@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: the exit code.
     """
     options = _parser().parse_args(argv)
-    # Blocked before the server's thread starts, which inherits it: only sigwait below takes them.
+    # Blocked before the server's thread starts and inherits the mask, so that only sigwait below gets the signals.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     arguments = vars(options)
     if arguments.pop("log"):
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         emulator.start()
     except OSError as error:
-        reason = str(error.strerror or error).partition(" (while")[0]  # what follows repeats the address
+        reason = str(error.strerror or error).partition(" (while")[0]  # the rest repeats the address
         print(f"cannot listen on {options.host} port {options.port}: {reason}", file=sys.stderr)
         return 1
     name, value = emulator.connection_env()
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"CA file {emulator.ca_file}")
     print(f"export {name}={shlex.quote(value)}")
     print(f"It serves {SERVES}.")
-    print("It is controlled below /_emulator/, and forgets everything at its end. Ctrl+C stops it.", flush=True)
+    print("Its control API is below /_emulator/. All state is lost when it stops. Ctrl+C stops it.", flush=True)
     signal.sigwait(_STOP_SIGNALS)
     emulator.stop()
     return 0
@@ -67,14 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=_port, help="port to listen on; 0 for a free one")
     add("--init-seconds", type=_seconds, help="how long a job stays in INIT")
     add("--run-seconds", type=_seconds, help="how long a job is RUNNING after that")
-    add("--access-key", help="the access key that exists")
+    add("--access-key", help="the access key")
     add("--secret-key", help="its secret key")
-    add("--region", help="the region whose ECS this is")
+    add("--region", help="the region of this ECS")
     add("--project-id", help="the project of the region")
-    add("--user-name", help="the IAM user that exists")
-    add("--password", help="its password")
-    add("--domain-name", help="the name of its account")
-    add("--token-seconds", type=_validity, help="how long a token of IAM is valid")
+    add("--user-name", help="the IAM user")
+    add("--password", help="the user's password")
+    add("--domain-name", help="the name of the user's account")
+    add("--token-seconds", type=_validity, help="how long an IAM token is valid")
     add("--agency-seconds", type=_validity, help="how long a temporary key is valid")
     add("--recycle-bin", action="store_true", help="put deleted servers into the recycle bin")
     add("--log", action="store_true", help="print a line for each request")
@@ -92,7 +92,7 @@ def _log_requests() -> None:
 
 def _host(text: str) -> str:
     if not text:
-        raise argparse.ArgumentTypeError("is empty, which would be every address of this machine")
+        raise argparse.ArgumentTypeError("is empty, which would listen on every address of this machine")
     return text
 
 

@@ -25,14 +25,14 @@ KEY_LOCK_SECONDS = 300
 USER_LOCK_SECONDS = 900
 """How long a user is locked after too many wrong passwords."""
 ROTATION_SECONDS = 600
-"""An agency's key is replaced so long before its end; both are valid meanwhile."""
+"""How long before its expiry an agency's key is replaced. Both keys are valid meanwhile."""
 
 _JOB_QUERIES = ("/jobs/",)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An access key; a temporary one has a security token and an end."""
+    """An access key. A temporary key has a security token and expires."""
 
     access_key: str
     secret_key: str = field(repr=False)
@@ -41,14 +41,14 @@ class Key:
 
 
 class Project(NamedTuple):
-    """A project: the part of an account that lies in one region, which its name says."""
+    """A project: the part of an account in one region. Its name is the region."""
 
     id: str
     name: str
 
 
 class Domain(NamedTuple):
-    """An account, as IAM calls it."""
+    """An account. IAM calls it a domain."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class Domain(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of the IAM user: for one project, for the whole account, or for neither."""
+    """A token of the IAM user: for one project, for the whole account, or without a scope."""
 
     text: str = field(repr=False)
     scope: Project | Domain | None
@@ -66,14 +66,14 @@ class Token:
 
 
 class Account:
-    """The one account that exists. Safe to use from several threads.
+    """The only account. It is thread-safe.
 
     :param clock: returns seconds since the epoch.
     :param key: the access key that exists from the beginning.
     :param user_name: the IAM user.
-    :param password: its password.
+    :param password: the user's password.
     :param domain_name: the account's name.
-    :param region: the region whose ECS this is: it serves the projects of this name, and their sub-projects.
+    :param region: the region of this ECS. It serves the projects of this name, and their sub-projects.
     :param project_id: the project of the region.
     :param token_seconds: how long a token is valid.
     :param agency_seconds: how long a temporary key is valid.
@@ -105,7 +105,7 @@ class Account:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all but the first key and project; tokens are void, nothing is locked or forbidden."""
+        """Restore the first key and project only. All tokens, locks and removed permissions are cleared."""
         with self._lock:
             self._clear()
 
@@ -124,12 +124,12 @@ class Account:
 
     @property
     def key(self) -> Key:
-        """The permanent key: the first one, or what it was rotated to."""
+        """The permanent key: the first one, or the one it was rotated to."""
         with self._lock:
             return self._key
 
     def add_key(self, access_key: str, secret_key: str) -> None:
-        """Add a permanent key, or give an existing one another secret; its lock is lifted."""
+        """Add a permanent key, or change the secret of an existing one. This also unlocks the key."""
         with self._lock:
             self._keys[access_key] = Key(access_key, secret_key)
             self._locked_keys.lift(access_key)
@@ -152,14 +152,14 @@ class Account:
             return self._key
 
     def new_temporary_key(self) -> Key:
-        """Make a temporary key."""
+        """Return a new temporary key."""
         key = _new_key(security_token=_opaque("gQ", 900), expires_at=self.clock() + self._agency_seconds)
         with self._lock:
             self._keys[key.access_key] = key
         return key
 
     def agency_key(self) -> Key:
-        """Return the temporary key of the server's agency; it is replaced before its end, and valid until then."""
+        """Return the temporary key of the server's agency. It is replaced before its expiry, and valid until then."""
         with self._lock:
             rest = min(ROTATION_SECONDS, self._agency_seconds / 2)
             if self._agency_key is None or self.clock() >= self._agency_key.expires_at - rest:
@@ -169,11 +169,11 @@ class Account:
     def usable_key(self, access_key: str, security_token: str) -> Key:
         """Return the key that a request is signed with.
 
-        :raises UnauthorizedError: if it does not exist, is locked, or its security token is not right.
+        :raises UnauthorizedError: if it does not exist, is locked or expired, or its security token is wrong.
         """
         with self._lock:
             key = self._keys.get(access_key)
-            # A temporary key exists only together with its token, which holds it.
+            # A temporary key is valid only together with its security token.
             if key is None or (key.security_token and not security_token):
                 raise UnauthorizedError(f"Get secretKey failed,ak:{access_key},err:ak not exist")
             if self._locked_keys.locked(access_key):
@@ -186,15 +186,15 @@ class Account:
         return key
 
     def signature_checked(self, access_key: str, *, right: bool) -> None:
-        """Count wrong signatures in a row; too many lock the key."""
+        """Record a signature check. Too many wrong signatures in a row lock the key."""
         with self._lock:
             self._locked_keys.checked(access_key, right=right)
 
     def log_in(self, login: Login) -> Token:
-        """Log the IAM user in, by its password or with a token that it has.
+        """Log in the IAM user with its password or an existing token, and return the new token.
 
-        :raises ApiError: if name, password and account are not its own, it is locked, the token is not valid, or there
-            is no such project or account.
+        :raises ApiError: if user name, password or account is wrong, the user is locked, the token is not valid, or
+            there is no such project or account.
         """
         if login.token is not None:
             self._check_token(login.token)
@@ -235,7 +235,7 @@ class Account:
         return found
 
     def issue_token(self, scope: Project | Domain | None, methods: tuple[str, ...] = ("password",)) -> Token:
-        """Make a token for a project, for the whole account, or for neither."""
+        """Return a new token for a project, for the whole account, or without a scope."""
         now = self.clock()
         token = Token(_opaque("MIIE", 1500), scope, methods, issued_at=now, expires_at=now + self._token_seconds)
         with self._lock:
@@ -245,7 +245,7 @@ class Account:
     def valid_token(self, text: str) -> Token:
         """Return a token by its text.
 
-        :raises UnauthorizedError: if the token is unknown, revoked or over.
+        :raises UnauthorizedError: if the token is unknown, revoked or expired.
         """
         with self._lock:
             token = self._tokens.get(text)
@@ -259,15 +259,15 @@ class Account:
         return token
 
     def project_of_token(self, text: str) -> str:
-        """Return the id of the project that a token is for, empty if it is for none.
+        """Return the id of a token's project; empty if the token has none.
 
-        :raises UnauthorizedError: if the token is unknown, revoked or over.
+        :raises UnauthorizedError: if the token is unknown, revoked or expired.
         """
         scope = self.valid_token(text).scope
         return scope.id if isinstance(scope, Project) else ""
 
     def revoke_tokens(self) -> None:
-        """Revoke all tokens, as a change of the password does."""
+        """Revoke all tokens, as a password change does."""
         with self._lock:
             self._revoked.update(self._tokens)
 
@@ -290,21 +290,21 @@ class Account:
             return [project for project in self._projects.values() if name in (None, project.name)]
 
     def find_project(self, *, project_id: str | None = None, name: str | None = None) -> Project | None:
-        """Return a project, the first one if several have this name."""
+        """Return a project by its id or name: the first one if several have this name, None if there is none."""
         with self._lock:
             found = (project for project in self._projects.values() if name == project.name)
             return self._projects.get(project_id) if project_id is not None else next(found, None)
 
     def serves(self, project_id: str) -> bool:
-        """Whether the project exists and lies in this region."""
+        """Return whether the project exists in this region."""
         project = self.find_project(project_id=project_id)
         return project is not None and (project.name == self.region or project.name.startswith(f"{self.region}_"))
 
     def forbid(self, what: bool | Iterable[str], code: str) -> None:
-        """Take the permission for paths, or for job queries (True), or give all back (False).
+        """Remove the permission for paths or for job queries (True), or restore all permissions (False).
 
-        :param what: regular expressions, searched in the path.
-        :raises ValueError: if the code is none of a missing permission.
+        :param what: regular expressions to search in the path, or True or False.
+        :raises ValueError: if the code is not that of a missing permission.
         """
         if code not in errors.FORBIDDEN:
             raise ValueError(f"code must be one of {', '.join(errors.FORBIDDEN)}, not {code!r}")
@@ -317,7 +317,7 @@ class Account:
     def check_permission(self, path: str) -> None:
         """Check that a request is permitted.
 
-        :raises ApiError: if it is not.
+        :raises ApiError: if it is not permitted.
         """
         with self._lock:
             paths, code = self._forbidden

@@ -1,4 +1,4 @@
-"""The HTTP side: routes, and what every request passes on its way to them."""
+"""The web application: its routes and the middlewares in front of them."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# A proxy is asked by whole addresses, and some clients ask servers so, too.
+# A request to a proxy has an absolute URL, and some clients send one to servers, too.
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 _LOG = logging.getLogger(__name__)
 REQUEST_LOG = logging.getLogger(f"{__name__}.requests")
-"""Gets a line for each request but those for control."""
+"""Gets a line for each request except control requests."""
 
 NOVA_PREFIX = "/v2.1/"
-"""OpenStack's own API has its own error bodies."""
+"""The path prefix of OpenStack's own API, which has its own error bodies."""
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
 """The gateway's limit for a request body."""
@@ -49,7 +49,7 @@ MAX_BODY_BYTES = 12 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Cloud:
-    """The emulated cloud: the one account it has, the state of its region, its faults and its journal."""
+    """The emulated cloud: its only account, the state of its region, its rate limit, faults and journal."""
 
     account: Account
     state: State
@@ -59,12 +59,12 @@ class Cloud:
 
 
 CLOUD = web.AppKey("cloud", Cloud)
-# aiohttp 3.14 wants a RequestKey here; the releases before have none and take any key.
+# aiohttp 3.14 expects a RequestKey here. Earlier releases have none and accept any key.
 REQUEST_ID: Any = getattr(web, "RequestKey", web.AppKey)("request_id", str)
 
 
 def make_app(cloud: Cloud) -> web.Application:
-    """Make the web application that answers for this cloud."""
+    """Return the web application of this cloud."""
     app = web.Application(
         middlewares=[_keep_journal, _inject_faults, _guard],
         client_max_size=MAX_BODY_BYTES,
@@ -85,16 +85,16 @@ def make_app(cloud: Cloud) -> web.Application:
 
 
 async def show_job(request: web.Request) -> web.Response:
-    """Answer a job query."""
+    """Return the response to a job query."""
     cloud = request.app[CLOUD]
     cloud.journal.count("job_queries")
-    answer = cloud.state.show_job(request.match_info["job_id"])
-    if answer is None:
-        raise rules.UNKNOWN_JOB.refusal()
-    if isinstance(answer.body, dict):
-        return web.json_response(answer.body, status=answer.http_status)
-    body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-    return web.Response(body=body, status=answer.http_status, content_type="application/json")
+    response = cloud.state.show_job(request.match_info["job_id"])
+    if response is None:
+        raise rules.UNKNOWN_JOB.error()
+    if isinstance(response.body, dict):
+        return web.json_response(response.body, status=response.http_status)
+    body = response.body.encode() if isinstance(response.body, str) else response.body
+    return web.Response(body=body, status=response.http_status, content_type="application/json")
 
 
 @web.middleware
@@ -145,7 +145,7 @@ async def _inject_faults(request: web.Request, handler: Handler) -> web.StreamRe
 
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let only known APIs, asked with good credentials for our project, through; turn errors into answers."""
+    """Pass on only requests to known APIs with valid credentials for our project. Turn errors into responses."""
     request_id = request[REQUEST_ID]
     try:
         _check_emulated(request)
@@ -155,23 +155,23 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except UnauthorizedError as error:
         request.app[CLOUD].journal.count("unauthorized")
-        answer = errors.unauthorized(error, request_id)
+        response = errors.unauthorized(error, request_id)
     except UnknownServerError as error:
         is_nova = request.path.startswith(NOVA_PREFIX)
-        refuse = errors.unknown_to_nova if is_nova else rules.UNKNOWN_SERVER.refusal
-        answer = refuse(server_id=error.server_id)
+        make_error = errors.unknown_to_nova if is_nova else rules.UNKNOWN_SERVER.error
+        response = make_error(server_id=error.server_id)
     except web.HTTPRequestEntityTooLarge:
-        answer = errors.body_too_large(request_id)
+        response = errors.body_too_large(request_id)
     except errors.ApiError as error:
-        answer = error
+        response = error
     except (http_exceptions.BadHttpMessage, web.RequestPayloadError):
-        answer = errors.unreadable_body(request_id)
+        response = errors.unreadable_body(request_id)
     except web.HTTPException:
         raise
     except Exception:
         _LOG.exception("The ECS emulator has a bug: %s %s", request.method, request.path)
         raise
-    return web.json_response(answer.body, status=answer.status)
+    return web.json_response(response.body, status=response.status)
 
 
 def _check_emulated(request: web.Request) -> None:
@@ -201,13 +201,13 @@ async def _admit(request: web.Request) -> None:
         scope = project_id or ""
     if project_id is not None:
         if scope != project_id or not account.serves(project_id):
-            raise rules.WRONG_PROJECT.refusal()
+            raise rules.WRONG_PROJECT.error()
         account.check_permission(request.path)
 
 
 def _limit(request: web.Request) -> None:
     cloud = request.app[CLOUD]
-    # IAM and the metadata service are others' and have limits of their own.
+    # IAM and the metadata service are other services with their own limits.
     if request.path.startswith(IAM_PREFIX) or _is_public(request):
         return
     try:

@@ -1,4 +1,4 @@
-"""The client tokens of create requests: the same one gets the first answer again, for eight hours."""
+"""The client tokens of create requests: for eight hours, the same token returns the first result again."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request's claim to be the first one with its client token, or the same as that.
+    """A create request with a client token.
 
-    :param parameters: what it asks for, as comparable text.
-    :raises ApiError: if the token is not a UUID as the API wants it.
+    :param parameters: the operation and body, as a comparable string.
+    :raises ApiError: if the token is not a UUID in lower case.
     """
 
     project_id: str
@@ -31,30 +31,30 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not _TOKEN.fullmatch(self.token):
-            raise rules.CLIENT_TOKEN_MALFORMED.refusal()
+            raise rules.CLIENT_TOKEN_MALFORMED.error()
 
 
 class ClientTokens:
-    """The tokens that were used, of all projects. Not locked: the state around it is."""
+    """The used client tokens of all projects. Not thread-safe; ``State`` locks."""
 
     def __init__(self) -> None:
         self._used: dict[tuple[str, str], tuple[str, Submitted, float]] = {}
 
     def earlier(self, claim: Claim, now: float) -> Submitted | None:
-        """Return what became of the first request with this token, or None if it is a new one.
+        """Return the result of the first request with this token; None if the token is new.
 
-        :raises ApiError: if the token is too old, or was used for something else.
+        :raises ApiError: if the token is too old, or was used with other parameters.
         """
         used = self._used.get((claim.project_id, claim.token))
         if used is None:
             return None
         parameters, submitted, when = used
         if now - when > TOKEN_SECONDS:
-            raise rules.CLIENT_TOKEN_EXPIRED.refusal()
+            raise rules.CLIENT_TOKEN_EXPIRED.error()
         if parameters != claim.parameters:
-            raise rules.CLIENT_TOKEN_REUSED.refusal()
+            raise rules.CLIENT_TOKEN_REUSED.error()
         return submitted
 
     def remember(self, claim: Claim, submitted: Submitted, now: float) -> None:
-        """Remember what became of the first request with this token."""
+        """Record the result of the first request with this token."""
         self._used[claim.project_id, claim.token] = (claim.parameters, submitted, now)

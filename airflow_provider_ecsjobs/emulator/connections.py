@@ -1,4 +1,4 @@
-"""How clients reach the emulator: connections for Airflow, variables for the official SDK."""
+"""The settings for clients of the emulator: connections for Airflow, environment variables for the official SDK."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def connection_fields(
 ) -> dict[str, Any]:
     """Return the fields of an Airflow connection.
 
-    :param auth: ``aksk``, ``password``, ``token``, ``agency`` or ``env``; any other gets the fields of ``aksk``, for
-        tests of what a client says about it.
-    :param extra: goes before what the connection's extra would hold; None leaves a key out.
-    :raises ValueError: if a token is asked for, and there is no project.
+    :param auth: ``aksk``, ``password``, ``token``, ``agency`` or ``env``. Any other value gets the fields of ``aksk``,
+        to test a client's message about it.
+    :param extra: overrides the connection's extra; None omits a key.
+    :raises ValueError: if ``auth`` is ``token``, and there is no project.
     """
     defaults: dict[str, Any] = {
-        # Airflow takes each text in an extra for a possible secret, and warns in every task's log of one this short.
+        # Airflow masks each string in an extra as a possible secret, and warns about one this short in every task log.
         **({} if auth == "aksk" else {"auth": auth}),
         "region": account.region,
         "project_id": project_id,
@@ -35,7 +35,7 @@ def connection_fields(
     if auth == "token":
         project = account.find_project(project_id=project_id) or account.find_project(name=account.region)
         if project is None:
-            raise ValueError("there is no project in this region to make a token for")
+            raise ValueError("there is no project in this region to issue a token for")
         defaults["token"] = account.issue_token(project).text
     named = {"login": login[0], "password": login[1]} if login is not None else {}
     merged = {key: value for key, value in {**defaults, **extra}.items() if value is not None}
@@ -43,7 +43,7 @@ def connection_fields(
 
 
 def environment_fields(account: Account, *, project_id: str, temporary: bool) -> dict[str, str]:
-    """Return the variables that the official SDK reads its credentials from."""
+    """Return the environment variables with the credentials for the official SDK."""
     key = account.new_temporary_key() if temporary else account.key
     variables = {
         "HUAWEICLOUD_SDK_AK": key.access_key,

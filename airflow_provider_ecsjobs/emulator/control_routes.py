@@ -1,4 +1,4 @@
-"""Control over HTTP, for tests in other processes: ``/_emulator/...``. It is not authenticated."""
+"""The control API over HTTP, for tests in other processes: ``/_emulator/...``. It needs no authentication."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONTROL_PREFIX = "/_emulator/"
 
 
 def control_routes(controls: Controls) -> list[web.RouteDef]:
-    """Make the routes over these controls."""
+    """Return the routes for these controls."""
 
     async def handle(request: web.Request, *, control: Control) -> web.Response:
         try:
@@ -44,10 +44,10 @@ def _call(controls: Controls, control: Control, arguments: dict[str, Any]) -> An
     if not callable(member):
         return member
     returned = _ADAPTED.get(control.name, _plainly)(member, arguments)
-    if not control.answers:
+    if not control.returns:
         return {}
     values = returned if isinstance(returned, tuple) else (returned,)
-    return dict(zip(control.answers, values, strict=True))
+    return dict(zip(control.returns, values, strict=True))
 
 
 def _plainly(member: Callable[..., Any], arguments: dict[str, Any]) -> Any:
@@ -57,11 +57,11 @@ def _plainly(member: Callable[..., Any], arguments: dict[str, Any]) -> Any:
 def _with_bodies(member: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     bodies = arguments.pop("bodies", [])
     if not all(isinstance(item, dict | str) for item in bodies):
-        raise ValueError("bodies must hold objects, or texts to send as they are")
+        raise ValueError("bodies must hold objects, or strings to send as they are")
     return member(*bodies, **arguments)
 
 
-# Methods whose arguments are no plain JSON values.
+# Methods whose arguments are not plain JSON values.
 _ADAPTED: dict[str, Callable[[Callable[..., Any], dict[str, Any]], Any]] = {
     "fault": lambda member, arguments: member(Fault(**arguments)),
     "plant_job": _with_bodies,
@@ -70,11 +70,14 @@ _ADAPTED: dict[str, Callable[[Callable[..., Any], dict[str, Any]], Any]] = {
 
 
 def _checked(body: dict[str, Any], keys: Mapping[str, Kinds]) -> dict[str, Any]:
-    """Return the body's values that are not null, if all of them are known and of their types."""
+    """Return the body's values that are not null.
+
+    :raises ValueError: if a key is unknown, or a value has a wrong type.
+    """
     for key, value in body.items():
         if key not in keys:
             raise ValueError(f"unknown key {key!r}; known are {', '.join(keys)}")
-        # To Python a bool is an int, to JSON it is not.
+        # In Python a bool is an int; in JSON it is not.
         wrong_bool = isinstance(value, bool) and bool not in keys[key]
         if value is not None and (wrong_bool or not isinstance(value, keys[key])):
             kinds = " or ".join(kind.__name__ for kind in keys[key])

@@ -1,4 +1,4 @@
-"""What tests and people do to the emulated cloud, and see of it: from Python, and over HTTP by the same names."""
+"""The controls of the emulated cloud, for tests and users: from Python, and over HTTP with the same names."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class Controls:
-    """Control over a cloud. All methods may be called from any thread; ``control_table`` has them for HTTP."""
+    """The controls of a cloud. All methods are thread-safe. ``control_table`` lists them for HTTP."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
 
     def healthy(self) -> str:
-        """Say that it serves."""
+        """Return ``ok`` if the emulator serves."""
         return "ok"
 
     @property
     def counters(self) -> dict[str, int]:
-        """What was seen so far; :class:`~airflow_provider_ecsjobs.emulator.journal.Journal` says what counts."""
+        """The counters; :class:`~airflow_provider_ecsjobs.emulator.journal.Journal` explains them."""
         return self._cloud.journal.counters()
 
     @property
@@ -36,12 +36,12 @@ class Controls:
 
     @property
     def servers(self) -> dict[str, dict[str, Any]]:
-        """The servers that were created well and exist now, by id; the reads show those being created, too."""
+        """The existing servers whose creation succeeded, by id. The reads also show those being created."""
         return self._cloud.state.servers()
 
     @property
     def recycle_bin(self) -> dict[str, dict[str, Any]]:
-        """The deleted servers that can be brought back, by id."""
+        """The deleted servers that can be restored, by id."""
         return self._cloud.state.recycle_bin()
 
     @property
@@ -51,7 +51,7 @@ class Controls:
 
     @property
     def submissions(self) -> list[dict[str, Any]]:
-        """The last 10,000 accepted submits, oldest first, also those answered as before because of their token.
+        """The last 10,000 accepted submits, oldest first, including replays because of a client token.
 
         Each has ``operation`` (named as the official SDK's method), ``job_id``, ``order_id``, ``server_ids``,
         ``client_token`` and ``replayed``.
@@ -64,18 +64,18 @@ class Controls:
         return [{"id": project.id, "name": project.name} for project in self._cloud.account.projects()]
 
     def add_key(self, access_key: str, secret_key: str) -> None:
-        """Add a permanent key, or give an existing one another secret."""
+        """Add a permanent key, or change the secret of an existing one."""
         self._cloud.account.add_key(access_key, secret_key)
 
     def remove_key(self, access_key: str) -> None:
-        """Remove a key: it is refused from now on.
+        """Remove a key. It is rejected from now on.
 
         :raises KeyError: if there is no such key.
         """
         self._cloud.account.remove_key(access_key)
 
     def rotate_key(self) -> tuple[str, str]:
-        """Replace the key that :meth:`connection` shows by a new one; the old one is refused from now on.
+        """Replace the key in :meth:`connection` by a new one. The old key is rejected from now on.
 
         :return: the new access key and secret key.
         """
@@ -83,24 +83,24 @@ class Controls:
         return key.access_key, key.secret_key
 
     def temporary_key(self) -> tuple[str, str, str]:
-        """Make a temporary key, valid for ``agency_seconds``: access key, secret key, security token."""
+        """Return a new temporary key, valid for ``agency_seconds``: access key, secret key, security token."""
         key = self._cloud.account.new_temporary_key()
         return key.access_key, key.secret_key, key.security_token
 
     def revoke_tokens(self) -> None:
-        """Revoke all tokens, as a change of the password does."""
+        """Revoke all tokens, as a password change does."""
         self._cloud.account.revoke_tokens()
 
     def set_agency(self, assigned: bool) -> None:
-        """Assign an agency to the server whose metadata service this is, or take it away."""
+        """Assign an agency to the server of this metadata service, or remove it."""
         self._cloud.account.has_agency = assigned
 
     def require_metadata_tokens(self, required: bool) -> None:
-        """Let the metadata service refuse requests without a token of IMDSv2, or take them again."""
+        """Set whether the metadata service rejects requests without an IMDSv2 token."""
         self._cloud.account.metadata_tokens_required = required
 
     def add_project(self, name: str, project_id: str) -> None:
-        """Add a project. ECS serves those that are named as the region; they share their jobs and servers."""
+        """Add a project. ECS serves the projects named like the region. They share jobs and servers."""
         self._cloud.account.add_project(name, project_id)
 
     def remove_project(self, project_id: str) -> None:
@@ -111,24 +111,24 @@ class Controls:
         self._cloud.account.remove_project(project_id)
 
     def forbid(self, what: bool | Iterable[str] = True, *, code: str = "Pdp.0001") -> None:
-        """Take the permission for requests to ECS: they are answered with 403.
+        """Remove the permission for requests to ECS. The response to them is a 403.
 
-        :param what: True for job queries, False to give all permissions back, or regular expressions that are
-            searched in the path.
+        :param what: True for job queries, False to restore all permissions, or regular expressions to search in
+            the path.
         :param code: ``Pdp.0001`` or ``Ecs.0003``.
         :raises ValueError: if it is another code.
         """
         self._cloud.account.forbid(what, code)
 
     def plant_job(self, *bodies: JobBody, job_id: str | None = None, http_status: int = 200) -> str:
-        """Add a job that answers these bodies one after the other, the last one for ever.
+        """Add a job whose queries return these bodies one after the other, then always the last one.
 
-        :param bodies: a dict is sent as JSON, with its ``job_id`` filled in if it has a ``status`` and no id;
-            text is sent as it is.
-        :param job_id: the id; else that of the first body that has one, else a new one.
-        :param http_status: the HTTP status of the answers.
+        :param bodies: a dict is sent as JSON, with its ``job_id`` filled in if it has a ``status`` and no id.
+            A string is sent as it is.
+        :param job_id: the id; by default that of the first body that has one, else a new one.
+        :param http_status: the HTTP status of the responses.
         :return: the job id.
-        :raises ValueError: if there is no body or the status is none.
+        :raises ValueError: if there is no body, or the status is not an HTTP status.
         """
         return self._cloud.state.plant_job(*bodies, job_id=job_id, http_status=http_status)
 
@@ -143,16 +143,16 @@ class Controls:
         init_seconds: float | None = None,
         run_seconds: float | None = None,
     ) -> str:
-        """Start a job that goes INIT, RUNNING, SUCCESS or FAIL; its sub-jobs finish one by one.
+        """Start a job that goes from INIT to RUNNING to SUCCESS or FAIL. Its sub-jobs finish one after the other.
 
         A ``createServer`` job creates the servers of its successful sub-jobs.
 
-        :param sub_jobs: how many sub-jobs; 0 for a job that names its server itself.
-        :param failing: how many of them fail, the first ones; the job then fails with a wrapper code.
-        :param error_code: why they fail.
-        :param fail_reason: why they fail.
-        :param init_seconds: seconds in INIT, if not the emulator's.
-        :param run_seconds: seconds RUNNING, if not the emulator's.
+        :param sub_jobs: the number of sub-jobs; 0 for a job that names its server itself.
+        :param failing: how many of them fail, from the first on. The job then fails with a wrapper code.
+        :param error_code: the error code of the failing sub-jobs.
+        :param fail_reason: the reason of the failing sub-jobs.
+        :param init_seconds: how long it stays in INIT; the emulator's default if None.
+        :param run_seconds: how long it is RUNNING; the emulator's default if None.
         :return: the job id.
         :raises ValueError: if a number is out of range.
         """
@@ -167,7 +167,7 @@ class Controls:
         )
 
     def purge_job(self, job_id: str) -> None:
-        """Forget a job, as the cloud does a day after its end.
+        """Delete a job, as the cloud does one day after its end.
 
         :raises KeyError: if there is no such job.
         """
@@ -183,15 +183,15 @@ class Controls:
         nics: Sequence[str] = (),
         recycled: bool = False,
     ) -> str:
-        """Let a server exist, without a job.
+        """Add a server without a job.
 
         :param charging_mode: ``postPaid`` (pay-per-use) or ``prePaid`` (yearly/monthly).
         :param status: ``ACTIVE`` or ``SHUTOFF``.
         :param volumes: the ids of the volumes attached to it.
         :param nics: the ids of its NICs.
-        :param recycled: it lies in the recycle bin.
+        :param recycled: it is in the recycle bin.
         :return: its id.
-        :raises ValueError: if the charging mode is neither, or an id is no text.
+        :raises ValueError: if the charging mode is another one, or an id is not a string.
         """
         return self._cloud.state.add_server(
             name, charging_mode=charging_mode, status=status, volumes=volumes, nics=nics, recycled=recycled
@@ -205,17 +205,17 @@ class Controls:
         reasons: Sequence[tuple[str, str]] = (NO_HOST,),
         times: int = 1,
     ) -> None:
-        """Let the next submitted jobs of a type fail; what fails changes nothing.
+        """Make the next submitted jobs of a type fail. A failed job or sub-job changes nothing.
 
-        :param failing: how many sub-jobs of each, the first ones; None for all.
-        :param reasons: codes and texts, taken in turn; a job without sub-jobs fails with the first.
-        :param times: how many jobs.
-        :raises ValueError: if a number is not positive, there is no reason, or no request makes such a job.
+        :param failing: how many sub-jobs of each job fail, from the first on; None for all.
+        :param reasons: pairs of code and text, used in turn. A job without sub-jobs fails with the first.
+        :param times: the number of jobs.
+        :raises ValueError: if a number is not positive, there is no reason, or no request starts such a job.
         """
         self._cloud.state.fail_next(job_type, failing=failing, reasons=reasons, times=times)
 
     def pay_order(self, order_id: str) -> None:
-        """Pay an order: its job begins, or what it is for happens at once if it has no job.
+        """Pay an order. Its job begins; an order without a job takes effect at once.
 
         :raises KeyError: if there is no such order.
         :raises ValueError: if it is paid or cancelled already.
@@ -223,7 +223,7 @@ class Controls:
         self._cloud.state.pay_order(order_id)
 
     def cancel_order(self, order_id: str) -> None:
-        """Cancel an order: the status of its job never changes any more, and the job is gone after 14 days.
+        """Cancel an order. The status of its job no longer changes, and the job is deleted after 14 days.
 
         :raises KeyError: if there is no such order.
         :raises ValueError: if it is paid or cancelled already.
@@ -231,10 +231,10 @@ class Controls:
         self._cloud.state.cancel_order(order_id)
 
     def limit_rate(self, requests: int | None, seconds: float = 1.0) -> None:
-        """Let the gateway take so many requests to ECS in so many seconds, and answer the others with 429.
+        """Limit the requests to ECS in a period. The response to further requests is a 429.
 
-        :param requests: how many; None for no limit.
-        :param seconds: in which time, counted from the first request.
+        :param requests: the number of requests; None for no limit.
+        :param seconds: the period, counted from the first request.
         :raises ValueError: if a number is not positive.
         """
         self._cloud.limit.set(requests, seconds)
@@ -244,15 +244,15 @@ class Controls:
         self._cloud.faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Forget the faults that no request has met yet."""
+        """Remove the faults that have not happened yet."""
         self._cloud.faults.clear()
 
     def reset_counters(self) -> None:
-        """Set the counters to zero and forget the requests and submits seen."""
+        """Set the counters to zero, and delete the recorded requests and submits."""
         self._cloud.journal.reset()
 
     def reset(self) -> None:
-        """Forget all that happened: what there is is again what there was at the start, and nothing was seen."""
+        """Restore the state of the start, and delete all that was recorded."""
         for part in (self._cloud.state, self._cloud.account, self._cloud.journal):
             part.reset()
         self._cloud.faults.clear()

@@ -1,4 +1,4 @@
-"""The emulator for its users: start, stop, connect to it, change its cloud, see what it saw."""
+"""The front of the emulator: start and stop it, connect to it, change its cloud, and read what it recorded."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Emulator(Controls):
     :param port: the port to listen on; 0 for a free one.
     :param access_key: the access key that exists from the beginning.
     :param secret_key: its secret key.
-    :param region: the region whose ECS this is.
+    :param region: the region of this ECS.
     :param project_id: the project of the region.
-    :param user_name: the IAM user that exists.
-    :param password: its password.
-    :param domain_name: the name of its account.
-    :param token_seconds: how long a token of IAM is valid.
+    :param user_name: the IAM user.
+    :param password: the user's password.
+    :param domain_name: the name of the user's account.
+    :param token_seconds: how long an IAM token is valid.
     :param agency_seconds: how long a temporary key is valid.
-    :param tls: serve over TLS, with a self-signed certificate: see :attr:`ca_file`.
+    :param tls: serve over TLS with a self-signed certificate, see :attr:`ca_file`.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long a job is RUNNING after that.
-    :param recycle_bin: deleted servers go into the recycle bin, and can be brought back.
-    :param clock: returns seconds since the epoch; it moves the jobs, and signatures must be of its time.
-    :raises ValueError: if a duration is negative or endless, a validity zero, or the host empty.
+    :param recycle_bin: deleted servers go into the recycle bin, and can be restored.
+    :param clock: returns seconds since the epoch. Jobs progress by it, and signatures are checked against it.
+    :raises ValueError: if a duration is negative or infinite, a validity is zero, or the host is empty.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Emulator(Controls):
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not host:
-            raise ValueError("host is empty, which would be every address; say 0.0.0.0 if that is meant")
+            raise ValueError("host is empty, which would listen on every address; use 0.0.0.0 for that")
         self.region = region
         self._address = (host, port)
         self._account = Account(
@@ -92,48 +92,48 @@ class Emulator(Controls):
 
     @property
     def url(self) -> str:
-        """The address, such as ``http://127.0.0.1:40123``; the port is known once started."""
+        """The URL, such as ``http://127.0.0.1:40123``. With port 0, the port is known after the start."""
         host, port = self._address
         scheme = "https" if self._tls else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @property
     def ca_file(self) -> str | None:
-        """The PEM file to trust, from start to stop; None without TLS."""
+        """The PEM file to trust, which exists from start to stop; None without TLS."""
         return None if self._certificate is None else str(self._certificate.ca_file)
 
     def connection(self, auth: str = "aksk", **extra: Any) -> dict[str, Any]:
         """Return the fields of an Airflow connection to this emulator.
 
-        :param auth: how it logs in: ``aksk``, ``password``, ``token`` (a new one), ``agency``, or ``env``, for
+        :param auth: how to log in: ``aksk``, ``password``, ``token`` (a new one), ``agency``, or ``env``, for
             which the task needs :meth:`sdk_environment`.
-        :param extra: added to the connection's extra; a value of None leaves the key out, so that
-            ``project_id=None`` lets the project be looked up.
-        :raises ValueError: if a token is asked for, and there is no project.
+        :param extra: added to the connection's extra. A value of None omits the key: with ``project_id=None``, the
+            client looks the project up.
+        :raises ValueError: if ``auth`` is ``token``, and there is no project.
         """
         if self.ca_file is not None:
             extra = {"verify": self.ca_file, **extra}
         return connection_fields(self._account, auth, url=self.url, project_id=self._project_id, extra=extra)
 
     def connection_env(self, conn_id: str = "huawei_ecs_default", auth: str = "aksk", **extra: Any) -> tuple[str, str]:
-        """Return the environment variable, name and value, that defines the connection for Airflow."""
+        """Return the environment variable that defines the connection for Airflow: name and value."""
         return f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(self.connection(auth, **extra))
 
     def sdk_environment(self, *, temporary: bool = False) -> dict[str, str]:
-        """Return the variables that the official SDK reads its credentials from.
+        """Return the environment variables with the credentials for the official SDK.
 
-        :param temporary: with a new temporary key and its security token.
+        :param temporary: use a new temporary key with its security token.
         """
         return environment_fields(self._account, project_id=self._project_id, temporary=temporary)
 
     def start(self) -> None:
-        """Listen and serve, in a thread of its own, until :meth:`stop`.
+        """Listen and serve in a thread until :meth:`stop`.
 
-        :raises OSError: if the address cannot be listened on.
+        :raises OSError: if it can't listen on the address.
         :raises RuntimeError: if it was started before.
         """
         if self._http_server is not None:
-            raise RuntimeError("an emulator can be started once")
+            raise RuntimeError("an emulator can be started only once")
         host, _ = self._address
         if self._tls:
             self._certificate = Certificate(host)
@@ -147,13 +147,13 @@ class Emulator(Controls):
 
     @contextmanager
     def unreachable(self) -> Iterator[None]:
-        """Refuse all connections for as long as a ``with`` block lasts; the cloud behind it, its jobs, goes on.
+        """Refuse all connections during a ``with`` block. The jobs continue.
 
         :raises RuntimeError: if it is not started.
-        :raises OSError: afterwards, if another process has taken the port meanwhile.
+        :raises OSError: at the end of the block, if another process has taken the port.
         """
         if self._http_server is None:
-            raise RuntimeError("an emulator that is not started can't be reached anyway")
+            raise RuntimeError("the emulator is not started")
         self._http_server.stop()
         try:
             yield
@@ -164,7 +164,7 @@ class Emulator(Controls):
         return HttpServer(make_app(self._cloud), *self._address, self._context)
 
     def stop(self) -> None:
-        """Stop serving and close all connections, also those with a request under way."""
+        """Stop serving and close all connections, including those with a request in flight."""
         if self._http_server is not None:
             self._http_server.stop()
         if self._certificate is not None:

@@ -1,4 +1,4 @@
-"""Failures on demand: which of the next jobs fail, and why."""
+"""Planned failures: which of the next jobs fail, and why."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Reasons = Sequence[tuple[str, str]]
 
 NO_HOST = ("Ecs.0219", "No valid host was found")
-"""Why things fail unless told otherwise."""
+"""The default reason of a failure."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _Planned:
 
 
 class FailurePlan:
-    """The failures that are still to happen, first come first served. Not locked: the state around it is."""
+    """The failures that are still to happen, in the order they were added. Not thread-safe; ``State`` locks."""
 
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
@@ -40,13 +40,13 @@ class FailurePlan:
         reasons: Reasons = (NO_HOST,),
         times: int = 1,
     ) -> None:
-        """Let the next jobs of a type fail.
+        """Make the next jobs of a type fail.
 
-        :param failing: how many parts of each, the first ones; None for all.
-        :param reasons: code and text, taken in turn.
-        :param times: how many jobs.
-        :raises ValueError: if no request makes such a job, a number is not positive, or a reason is not a code and a
-            text.
+        :param failing: how many parts of each job fail, from the first on; None for all.
+        :param reasons: pairs of code and text, used in turn.
+        :param times: the number of jobs.
+        :raises ValueError: if no request starts such a job, a number is not positive, or a reason is not a pair of
+            code and text.
         """
         if job_type not in JOB_TYPES:
             raise ValueError(f"job_type must be one of {', '.join(JOB_TYPES)}, not {job_type!r}")
@@ -59,7 +59,7 @@ class FailurePlan:
         self._planned.append(_Planned(job_type, failing, failures, times))
 
     def take(self, job_type: str, parts: int) -> list[Failure]:
-        """Take the failures of the first parts of a new job."""
+        """Return the failures of the first parts of a new job, and count them as used."""
         for planned in self._planned:
             if planned.job_type == job_type:
                 planned.left -= 1

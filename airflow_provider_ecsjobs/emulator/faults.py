@@ -1,4 +1,4 @@
-"""Faults on request: what a network, a proxy or an overloaded service does to an answer."""
+"""Fault injection: what a network, a proxy or an overloaded service does to a response."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _CODES = {202: "Common.0024", 429: "Common.1503", 503: "Common.1503"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A fault that the next requests with this path and method meet.
+    """A fault of the next requests with this path and method.
 
-    :param path: regular expression, searched in the path.
+    :param path: regular expression to search in the path.
     :param method: the HTTP method, such as ``POST``; None for any.
-    :param times: how many requests meet it.
-    :param status: answer with this HTTP status instead of the real answer (with a body and no status: 200).
-    :param headers: headers of that answer; alone, they are added to the real one.
-    :param body: body of that answer; a dict is sent as JSON. A status without a body gets an ECS error body.
+    :param times: the number of requests with the fault.
+    :param status: respond with this HTTP status instead of the real response (with a body and no status: 200).
+    :param headers: the headers of that response. Without status and body, they are added to the real response.
+    :param body: the body of that response; a dict is sent as JSON. A status without a body gets an ECS error body.
     :param delay: seconds to wait before anything else.
-    :param stall: seconds to hold the answer back, once the request has had its effect.
-    :param reset: ``"before"`` resets the TCP connection unhandled, ``"during"`` cuts it in the middle of the
-        answer's body, ``"after"`` resets it once the request has had its effect.
-    :param truncate: send half the body as a complete answer.
+    :param stall: seconds to hold the response back after the request has had its effect.
+    :param reset: ``"before"`` resets the TCP connection before the request is handled, ``"during"`` cuts it in the
+        middle of the response body, ``"after"`` resets it after the request has had its effect.
+    :param truncate: send half the body as a complete response.
     :raises ValueError: if a value is not one of these.
     """
 
@@ -72,9 +72,9 @@ class Fault:
             raise ValueError(f"body must be text or an object, not {self.body!r}")
 
     async def apply(self, request: web.Request, handle: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
-        """Answer the request with this fault in the way.
+        """Return the response to the request with this fault applied.
 
-        :param handle: handles the request as if there were no fault.
+        :param handle: handles the request as without a fault.
         """
         await asyncio.sleep(self.delay)
         if self.reset == "before":
@@ -94,7 +94,7 @@ class Fault:
         return response
 
     def _invented(self) -> web.Response | None:
-        """Make the answer that stands in for the real one, if there is one."""
+        """Return the response that replaces the real one, if there is one."""
         if self.status is None and self.body is None:
             return None
         status, body = self.status or 200, self.body
@@ -109,7 +109,7 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults that are still to happen, first come first served. Safe to use from several threads."""
+    """The faults that are still to happen, in the order they were added. It is thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -121,7 +121,7 @@ class FaultPlan:
             self._pending.append((fault, fault.times))
 
     def clear(self) -> None:
-        """Forget the faults that have not happened yet."""
+        """Remove the faults that have not happened yet."""
         with self._lock:
             self._pending.clear()
 
@@ -139,7 +139,7 @@ def _reset(request: web.Request) -> web.Response:
     transport = request.transport
     if transport is not None:
         connection = transport.get_extra_info("socket")
-        # Lingering for 0 seconds makes the close a RST instead of an orderly FIN.
+        # A linger time of 0 seconds makes the close a RST instead of an orderly FIN.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
     return web.Response()
@@ -151,7 +151,7 @@ async def _cut(request: web.Request, response: web.Response, body: bytes) -> web
     transport = request.transport
     await cut.prepare(request)
     await cut.write(body[: len(body) // 2])
-    # No RST here: it would make the client's kernel throw away what has arrived already.
+    # No RST here: the client's kernel would then drop the data that has arrived already.
     if transport is not None:
         transport.abort()
     return cut

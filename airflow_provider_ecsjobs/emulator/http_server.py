@@ -1,4 +1,4 @@
-"""A web application on a port of its own, served by a thread of its own with one event loop."""
+"""An HTTP server on its own port, in its own thread with one event loop."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _QUIET.propagate = False
 
 
 class HttpServer:
-    """Listens and serves from the moment it is made until :meth:`stop`.
+    """Serves an application from its construction until :meth:`stop`.
 
     :param app: the application.
     :param host: the address to listen on.
     :param port: the port to listen on; 0 for a free one.
-    :param tls: the TLS context, or None for plain HTTP.
-    :raises OSError: if the address cannot be listened on.
+    :param tls: the TLS context, None for plain HTTP.
+    :raises OSError: if it can't listen on the address.
     """
 
     def __init__(self, app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self._app, self._tls = app, tls
-        # Bound here, so that an address in use is the caller's exception.
+        # Bound here, so that the caller gets the exception if the address is in use.
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port: int = listener.getsockname()[1]
         self._stopping = asyncio.Event()
@@ -44,7 +44,7 @@ class HttpServer:
         self._loop = ready.result()
 
     def stop(self) -> None:
-        """Stop serving and close all connections, also those with a request under way."""
+        """Stop serving and close all connections, including those with a request in flight."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
@@ -53,7 +53,7 @@ class HttpServer:
         runner = web.AppRunner(
             self._app,
             access_log=None,
-            # What is no HTTP gets its 400; a traceback of it would only frighten.
+            # A request that is not HTTP gets a 400. A traceback in the log would not help.
             logger=_QUIET,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             handle_signals=False,
@@ -69,7 +69,7 @@ class HttpServer:
         assert runner.server is not None
         transports = [handler.transport for handler in runner.server.connections]
         await runner.cleanup()
-        # A closed TLS connection would wait for its client's farewell, and outlive the loop.
+        # A closed TLS connection would wait for its client's close, and outlive the loop.
         for transport in transports:
             if transport is not None:
                 transport.abort()

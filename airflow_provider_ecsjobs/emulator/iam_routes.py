@@ -21,11 +21,11 @@ TOKENS_PATH = "/v3/auth/tokens"
 IAM_PREFIX = "/v3/"
 
 PUBLIC_IAM = frozenset({("POST", TOKENS_PATH), *(("GET", path) for path in ("/", "/v3", "/v3/", "/v2.1", "/v2.1/"))})
-"""What can be asked without credentials: method and path."""
+"""The routes without credentials: method and path."""
 
 
 def iam_routes(account: Account, journal: Journal) -> list[Route]:
-    """Make the routes over this account: method, path and handler."""
+    """Return the routes for this account: method, path and handler."""
     return [*_token_routes(account, journal), *_project_routes(account, journal), *_version_routes()]
 
 
@@ -101,7 +101,7 @@ def _version_routes() -> list[Route]:
 
 
 def _matches(project: dict[str, Any], request: web.Request) -> bool:
-    """Whether a project is asked for, by any of these."""
+    """Return whether a project matches the query."""
     asked = {key: request.query[key] for key in ("name", "domain_id", "parent_id") if key in request.query}
     enabled = request.query.get("enabled", "true").lower() == "true"
     return enabled and all(project[key] == value for key, value in asked.items())

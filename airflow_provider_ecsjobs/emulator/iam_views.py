@@ -1,4 +1,4 @@
-"""How tokens, projects, regions and versions look in the answers of IAM. Pure."""
+"""Tokens, projects, regions and versions as IAM's responses show them. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_ecsjobs.emulator.account import Project
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.account import Account, Token
 
-# Type, name and path of each service, as the catalog has them.
+# Type, name and path of each service in the catalog.
 _SERVICES = (
     ("ecs", "ecs", "/v1/{project_id}"),
     ("compute", "nova", "/v2.1/{project_id}"),
@@ -22,10 +22,10 @@ _SERVICES = (
 
 
 def token(account: Account, shown: Token, origin: str, *, catalog: bool) -> dict[str, Any]:
-    """Describe a token.
+    """Return a token as IAM shows it.
 
-    :param origin: scheme and host of the emulator, which is each service of the catalog.
-    :param catalog: with the catalog of services.
+    :param origin: scheme and host of the emulator, which stands for every service in the catalog.
+    :param catalog: include the catalog of services.
     """
     domain = account.domain._asdict()
     described = {
@@ -65,7 +65,7 @@ def _catalog(account: Account, project_id: str, origin: str) -> list[dict[str, A
 
 
 def project(account: Account, shown: Project) -> dict[str, Any]:
-    """Describe a project."""
+    """Return a project as IAM shows it."""
     return {
         "id": shown.id,
         "name": shown.name,
@@ -79,12 +79,12 @@ def project(account: Account, shown: Project) -> dict[str, Any]:
 
 
 def domain(account: Account) -> dict[str, Any]:
-    """Describe the account."""
+    """Return the account as IAM shows it."""
     return {**account.domain._asdict(), "enabled": True, "description": ""}
 
 
 def region(account: Account) -> dict[str, Any]:
-    """Describe the region."""
+    """Return the region as IAM shows it."""
     return {
         "id": account.region,
         "description": "",
@@ -96,7 +96,7 @@ def region(account: Account) -> dict[str, Any]:
 
 
 def version(origin: str) -> dict[str, Any]:
-    """Describe IAM's version of Keystone's API."""
+    """Return IAM's version of Keystone's API."""
     return {
         "id": "v3.6",
         "status": "stable",
@@ -107,7 +107,7 @@ def version(origin: str) -> dict[str, Any]:
 
 
 def nova_version(origin: str) -> dict[str, Any]:
-    """Describe the version of Nova's API; it has no microversions."""
+    """Return the version of Nova's API, without microversions."""
     return {
         "id": "v2.1",
         "status": "CURRENT",
@@ -120,5 +120,5 @@ def nova_version(origin: str) -> dict[str, Any]:
 
 
 def microseconds(seconds: float) -> str:
-    """Format a time as IAM does: ``2020-01-04T09:05:22.701000Z``."""
+    """Return a time in IAM's format: ``2020-01-04T09:05:22.701000Z``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""What a job looks like at a moment: pure data and arithmetic, in the shape of the API's job query."""
+"""The jobs as the API's job query shows them at a given time: pure data and arithmetic."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SUB_JOB_TYPES = {
     "addNics": "addSingleNic",
     "deleteNics": "deleteSingleNic",
 }
-"""The sub-job type of each batch job. Only ``createServer``, ``createSingleServer``, ``deleteVMs``, ``attachVolume``
-and ``detachVolume`` are documented; the others are named after them."""
+"""The sub-job type of each batch job. Huawei documents only ``createServer``, ``createSingleServer``, ``deleteVMs``,
+``attachVolume`` and ``detachVolume``; the others are named after them."""
 
 RETENTION_SECONDS = 24 * 3600.0
-"""A finished job is deleted a day after its end."""
+"""How long a finished job is kept: one day."""
 UNPAID_RETENTION_SECONDS = 14 * RETENTION_SECONDS
-"""A job whose order was cancelled is deleted after this time."""
+"""How long a job whose order was cancelled is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class Failure:
 
 
 WRAPPER_FAILURE = Failure("Common.0021", "CollectInfoTask-fail")
-"""What a parent reports when a sub-job failed: the cause itself is below."""
+"""The failure of a job with a failed sub-job. The cause is in the sub-job."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubJob:
-    """One server's, or NIC's, share of a job.
+    """The part of a job for one server or NIC.
 
-    :param about: what it is about: its first entities.
-    :param begin: when it begins, seconds since the epoch.
-    :param end: when it ends.
-    :param failure: why it fails, or None when it succeeds.
+    :param about: the entities of the sub-job from its beginning.
+    :param begin: when it begins, in seconds since the epoch.
+    :param end: when it ends, in seconds since the epoch.
+    :param failure: why it fails; None if it succeeds.
     """
 
     job_id: str
@@ -65,7 +65,7 @@ class SubJob:
     failure: Failure | None = None
 
     def body(self, now: float) -> dict[str, Any]:
-        """Describe the sub-job as the job query does."""
+        """Return the sub-job as the job query shows it at this time."""
         entities = dict(self.about)
         if self.failure and now >= self.end:
             entities["errorcode_message"] = self.failure.reason
@@ -81,12 +81,12 @@ class SubJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job that moves from INIT over RUNNING to its end by the clock.
+    """A job that goes from INIT to RUNNING to its end, by the clock.
 
-    :param submitted: when it was submitted, seconds since the epoch.
+    :param submitted: when it was submitted, in seconds since the epoch.
     :param begin: when INIT becomes RUNNING.
     :param end: when RUNNING becomes SUCCESS or FAIL.
-    :param about: what a job without sub-jobs is about: its entities.
+    :param about: the entities of a job without sub-jobs.
     """
 
     job_id: str
@@ -99,7 +99,7 @@ class Job:
     failure: Failure | None = None
 
     def body(self, now: float) -> dict[str, Any]:
-        """Describe the job as ``GET /v1/{project_id}/jobs/{job_id}`` does at this moment."""
+        """Return the job as ``GET /v1/{project_id}/jobs/{job_id}`` shows it at this time."""
         return {
             "status": _status(now, self.begin, self.end, self.failure),
             "entities": self._entities(now),
@@ -110,7 +110,7 @@ class Job:
         }
 
     def purged(self, now: float) -> bool:
-        """Whether the cloud has forgotten the job."""
+        """Return whether the cloud has deleted the job."""
         return now >= self.end + RETENTION_SECONDS
 
     def _entities(self, now: float) -> dict[str, Any]:
@@ -135,11 +135,11 @@ def make_job(
     begin: float,
     run_seconds: float,
 ) -> Job:
-    """Make a job of several parts, which finish one by one, evenly.
+    """Return a job of several parts, which finish one after the other at even intervals.
 
     :param about: the entities of each part.
-    :param direct: the job itself is about the only part; else there is a sub-job for each.
-    :param failures: why parts fail, in their order; ``None`` for those that end well.
+    :param direct: the job itself is the only part; otherwise each part is a sub-job.
+    :param failures: why each part fails, in the order of the parts; ``None`` for a part that succeeds.
     """
     sub_jobs = [
         SubJob(
@@ -147,7 +147,7 @@ def make_job(
             job_type=SUB_JOB_TYPES.get(job_type, job_type),
             about=entities,
             begin=begin,
-            # The fraction of the last is exactly 1.
+            # The fraction of the last part is exactly 1.
             end=begin + run_seconds * (number / len(about)),
             failure=failure,
         )
@@ -168,9 +168,9 @@ def make_job(
 
 @dataclass(slots=True)
 class UnpaidJob:
-    """A job that waits for somebody to pay its order.
+    """A job that waits for the payment of its order.
 
-    :param cancelled: when the order was cancelled, or None.
+    :param cancelled: when the order was cancelled; None if it was not.
     """
 
     job_id: str
@@ -179,7 +179,7 @@ class UnpaidJob:
     cancelled: float | None = None
 
     def body(self, _: float) -> dict[str, Any]:
-        """Describe the job as the job query does."""
+        """Return the job as the job query shows it."""
         return {
             "status": "PENDING_PAYMENT",
             "entities": {},
@@ -190,35 +190,35 @@ class UnpaidJob:
         }
 
     def purged(self, now: float) -> bool:
-        """Whether the cloud has forgotten the job."""
+        """Return whether the cloud has deleted the job."""
         return self.cancelled is not None and now >= self.cancelled + UNPAID_RETENTION_SECONDS
 
 
 class PlantedJob:
-    """A job that answers given bodies one after the other, the last one for ever."""
+    """A job whose queries return the given bodies one after the other, then always the last one."""
 
     def __init__(self, job_id: str, bodies: Sequence[JobBody], http_status: int) -> None:
         self.http_status = http_status
         filled = [_with_job_id(body, job_id) for body in bodies]
-        self._answers = itertools.chain(filled[:-1], itertools.repeat(filled[-1]))
+        self._bodies = itertools.chain(filled[:-1], itertools.repeat(filled[-1]))
 
     def next_body(self) -> JobBody:
-        """Return the next answer's body."""
-        return next(self._answers)
+        """Return the body of the next response."""
+        return next(self._bodies)
 
 
 def new_job_id() -> str:
-    """Return an id as the cloud gives to jobs and requests: 32 hexadecimal digits."""
+    """Return a new id in the form of job and request ids: 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def timestamp(seconds: float) -> str:
-    """Format seconds since the epoch as the API does: ``2016-04-25T20:04:34.604Z``."""
+    """Return seconds since the epoch in the API's format: ``2016-04-25T20:04:34.604Z``."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _with_job_id(body: JobBody, job_id: str) -> JobBody:
-    # A body without a status is the answer to a failed query; those name no job.
+    # A body without a status is the response to a failed query. It has no job id.
     if isinstance(body, dict) and "status" in body and "job_id" not in body:
         return {**body, "job_id": job_id}
     return body
@@ -238,7 +238,7 @@ def _times(now: float, begin: float, end: float) -> dict[str, str]:
 
 def _result(now: float, end: float, failure: Failure | None) -> dict[str, str | None]:
     if now < end:
-        return {}  # the cloud leaves both keys out while a job runs
+        return {}  # the cloud omits both keys while a job runs
     return {
         "error_code": failure.code if failure else None,
         "fail_reason": failure.reason if failure else None,

@@ -1,4 +1,4 @@
-"""What the emulator saw: counters, and the last requests without their secrets."""
+"""The record of what the emulator received: counters, and the last requests without their secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.work import Submitted
 
 MAX_REQUESTS = 10_000
-"""How many requests, and how many submits, are remembered."""
+"""How many requests and how many submits are kept."""
 
 COUNTERS = (
     "requests",
@@ -41,17 +41,21 @@ _SECRET_HEADERS = frozenset(
 
 
 class Journal:
-    """Counts and remembers requests. Safe to use from several threads.
+    """Counts and records requests. It is thread-safe. The counters are:
 
-    ``requests`` and ``connections`` (those that carried a request) count everything but control requests,
-    ``tls_handshakes`` those begun, also by clients that then did not trust the certificate.
-    ``authenticated`` counts the requests to ECS that carried credentials, whatever the answer; ``unauthorized`` the
-    credentials not accepted, by ECS or IAM. ``tokens``, ``project_lookups``, ``metadata`` (keys)
-    and ``metadata_tokens`` count what IAM and the
-    metadata service were asked for, ``submits`` the accepted ones, ``replays`` those answered as before because of
-    their client token, ``job_queries`` those the job query answered (also
-    with an unknown job), ``faults`` the requests that a fault befell, ``throttled`` those over the rate limit, and
-    ``not_emulated`` those for an API that the emulator does not have.
+    - ``requests``: all requests except control requests;
+    - ``connections``: the connections with at least one such request;
+    - ``tls_handshakes``: the TLS handshakes begun, including those of clients that did not trust the certificate;
+    - ``authenticated``: the requests to ECS with credentials, valid or not;
+    - ``unauthorized``: the credentials that ECS or IAM did not accept;
+    - ``tokens``, ``project_lookups``: these requests to IAM;
+    - ``metadata`` (keys), ``metadata_tokens``: these requests to the metadata service;
+    - ``submits``: the accepted submits;
+    - ``replays``: the submits that got an earlier result because of their client token;
+    - ``job_queries``: the job queries, including those for an unknown job;
+    - ``faults``: the requests with a fault;
+    - ``throttled``: the requests over the rate limit;
+    - ``not_emulated``: the requests to an API that the emulator does not have.
     """
 
     def __init__(self) -> None:
@@ -67,7 +71,7 @@ class Journal:
             self._counters[name] += 1
 
     def arrived(self, transport: asyncio.BaseTransport | None) -> None:
-        """Count a request, and its connection if it is the first request there."""
+        """Count a request, and its connection if this is the first request on it."""
         with self._lock:
             self._counters["requests"] += 1
             if transport is not None and transport not in self._connections:
@@ -84,9 +88,9 @@ class Journal:
         status: int | None,
         request_id: str,
     ) -> None:
-        """Remember a request.
+        """Record a request.
 
-        :param status: the HTTP status of the answer, None if the connection was cut instead.
+        :param status: the HTTP status of the response; None if the connection was cut instead.
         """
         shown = {name: "***" if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
         record = {
@@ -101,9 +105,9 @@ class Journal:
             self._requests.append(record)
 
     def submitted(self, *, operation: str, client_token: str | None, submitted: Submitted) -> None:
-        """Count and remember an accepted submit.
+        """Count and record an accepted submit.
 
-        :param operation: its name, as the official SDK's method.
+        :param operation: the operation's name, as the official SDK's method.
         """
         record = {
             "operation": operation,
@@ -123,19 +127,19 @@ class Journal:
             return dict(self._counters)
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the remembered requests, oldest first."""
+        """Return the recorded requests, oldest first."""
         with self._lock:
             return list(self._requests)
 
     def submissions(self) -> list[dict[str, Any]]:
-        """Return the remembered submits, oldest first."""
+        """Return the recorded submits, oldest first."""
         with self._lock:
             return copy.deepcopy(list(self._submissions))
 
     def reset(self) -> None:
-        """Set all counters to zero, forget requests and submits.
+        """Set all counters to zero, and delete the recorded requests and submits.
 
-        Open connections count anew with their next request.
+        An open connection counts again with its next request.
         """
         with self._lock:
             self._counters = dict.fromkeys(COUNTERS, 0)

@@ -1,4 +1,4 @@
-"""The JSON of request bodies."""
+"""Parses the JSON of request bodies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def parse_json(content: bytes) -> Any:
-    """Return what a body holds.
+    """Return the JSON value in a body.
 
-    :raises ValueError: if it is no JSON, or nested so deeply that Python does not read it.
+    :raises ValueError: if it is not JSON, or nested too deeply for Python.
     """
     try:
         return json.loads(content)

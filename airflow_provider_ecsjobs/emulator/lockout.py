@@ -1,4 +1,4 @@
-"""Too many wrong secrets in a row lock a key or a user for a while. No I/O; not locked itself."""
+"""Locks a key or a user after too many wrong secrets in a row. No I/O; not thread-safe."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_FAILURES = 5
-"""So many wrong secrets in a row are harmless; one more locks."""
+"""How many wrong secrets in a row are allowed. One more locks."""
 
 
 class Lockout:
-    """What is locked, by name.
+    """The locked keys or users, by name.
 
     :param clock: returns seconds since the epoch.
-    :param seconds: how long something is locked.
+    :param seconds: how long a lock lasts.
     """
 
     def __init__(self, clock: Callable[[], float], seconds: float) -> None:
@@ -24,11 +24,11 @@ class Lockout:
         self._until: dict[str, float] = {}
 
     def locked(self, name: str) -> bool:
-        """Whether it is locked now."""
+        """Return whether this name is locked now."""
         return self._clock() < self._until.get(name, 0.0)
 
     def checked(self, name: str, *, right: bool) -> None:
-        """Count wrong secrets in a row; too many lock."""
+        """Record a check of a secret. Too many wrong secrets in a row lock."""
         if right:
             self._failures.pop(name, None)
             return
@@ -39,6 +39,6 @@ class Lockout:
             self._until[name] = self._clock() + self._seconds
 
     def lift(self, name: str) -> None:
-        """Forget wrong secrets, and lift the lock."""
+        """Remove the lock, and reset the count of wrong secrets."""
         self._failures.pop(name, None)
         self._until.pop(name, None)

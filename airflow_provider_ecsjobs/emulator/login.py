@@ -1,4 +1,4 @@
-"""The body of a log-in to IAM, read."""
+"""Reads the body of a login to IAM."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from airflow_provider_ecsjobs.emulator.json_body import parse_json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Who wants a token, and for what. What is not given is None.
+    """A login: who requests a token, and for which scope. Fields that are not given are None.
 
-    :param methods: how it logs in.
-    :param token: the token it has.
+    :param methods: the login methods.
+    :param token: the existing token to log in with.
     :param domain: the account's name.
     :param scope: ``project`` or ``domain``; None for a token without a scope.
     """
@@ -32,9 +32,9 @@ class Login:
 
 
 def read_login(content: bytes) -> Login:
-    """Read the body of a log-in.
+    """Return the login in a request body.
 
-    :raises ApiError: if something is missing, or the method is none that the emulator knows.
+    :raises ApiError: if something is missing, or the emulator does not know the method.
     """
     try:
         auth = _member(parse_json(content), "auth")

@@ -1,4 +1,4 @@
-"""The metadata service of a server over HTTP: the temporary keys of its agency, and IMDSv2's tokens."""
+"""The metadata service of a server over HTTP: the temporary keys of its agency, and IMDSv2 tokens."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 KEY_PATH = "/openstack/latest/securitykey"
 TOKEN_PATH = "/meta-data/latest/api/token"  # noqa: S105 - a path
 PUBLIC_METADATA = frozenset({("GET", KEY_PATH), ("PUT", TOKEN_PATH)})
-"""What can be asked without credentials: method and path."""
+"""The routes without credentials: method and path."""
 
 MAX_TTL_SECONDS = 21_600
 
 
 class MetadataTokens:
-    """The tokens of IMDSv2. Used by one thread only, the server's.
+    """The tokens of IMDSv2. Only the server's thread uses it.
 
     :param clock: returns seconds since the epoch.
     """
@@ -34,20 +34,20 @@ class MetadataTokens:
         self._ends: dict[str, float] = {}
 
     def issue(self, seconds: int) -> str:
-        """Make a token that is valid for so long."""
+        """Return a new token that is valid for this long."""
         token = secrets.token_urlsafe(40)
         self._ends[token] = self._clock() + seconds
         return token
 
     def valid(self, token: str) -> bool:
-        """Whether a token is one of these, and not over."""
+        """Return whether a token was issued here and has not expired."""
         return self._clock() < self._ends.get(token, 0.0)
 
 
 def metadata_routes(
     account: Account, journal: Journal
 ) -> list[tuple[str, str, Callable[[web.Request], Awaitable[web.Response]]]]:
-    """Make the routes over this account: method, path and handler."""
+    """Return the routes for this account: method, path and handler."""
     tokens = MetadataTokens(account.clock)
 
     async def create_token(request: web.Request) -> web.Response:

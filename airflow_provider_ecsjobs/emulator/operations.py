@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.emulator.work import Payment, Work
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_ecsjobs.emulator.planning import Call, PartsOf, PaymentOf, TaskOf
+    from airflow_provider_ecsjobs.emulator.planning import CheckedRequest, PartsOf, PaymentOf, TaskOf
     from airflow_provider_ecsjobs.emulator.preconditions import Precondition
     from airflow_provider_ecsjobs.emulator.servers import Servers
 
@@ -34,19 +34,19 @@ _BIN = "/v1/{project_id}/recycle-bin/cloudservers/{server_id}"
 class Operation:
     """An asynchronous request.
 
-    :param name: as the method of the official SDK.
-    :param parts: makes the parts of its job.
-    :param body: the shape of its body, None if it has none.
-    :param query: the shape of its query.
-    :param rule: checks what a shape cannot say.
-    :param needs: what the servers must be like.
-    :param task: what the servers are busy with meanwhile.
-    :param payment: says whether there is an order, and how it is paid.
-    :param batch: its job has sub-jobs; else only if it is about several things.
-    :param order_only: with an order, it answers no job id.
-    :param names_servers: it answers the ids of its servers.
-    :param takes_token: it heeds ``X-Client-Token``.
-    :param takes_dry_run: it heeds ``dry_run``.
+    :param name: the method of the official SDK.
+    :param parts: returns the parts of its job.
+    :param body: the schema of its body; None if it has none.
+    :param query: the schema of its query.
+    :param rule: checks what a schema can't express.
+    :param needs: the requirements on its servers.
+    :param task: returns the task of its servers while the job runs.
+    :param payment: returns how its order is paid, or that there is no order.
+    :param batch: its job always has sub-jobs; otherwise only if it has several parts.
+    :param order_only: if there is an order, its response has no job id.
+    :param names_servers: its response has the ids of its servers.
+    :param takes_token: it supports ``X-Client-Token``.
+    :param takes_dry_run: it supports ``dry_run``.
     """
 
     name: str
@@ -67,9 +67,9 @@ class Operation:
     takes_dry_run: bool = False
 
     def check(self, body: Mapping[str, Any], query: Mapping[str, Any]) -> None:
-        """Check a request.
+        """Check the body and the query of a request.
 
-        :raises ApiError: if it lacks a key or holds a wrong value.
+        :raises ApiError: if a key is missing or a value is wrong.
         """
         if self.body is not None:
             check(body, self.body)
@@ -78,25 +78,25 @@ class Operation:
         if self.rule is not None:
             self.rule(body)
 
-    def plan(self, call: Call, servers: Servers) -> Work:
-        """Plan what the request sets going.
+    def plan(self, request: CheckedRequest, servers: Servers) -> Work:
+        """Return the work of a request.
 
         :raises UnknownServerError: if it names a server that does not exist.
-        :raises ApiError: if the cloud refuses it for what its servers are like.
+        :raises ApiError: if the cloud rejects it because of the state of its servers.
         """
-        parts = self.parts(call, servers)
+        parts = self.parts(request, servers)
         if self.needs:
             for server in servers.deletable(dict.fromkeys(part.server_id for part in parts)):
                 for need in self.needs:
-                    need(server, call)
-        payment = self.payment(call, servers)
+                    need(server, request)
+        payment = self.payment(request, servers)
         return Work(
             job_type=self.job_type,
             parts=parts,
             direct=not self.batch and len(parts) == 1,
             payment=payment,
             order_only=self.order_only and payment is not Payment.NONE,
-            task=self.task(call) if self.task is not None else None,
+            task=self.task(request) if self.task is not None else None,
         )
 
 
@@ -110,8 +110,8 @@ def _ids(*keys: str) -> Callable[[Mapping[str, Any]], list[str]]:
     return server_ids
 
 
-# Documented job types are createServer, resizeServer, changeOS, reInitOs, attachVolume, detachVolume and deleteVMs;
-# the others are named after these.
+# Huawei documents the job types createServer, resizeServer, changeOS, reInitOs, attachVolume, detachVolume and
+# deleteVMs. The others are named after these.
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="create_post_paid_servers",
@@ -336,4 +336,4 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 JOB_TYPES = tuple(dict.fromkeys(operation.job_type for operation in OPERATIONS))
-"""The types of the jobs that the requests make."""
+"""The types of the jobs that the requests start."""

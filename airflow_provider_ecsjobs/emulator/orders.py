@@ -1,4 +1,4 @@
-"""The orders of yearly/monthly servers: unpaid, until they are paid or cancelled."""
+"""The orders of yearly/monthly servers. An order is unpaid until it is paid or cancelled."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _ALPHABET = string.ascii_uppercase + string.digits
 class Order:
     """An order.
 
-    :param job_id: the job that waits for it, if there is one.
-    :param begin: called when it is paid.
+    :param job_id: the job that waits for its payment, if there is one.
+    :param begin: starts the work; called when the order is paid.
     """
 
     job_id: str | None
@@ -28,23 +28,20 @@ class Order:
 
 
 class Orders:
-    """Orders by id. Not locked: the state around it is."""
+    """Orders by id. Not thread-safe; ``State`` locks."""
 
     def __init__(self) -> None:
         self._orders: dict[str, Order] = {}
 
     def open(self, order: Order, now: float) -> str:
-        """Take an order in; what it is for begins when it is paid.
-
-        :return: its id.
-        """
+        """Add an order and return its id. Its work begins when it is paid."""
         day = datetime.fromtimestamp(now, UTC).strftime("%y%m%d%H%M")
         order_id = f"CS{day}{''.join(secrets.choice(_ALPHABET) for _ in range(5))}"
         self._orders[order_id] = order
         return order_id
 
     def pay(self, order_id: str) -> None:
-        """Pay an order: what it is for begins.
+        """Pay an order. Its work begins.
 
         :raises KeyError: if there is no such order.
         :raises ValueError: if it is paid or cancelled already.
@@ -60,7 +57,7 @@ class Orders:
         return self._conclude(order_id, "cancelled")
 
     def listed(self) -> dict[str, dict[str, Any]]:
-        """Describe the orders, by id."""
+        """Return the orders, by id."""
         return {key: {"status": order.status, "job_id": order.job_id} for key, order in self._orders.items()}
 
     def _conclude(self, order_id: str, status: str) -> Order:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def ecs_emulator() -> Iterator[Emulator]:
-    """Run an ECS emulator of its own for each test."""
+    """Run a new ECS emulator for each test."""
     with Emulator() as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
 def ecs_emulator_session() -> Iterator[Emulator]:
-    """Run one ECS emulator for all tests; its ``reset()`` forgets what happened."""
+    """Run one ECS emulator for all tests. Its ``reset()`` restores the initial state."""
     with Emulator() as emulator:
         yield emulator

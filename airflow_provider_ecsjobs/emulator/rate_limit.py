@@ -1,4 +1,4 @@
-"""The gateway's limit of requests in a time. No I/O; time comes from the clock it is given."""
+"""The gateway's rate limit. No I/O; the clock is passed in."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class RateLimit:
-    """So many requests in so many seconds, for the one user there is. Safe to use from several threads.
+    """A number of requests in a number of seconds, for the only user. It is thread-safe.
 
-    As gateways do, it counts in windows: one begins with the first request after the one before has ended.
+    Like the gateway, it counts in windows. A window begins with the first request after the end of the previous one.
 
     :param clock: returns seconds since the epoch.
     """
@@ -30,7 +30,7 @@ class RateLimit:
         self._left = 0
 
     def set(self, requests: int | None, seconds: float = 1.0) -> None:
-        """Set the limit, and begin with a new window; None for no limit.
+        """Set the limit, and start with a new window; None for no limit.
 
         :raises ValueError: if a number is not positive.
         """
@@ -43,9 +43,9 @@ class RateLimit:
             self._window_ends = -math.inf
 
     def admit(self, request_id: str) -> None:
-        """Let a request through.
+        """Count a request.
 
-        :raises ApiError: if there were too many.
+        :raises ApiError: if it is over the limit.
         """
         with self._lock:
             if self._limit is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.emulator.state import State
 
-    Answer = Callable[[web.Request], dict[str, Any]]
+    Handler = Callable[[web.Request], dict[str, Any]]
     Route = tuple[str, str, Callable[[web.Request], Awaitable[web.Response]]]
 
 _SERVERS = "/v1/{project_id}/cloudservers"
@@ -24,9 +24,9 @@ _MOST = 1000
 
 
 class Read(NamedTuple):
-    """What can be read: the name of the answer, and what it is."""
+    """A route that reads: the name of its handler, and what it returns, for the docs."""
 
-    answer: str
+    handler: str
     what: str
 
 
@@ -44,11 +44,11 @@ READS = {
     f"{_NOVA}/{{server_id}}": Read("nova server", "a server, as OpenStack shows it"),
     f"{_NOVA}/{{server_id}}/os-interface": Read("nics", "its NICs"),
 }
-"""What can be read, by path."""
+"""All reads, by path."""
 
 
 def read_routes(state: State, region: str) -> list[Route]:
-    """Make the routes over this state: method, path and handler."""
+    """Return the routes for this state: method, path and handler."""
 
     def shown(request: web.Request) -> dict[str, Any]:
         return state.server(request.match_info["server_id"])
@@ -83,7 +83,7 @@ def read_routes(state: State, region: str) -> list[Route]:
     def list_flavors(_: web.Request) -> dict[str, Any]:
         return {"flavors": [views.flavor(flavor_id) for flavor_id in views.FLAVORS]}
 
-    answers: dict[str, Answer] = {
+    handlers: dict[str, Handler] = {
         "servers": list_servers,
         "server": show_server,
         "nova servers": list_nova_servers,
@@ -93,23 +93,23 @@ def read_routes(state: State, region: str) -> list[Route]:
         "nics": list_interfaces,
         "flavors": list_flavors,
     }
-    return [("GET", path, partial(_answer, answer=answers[read.answer])) for path, read in READS.items()]
+    return [("GET", path, partial(_respond, handler=handlers[read.handler])) for path, read in READS.items()]
 
 
-async def _answer(request: web.Request, *, answer: Answer) -> web.Response:
-    return web.json_response(answer(request))
+async def _respond(request: web.Request, *, handler: Handler) -> web.Response:
+    return web.json_response(handler(request))
 
 
 def _described(
     request: web.Request, servers: Mapping[str, Mapping[str, Any]], view: Callable[..., dict[str, Any]], region: str
 ) -> list[dict[str, Any]]:
-    """Describe the servers that the query asks for, the newest first."""
+    """Return the servers that match the query, as ``view`` shows them, newest first."""
     found = [server for server in servers.values() if _matches(server, request.query)]
     return [view(server, request.match_info["project_id"], region) for server in reversed(found)]
 
 
 def _matches(server: Mapping[str, Any], query: Mapping[str, str]) -> bool:
-    """Whether a server is asked for: by a part of its name, its status, flavor, id, and all tags."""
+    """Return whether a server matches the query: part of its name, its status, flavor, id, and all tags."""
     asked = [tag for tag in query.get("tags", "").split(",") if tag]
     return (
         query.get("name", "") in server["name"]
@@ -121,7 +121,7 @@ def _matches(server: Mapping[str, Any], query: Mapping[str, str]) -> bool:
 
 
 def _page(request: web.Request, servers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return at most ``limit`` servers: those after the one that ``marker`` names, or the page of number ``offset``."""
+    """Return at most ``limit`` servers: those after the server ``marker``, or page number ``offset``."""
     limit = _number(request, "limit", _MOST)
     marker = request.query.get("marker")
     if marker is None:

@@ -1,7 +1,7 @@
-"""What the cloud refuses, as data: each rule with its answer and its source.
+"""The rules by which the cloud rejects requests, as data: each rule with its error and its source.
 
-The checks are in ``schemas``, ``preconditions`` and ``planning``; they raise what :meth:`Rule.refusal` makes. The page
-``docs/emulator.md`` is made from this table, and each rule is broken once by a test.
+The checks are in ``schemas``, ``preconditions`` and ``planning``; they raise :meth:`Rule.error`. The page
+``docs/emulator.md`` is generated from this table, and a test breaks each rule once.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ REQUEST_PAGE = "the request's page"
 class Rule:
     """A rule of the cloud.
 
-    :param what: what is refused, in a sentence.
-    :param code: the code of the answer.
-    :param message: its text; names in braces are filled in.
+    :param what: what is rejected, in a sentence.
+    :param code: the error code of the response.
+    :param message: the error text; names in braces are filled in.
     :param source: where the rule is documented; empty if it is inferred.
-    :param coded: its source names the code, too; else the code is inferred.
+    :param coded: whether the source also names the code; otherwise the code is inferred.
     :param status: the HTTP status.
     """
 
@@ -35,8 +35,8 @@ class Rule:
     coded: bool = False
     status: int = 400
 
-    def refusal(self, **names: object) -> ApiError:
-        """Make the answer to a request that breaks the rule."""
+    def error(self, **names: object) -> ApiError:
+        """Return the error for a request that breaks the rule."""
         return ecs_error(self.status, self.code, self.message.format(**names))
 
 
@@ -70,7 +70,7 @@ NO_BODY = Rule(
     coded=True,
 )
 BROKEN_JSON = Rule(
-    "A body is no JSON object.",
+    "A body is not a JSON object.",
     "Ecs.0005",
     "The request body is not a correct JSON object.",
     ERROR_PAGE,
@@ -84,7 +84,7 @@ INVALID_PARAMETER = Rule(
     coded=True,
 )
 NAME_CHARACTERS = Rule(
-    "A server's name holds anything but letters, digits, `_`, `-` and `.`. (Code or `Ecs.0915`.)",
+    "A server's name has characters other than letters, digits, `_`, `-` and `.`. (Code or `Ecs.0915`.)",
     "Ecs.0914",
     "The server name may hold letters, digits, underscores, hyphens and periods only.",
     ERROR_PAGE,
@@ -96,7 +96,7 @@ NAME_LENGTH = Rule(
     ERROR_PAGE,
 )
 PASSWORD = Rule(
-    "A password is not 8 to 26 characters long, or has less than three kinds of characters.",
+    "A password is not 8 to 26 characters long, or has fewer than three kinds of characters.",
     "Ecs.0011",
     "Ensure the password meets the password complexity requirements.",
     ERROR_PAGE,
@@ -110,7 +110,7 @@ TOO_MANY_TAGS = Rule(
     coded=True,
 )
 SAME_TAG_TWICE = Rule(
-    "A server is created with two tags of the same key.",
+    "A server is created with two tags with the same key.",
     "Ecs.0908",
     "The tag key {key} is given more than once.",
     ERROR_PAGE,
@@ -137,7 +137,7 @@ DISK_SIZE = Rule(
     REQUEST_PAGE,
 )
 DISK_TYPE = Rule(
-    "A disk has a type that there is not.",
+    "A disk has an unknown type.",
     "Ecs.0005",
     "Invalid request parameter: {name}.volumetype must be one of {known}",
     REQUEST_PAGE,
@@ -150,14 +150,14 @@ NOT_STOPPED = Rule(
     coded=True,
 )
 SAME_FLAVOR = Rule(
-    "A server is resized to the flavor that it has.",
+    "A server is resized to the flavor it already has.",
     "Ecs.0009",
     "Another flavor must be used for resizing.",
     ERROR_PAGE,
     coded=True,
 )
 PREPAID_DELETE = Rule(
-    "A yearly/monthly server is deleted (it is unsubscribed from instead).",
+    "A yearly/monthly server is deleted. (It must be unsubscribed instead.)",
     "Ecs.0100",
     "The server {server_id} is a yearly/monthly one and cannot be deleted.",
     REQUEST_PAGE,
@@ -181,38 +181,38 @@ SEVERAL_NICS = Rule(
     REQUEST_PAGE,
 )
 BEING_BUILT = Rule(
-    "A request is about a server that is still being created.",
+    "A request names a server that is still being created.",
     "Ecs.0100",
     "The server {server_id} is still being created.",
 )
 BROKEN_SERVER = Rule(
-    "A request other than its deletion is about a server in `ERROR`.",
+    "A request other than a delete names a server in `ERROR`.",
     "Ecs.0100",
     "The server {server_id} is in the status ERROR.",
 )
 BEING_DELETED = Rule(
-    "A request is about a server that is being deleted.",
+    "A request names a server that is being deleted.",
     "Ecs.0100",
     "The server {server_id} is being deleted.",
     ERROR_PAGE,
     coded=True,
 )
 DISK_ATTACHED = Rule(
-    "A disk is attached to a server that has it.",
+    "A disk is attached to a server that it is already attached to.",
     "Ecs.0057",
     "The volume {volume_id} is attached to the server already.",
     ERROR_PAGE,
     coded=True,
 )
 DISK_IN_USE = Rule(
-    "A disk that is attached to one other server, or is just being attached, is attached.",
+    "A disk is attached that is attached to one other server, or is just being attached.",
     "Ecs.0103",
     "The volume {volume_id} is in use and cannot be attached.",
     ERROR_PAGE,
     coded=True,
 )
 DISK_NOT_ATTACHED = Rule(
-    "A disk is detached from a server that does not have it.",
+    "A disk is detached from a server that it is not attached to.",
     "Ecs.0111",
     "volume {volume_id} is not in server {server_id} attach volume list",
     ERROR_PAGE,
@@ -238,7 +238,7 @@ CLIENT_TOKEN_REUSED = Rule(
     coded=True,
 )
 CLIENT_TOKEN_MALFORMED = Rule(
-    "An `X-Client-Token` is no lower-case UUID.",
+    "An `X-Client-Token` is not a lower-case UUID.",
     "Ecs.0123",
     "The X-Client-Token must be a UUID of lower-case letters and digits.",
     ERROR_PAGE,
@@ -254,9 +254,9 @@ CLIENT_TOKEN_EXPIRED = Rule(
 
 
 def invalid_parameter(reason: str) -> ApiError:
-    """Make the answer to a request body that lacks a key or holds a wrong value."""
-    return INVALID_PARAMETER.refusal(reason=reason)
+    """Return the error for a request body that lacks a key or has a wrong value."""
+    return INVALID_PARAMETER.error(reason=reason)
 
 
 RULES: dict[str, Rule] = {name: rule for name, rule in globals().items() if isinstance(rule, Rule)}
-"""All rules, by their names here."""
+"""All rules, by their names in this module."""

@@ -1,4 +1,4 @@
-"""The shapes that request bodies must have, as data, and the check of a body against one."""
+"""The schemas of request bodies as data, and the check of a body against one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_provider_ecsjobs.emulator.rules import invalid_parameter
 class Many:
     """A list of at least one item.
 
-    :param item: the shape of each.
-    :param most: how many there may be, or None for any number.
+    :param item: the schema of each item.
+    :param most: the largest number of items; None for no limit.
     """
 
     item: Shape
@@ -23,27 +23,27 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """An object of which at least one of some keys is required.
+    """An object that requires at least one of several keys.
 
     :param keys: these keys.
-    :param shape: its shape otherwise.
+    :param shape: the schema of the object.
     """
 
     keys: tuple[str, ...]
     shape: Mapping[str, Any]
 
 
-# A type; a range of integers; values to choose from; an object, whose required keys are marked as in {"name!": str}.
+# A type; a range of integers; the allowed values; or an object, with required keys marked as in {"name!": str}.
 Shape: TypeAlias = type | range | tuple[str | bool, ...] | Mapping[str, Any] | Many | OneOf
 
-_KINDS: dict[type, str] = {str: "a text", bool: "true or false", int: "an integer", dict: "an object"}
+_KINDS: dict[type, str] = {str: "a string", bool: "true or false", int: "an integer", dict: "an object"}
 
 
 def check(value: object, shape: Shape, name: str = "") -> None:
-    """Check a value.
+    """Check a value against a schema.
 
-    :param name: what to call it, such as ``server.nics[].subnet_id``; empty for the body itself.
-    :raises ApiError: if it has not this shape.
+    :param name: the name of the value in messages, such as ``server.nics[].subnet_id``; empty for the body itself.
+    :raises ApiError: if it does not match.
     """
     if isinstance(shape, Many):
         _check_list(value, shape, name)
@@ -57,7 +57,7 @@ def check(value: object, shape: Shape, name: str = "") -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value not in shape:
             raise invalid_parameter(f"{name} must be between {shape[0]} and {shape[-1]}")
     elif isinstance(shape, tuple):
-        # To Python true is 1, to JSON it is not.
+        # In Python True equals 1; in JSON it does not.
         if (type(value), value) not in [(type(choice), choice) for choice in shape]:
             raise invalid_parameter(f"{name} must be {' or '.join(map(str, shape))}")
     elif not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
@@ -74,7 +74,7 @@ def _check_list(value: object, shape: Many, name: str) -> None:
 
 def _check_object(value: object, shape: Mapping[str, Any], name: str) -> None:
     if not isinstance(value, dict):
-        # Items that are no objects lack what is required of them, which says more than their kind.
+        # For an item that is not an object, a missing required key is the clearer message.
         required = next((key[:-1] for key in shape if key.endswith("!")), None)
         if required is not None and name.endswith("[]"):
             raise invalid_parameter(f"{_join(name, required)} is required")

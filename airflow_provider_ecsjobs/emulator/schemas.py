@@ -1,7 +1,7 @@
-"""The shapes of the request bodies, and the rules that a shape cannot say.
+"""The schemas of the request bodies, and the rules that a schema can't express.
 
-Keys, types and choices are those of the official SDK, ``huaweicloudsdkecs``, and of Huawei's API reference. What these
-leave to the region (flavors, images, networks) is not checked. What they say of a server's state is in
+Keys, types and choices are those of the official SDK, ``huaweicloudsdkecs``, and of Huawei's API reference. Values that
+depend on the region (flavors, images, networks) are not checked. The rules about a server's state are in
 ``preconditions``.
 """
 
@@ -22,7 +22,7 @@ _MODE = ("withStopServer",)
 _LONGEST_NAME, _MOST_TAGS, _MOST_CREATED, _MOST_DELETED = 64, 10, 500, 1000
 _KINDS_OF_CHARACTERS = ("[A-Z]", "[a-z]", "[0-9]", "[^A-Za-z0-9]")
 DISK_TYPES = ("SATA", "SAS", "SSD", "GPSSD", "GPSSD2", "ESSD", "ESSD2", "co-p1", "uh-l1")
-"""The types of disks that the API reference names."""
+"""The disk types in the API reference."""
 _SERVERS = Many({"id!": str}, 1000)
 
 
@@ -115,48 +115,48 @@ def _period(options: Mapping[str, Any], name: str, type_key: str, number_key: st
         if options.get(key) in (None, ""):
             raise invalid_parameter(f"{name}.{key} is required")
     most = {"month": 9, "year": 3}[options[type_key]]
-    # A number in one request, a text in the other.
+    # It is a number in one request and a string in the other.
     if str(options[number_key]) not in map(str, range(1, most + 1)):
         raise invalid_parameter(f"{name}.{number_key} must be between 1 and {most}")
 
 
 def create(body: Mapping[str, Any]) -> None:
-    """Check what the cloud says of new servers: names, passwords, tags, disks, their number.
+    """Check the cloud's rules for new servers: their names, passwords, tags, disks and number.
 
-    :raises ApiError: if something is not as it says.
+    :raises ApiError: if a rule is broken.
     """
     server = body["server"]
     if re.search(r"[^\w.-]", server["name"]):
-        raise rules.NAME_CHARACTERS.refusal()
+        raise rules.NAME_CHARACTERS.error()
     if len(server["name"]) > _LONGEST_NAME:
-        raise rules.NAME_LENGTH.refusal()
+        raise rules.NAME_LENGTH.error()
     if server.get("count") is not None and not 1 <= server["count"] <= _MOST_CREATED:
-        raise rules.COUNT.refusal()
+        raise rules.COUNT.error()
     _check_password(server.get("adminPass"))
     _check_disk("server.root_volume", server["root_volume"], 1, 1024)
     for disk in server.get("data_volumes") or []:
         _check_disk("server.data_volumes[]", disk, 10, 32768)
     keys = [tag["key"] for tag in server.get("server_tags") or []]
     if len(keys) > _MOST_TAGS:
-        raise rules.TOO_MANY_TAGS.refusal()
+        raise rules.TOO_MANY_TAGS.error()
     for key in keys:
         if keys.count(key) > 1:
-            raise rules.SAME_TAG_TWICE.refusal(key=key)
+            raise rules.SAME_TAG_TWICE.error(key=key)
 
 
 def delete(body: Mapping[str, Any]) -> None:
-    """Check that not too many servers are deleted at once.
+    """Check the number of servers to delete.
 
-    :raises ApiError: if they are.
+    :raises ApiError: if there are too many.
     """
     if len(body["servers"]) > _MOST_DELETED:
-        raise rules.TOO_MANY_DELETES.refusal()
+        raise rules.TOO_MANY_DELETES.error()
 
 
 def migrate(body: Mapping[str, Any]) -> None:
-    """Check that the body has the key, whose value may be null: to no dedicated host.
+    """Check that the body has the key ``migrate``. Its value may be null, for no dedicated host.
 
-    :raises ApiError: if it does not.
+    :raises ApiError: if it is missing.
     """
     if "migrate" not in body:
         raise invalid_parameter("migrate is required")
@@ -165,20 +165,20 @@ def migrate(body: Mapping[str, Any]) -> None:
 def _check_password(password: str | None) -> None:
     kinds = [bool(re.search(kind, password or "")) for kind in _KINDS_OF_CHARACTERS]
     if password and not (8 <= len(password) <= 26 and sum(kinds) >= 3):
-        raise rules.PASSWORD.refusal()
+        raise rules.PASSWORD.error()
 
 
 def _check_disk(name: str, disk: Mapping[str, Any], least: int, most: int) -> None:
     if disk["volumetype"] not in DISK_TYPES:
-        raise rules.DISK_TYPE.refusal(name=name, known=", ".join(DISK_TYPES))
+        raise rules.DISK_TYPE.error(name=name, known=", ".join(DISK_TYPES))
     if disk.get("size") is not None and not least <= disk["size"] <= most:
-        raise rules.DISK_SIZE.refusal(name=name, least=least, most=most)
+        raise rules.DISK_SIZE.error(name=name, least=least, most=most)
 
 
 def prepaid_create(body: Mapping[str, Any]) -> None:
-    """Check new servers, and that an order of them says for how long.
+    """Check new servers, and the period of a yearly/monthly order.
 
-    :raises ApiError: if something is not as the cloud says.
+    :raises ApiError: if a rule is broken.
     """
     create(body)
     options = body["server"].get("extendparam") or {}
@@ -187,9 +187,9 @@ def prepaid_create(body: Mapping[str, Any]) -> None:
 
 
 def prepaid_options(body: Mapping[str, Any]) -> None:
-    """Check that a change to yearly/monthly says for how long.
+    """Check the period of a change to yearly/monthly.
 
-    :raises ApiError: if it does not.
+    :raises ApiError: if it is missing or wrong.
     """
     options = body.get("prepaid_options")
     if options is None:
@@ -198,10 +198,10 @@ def prepaid_options(body: Mapping[str, Any]) -> None:
 
 
 def login(key: str, *, cloud_init: bool) -> Callable[[Mapping[str, Any]], None]:
-    """Make the check that a new system can be logged in to.
+    """Return the check that a login to the new system is possible.
 
     :param key: the key of the body that holds the options.
-    :param cloud_init: the system sets itself up by user data, too.
+    :param cloud_init: user data is also accepted, as the system runs cloud-init.
     """
 
     def rule(body: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""The servers of the emulated project: their life, volumes and NICs, and the recycle bin.
+"""The servers of the emulated project: their life cycle, volumes and NICs, and the recycle bin.
 
-Not locked: the state around it is.
+Not thread-safe; ``State`` locks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 BUILDING, BROKEN = "BUILD", "ERROR"
 NOT_CREATED = (BUILDING, BROKEN)
-"""The statuses of servers that are not created yet, or could not be."""
+"""The statuses of servers that are not created yet, or failed to be."""
 
 DELETING = Task("deleting")
 
@@ -33,7 +33,7 @@ _FIRST_ADDRESS = ipaddress.IPv4Address("192.168.0.10")
 
 
 class UnknownServerError(Exception):
-    """A request names a server that does not exist (yet, or any more)."""
+    """A request names a server that does not exist, not yet or no longer."""
 
     def __init__(self, server_id: str) -> None:
         super().__init__(server_id)
@@ -41,7 +41,7 @@ class UnknownServerError(Exception):
 
 
 class Servers:
-    """Servers by id. What happens to a server that is gone has no effect.
+    """Servers by id. A change to a server that no longer exists has no effect.
 
     :param recycle_bin: deleted servers go into the recycle bin.
     """
@@ -55,10 +55,10 @@ class Servers:
         self._addresses = itertools.count()
 
     def add(self, server_id: str, when: float, **attributes: Any) -> None:
-        """Let a server exist.
+        """Add a server.
 
-        :param when: the time of its creation, seconds since the epoch.
-        :param attributes: what differs from a plain running pay-per-use server.
+        :param when: the time of its creation, in seconds since the epoch.
+        :param attributes: the attributes that differ from a plain running pay-per-use server.
         """
         self._servers[server_id] = {
             "id": server_id,
@@ -82,7 +82,7 @@ class Servers:
         }
 
     def building(self, server_id: str, **attributes: Any) -> Part:
-        """Make the part of a job that creates a server: it is in BUILD until it is ACTIVE, or in ERROR."""
+        """Return the part of a job that creates a server. It is in BUILD, then ACTIVE or in ERROR."""
 
         def begin(when: float) -> None:
             self.add(server_id, when, **attributes, status=BUILDING)
@@ -97,35 +97,35 @@ class Servers:
         return Part(server_id, succeed, begin=begin, undo=fail)
 
     def new_nic(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a NIC, with the port and address asked for, or new ones."""
+        """Return a NIC, with the requested port and address, or new ones."""
         address = asked.get("ip_address") or str(_FIRST_ADDRESS + next(self._addresses))
         port_id = asked.get("port_id") or str(uuid.uuid4())
         return {"id": port_id, "subnet_id": asked.get("subnet_id"), "ip_address": address}
 
     def begin(self, server_id: str, task: Task) -> None:
-        """Note what a server is busy with."""
+        """Record that a server has begun a task."""
         self._tasks.setdefault(server_id, []).append(task)
 
     def end(self, server_id: str, task: Task) -> None:
-        """Note that a server is no longer busy with a task."""
+        """Record that a server has ended a task."""
         self._tasks[server_id].remove(task)
 
     def existing(self, server_ids: Iterable[str]) -> list[Server]:
         """Return the servers with these ids.
 
         :raises UnknownServerError: if one does not exist.
-        :raises ApiError: if one is being created or deleted, or could not be created.
+        :raises ApiError: if one is being created or deleted, or is in ERROR.
         """
         found = self.deletable(server_ids)
         for server in found:
             if self.is_leaving(server["id"]):
-                raise rules.BEING_DELETED.refusal(server_id=server["id"])
+                raise rules.BEING_DELETED.error(server_id=server["id"])
             if server["status"] == BROKEN:
-                raise rules.BROKEN_SERVER.refusal(server_id=server["id"])
+                raise rules.BROKEN_SERVER.error(server_id=server["id"])
         return found
 
     def deletable(self, server_ids: Iterable[str]) -> list[Server]:
-        """Return the servers with these ids, also those that are being deleted or could not be created.
+        """Return the servers with these ids, including those that are being deleted or are in ERROR.
 
         :raises UnknownServerError: if one does not exist.
         :raises ApiError: if one is being created.
@@ -133,22 +133,22 @@ class Servers:
         found = [_look_up(self._servers, server_id) for server_id in server_ids]
         for server in found:
             if server["status"] == BUILDING:
-                raise rules.BEING_BUILT.refusal(server_id=server["id"])
+                raise rules.BEING_BUILT.error(server_id=server["id"])
         return found
 
     def is_leaving(self, server_id: str) -> bool:
-        """Whether a server is being deleted."""
+        """Return whether a server is being deleted."""
         return DELETING in self._tasks.get(server_id, ())
 
     def holders(self, volume_id: str) -> set[str]:
-        """Return the ids of the servers that a volume is attached to, or just being attached to."""
+        """Return the ids of the servers that a volume is attached to or being attached to."""
         attached = {server_id for server_id, server in self._servers.items() if volume_id in server["volumes"]}
         return attached | {
             server for server, volume in self._attaching if volume == volume_id and server in self._servers
         }
 
     def attaching(self, server_id: str, volume_id: str) -> Part:
-        """Make the part of a job that attaches a volume."""
+        """Return the part of a job that attaches a volume."""
         both = (server_id, volume_id)
 
         def attach(when: float) -> None:
@@ -163,18 +163,18 @@ class Servers:
         )
 
     def has_nic(self, nic_id: str) -> bool:
-        """Whether a NIC is one of any server's."""
+        """Return whether any server has this NIC."""
         return any(nic["id"] == nic_id for server in self._servers.values() for nic in server["nics"])
 
     def check_recycled(self, server_id: str) -> None:
         """Check that a server is in the recycle bin.
 
-        :raises UnknownServerError: if it is not.
+        :raises UnknownServerError: if it is not there.
         """
         _look_up(self._recycled, server_id)
 
     def change(self, server_id: str, change: Callable[[Server], object], when: float) -> None:
-        """Change a server."""
+        """Apply a change to a server, and update its time."""
         server = self._servers.get(server_id)
         if server is not None:
             change(server)
@@ -193,16 +193,16 @@ class Servers:
             self._recycled[server_id] = {**self._servers.pop(server_id), "updated": timestamp(when)}
 
     def revert(self, server_id: str, when: float) -> None:
-        """Bring a server back from the recycle bin."""
+        """Restore a server from the recycle bin."""
         if server_id in self._recycled:
             self._servers[server_id] = {**self._recycled.pop(server_id), "updated": timestamp(when)}
 
     def remove(self, server_id: str) -> None:
-        """Remove a server from the recycle bin for good."""
+        """Delete a server permanently from the recycle bin."""
         self._recycled.pop(server_id, None)
 
     def show(self, server_id: str) -> Server:
-        """Return a copy of a server as it looks now, with what it is busy with.
+        """Return a copy of a server as it is now, with its task.
 
         :raises UnknownServerError: if it does not exist.
         """
@@ -212,7 +212,7 @@ class Servers:
         return {**server, "status": task.status or server["status"], "task_state": task.name or None}
 
     def shown(self) -> dict[str, Server]:
-        """Return copies of all servers as they look now, by id."""
+        """Return copies of all servers as they are now, by id."""
         return {server_id: self.show(server_id) for server_id in self._servers}
 
     def recycled(self) -> dict[str, Server]:

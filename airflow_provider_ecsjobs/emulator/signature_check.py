@@ -1,4 +1,4 @@
-"""Verification of request signatures, as the API gateway does it."""
+"""Verifies request signatures like the API gateway."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.account import Account
 
 MAX_SKEW_SECONDS = 15 * 60
-"""How far the time of signing may be from the gateway's."""
+"""The largest difference between the time of signing and the gateway's clock."""
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
-"""Announces a body that is not part of the signature."""
+"""The content hash of a body that is not part of the signature."""
 
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM} Access=(?P<access_key>[^,\s]+),\s*SignedHeaders=(?P<names>[^,\s]+),\s*Signature=(?P<signature>\S+)"
@@ -42,13 +42,13 @@ def verify(
     headers: Mapping[str, str],
     body: bytes,
 ) -> None:
-    """Verify the signature of a request over exactly the headers it says are signed.
+    """Verify the signature of a request over exactly its ``SignedHeaders``.
 
-    :param account: whose keys are accepted, and whose clock is the gateway's.
+    :param account: the account with the accepted keys and the gateway's clock.
     :param path: the path as received, without the query.
     :param query: the decoded query parameters.
     :param headers: the headers as received; names may have any case.
-    :raises UnauthorizedError: if the request is not to be accepted.
+    :raises UnauthorizedError: if the signature is missing or not accepted.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     authorization = lowered.get("authorization")
@@ -67,7 +67,7 @@ def verify(
         signature_of(key.secret_key, method=method, path=path, query=query, headers=signed, body=content)
         for content in _contents(signed.get(CONTENT_HASH_HEADER.lower()), body)
     ]
-    # Names differ when a header was announced as signed and did not come, or came unsorted.
+    # The names differ if a header in SignedHeaders is missing, or the list is not sorted.
     names = computed[0][0] if computed else ""
     right = names == given["names"] and any(
         hmac.compare_digest(signature.encode(), given["signature"].encode()) for _, signature in computed
@@ -80,9 +80,9 @@ def verify(
 
 
 def _contents(announced: str | None, body: bytes) -> list[bytes]:
-    """Return what may stand for the body in the signature; nothing if it is not what was announced.
+    """Return the contents that may be hashed for the body; none if the body differs from the announced hash.
 
-    A body that is announced as unsigned may be empty: some signers hash the announcement then, others the empty body.
+    For an empty unsigned body, some signers hash the text ``UNSIGNED-PAYLOAD``, others the empty body.
     """
     if announced == UNSIGNED:
         return [body, UNSIGNED.encode()]

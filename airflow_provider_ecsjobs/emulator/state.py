@@ -1,4 +1,4 @@
-"""The emulated project: its jobs and its servers. No I/O; time comes from the clock it is given."""
+"""The emulated project: its jobs and its servers. No I/O; the clock is passed in."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
 
 MAX_SUB_JOBS = 1000
-"""The API takes at most this many servers in one request."""
+"""The most servers that the API accepts in one request."""
 
 _CREATE = "createServer"
 
 
 class Pace(NamedTuple):
-    """How long a job stays in INIT, and is RUNNING after that."""
+    """How long a job stays in INIT, and how long it is RUNNING after that."""
 
     init_seconds: float
     run_seconds: float
 
 
-class JobAnswer(NamedTuple):
-    """What a job query answers."""
+class JobResponse(NamedTuple):
+    """The response to a job query."""
 
     http_status: int
     body: JobBody
 
 
 class State:
-    """Jobs and servers of one project. Safe to use from several threads.
+    """Jobs and servers of one project. It is thread-safe.
 
     :param clock: returns seconds since the epoch.
     :param init_seconds: how long a job stays in INIT.
     :param run_seconds: how long it is RUNNING after that.
     :param recycle_bin: deleted servers go into the recycle bin.
-    :raises ValueError: if a duration is negative or endless.
+    :raises ValueError: if a duration is negative or infinite.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class State:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all jobs, servers, orders, client tokens and planned failures."""
+        """Delete all jobs, servers, orders, client tokens and planned failures."""
         with self._lock:
             self._clear()
 
@@ -75,14 +75,14 @@ class State:
         self._orders = Orders()
         self._tokens = ClientTokens()
         self._failures = FailurePlan()
-        # What will happen to servers: (when, order, what). The order breaks ties, for functions do not compare.
+        # The future changes of servers: (when, order, change). The order breaks ties, as functions can't be compared.
         self._changes: list[tuple[float, int, Callable[[], object]]] = []
         self._order = itertools.count()
 
     def plant_job(self, *bodies: JobBody, job_id: str | None = None, http_status: int = 200) -> str:
-        """Add a job that answers these bodies one after the other, the last one for ever.
+        """Add a job whose queries return these bodies one after the other, then always the last one.
 
-        :raises ValueError: if there is no body or the status is none.
+        :raises ValueError: if there is no body, or the status is not an HTTP status.
         """
         if not bodies:
             raise ValueError("a planted job needs at least one body")
@@ -106,10 +106,10 @@ class State:
         init_seconds: float | None = None,
         run_seconds: float | None = None,
     ) -> str:
-        """Start a job that progresses by the clock; a ``createServer`` job creates its servers.
+        """Start a job that progresses by the clock. A ``createServer`` job creates its servers.
 
-        :param sub_jobs: how many sub-jobs; 0 for a job that names its server itself.
-        :param failing: how many of them fail, the first ones.
+        :param sub_jobs: the number of sub-jobs; 0 for a job that names its server itself.
+        :param failing: how many of them fail, from the first on.
         :raises ValueError: if a number is out of range.
         """
         if not 0 <= sub_jobs <= MAX_SUB_JOBS:
@@ -132,31 +132,31 @@ class State:
         return job_id
 
     def purge_job(self, job_id: str) -> None:
-        """Forget a job, as the cloud does a day after its end.
+        """Delete a job, as the cloud does one day after its end.
 
         :raises KeyError: if there is no such job.
         """
         with self._lock:
             del self._jobs[job_id]
 
-    def show_job(self, job_id: str) -> JobAnswer | None:
-        """Answer a job query, or None if the job is unknown or purged."""
+    def show_job(self, job_id: str) -> JobResponse | None:
+        """Return the response to a job query; None if the job is unknown or purged."""
         with self._lock:
             job = self._jobs.get(job_id)
             if isinstance(job, PlantedJob):
-                return JobAnswer(job.http_status, job.next_body())
+                return JobResponse(job.http_status, job.next_body())
             now = self._clock()
             if job is None or job.purged(now):
                 return None
-            return JobAnswer(200, job.body(now))
+            return JobResponse(200, job.body(now))
 
     def submit(self, plan: Callable[[Servers], Work], claim: Claim | None = None) -> Submitted:
-        """Set going what a request asks for.
+        """Start the work of a request and return its result.
 
-        :param plan: says what that is.
-        :param claim: its client token, if it has one.
-        :raises UnknownServerError: if it names a server that does not exist.
-        :raises ApiError: if the client token is not good for it.
+        :param plan: returns the work.
+        :param claim: the request's client token, if it has one.
+        :raises UnknownServerError: if the request names a server that does not exist.
+        :raises ApiError: if the client token has expired or was used with other parameters.
         """
         with self._lock:
             now = self._settle()
@@ -169,18 +169,18 @@ class State:
             return submitted
 
     def check_only(self, plan: Callable[[Servers], Work]) -> None:
-        """Check that a request could be submitted.
+        """Check that a request could be submitted, without effect.
 
-        :raises UnknownServerError: if it names a server that does not exist.
+        :raises UnknownServerError: if the request names a server that does not exist.
         """
         with self._lock:
             self._settle()
             plan(self._servers)
 
     def fail_next(self, job_type: str = _CREATE, **how: Any) -> None:
-        """Let the next submitted jobs of a type fail, as :meth:`FailurePlan.add` says.
+        """Make the next submitted jobs of a type fail, see :meth:`FailurePlan.add`.
 
-        :raises ValueError: if a value is not a good one.
+        :raises ValueError: if a value is not valid.
         """
         with self._lock:
             self._failures.add(job_type, **how)
@@ -195,13 +195,13 @@ class State:
         nics: Sequence[str] = (),
         recycled: bool = False,
     ) -> str:
-        """Let a server exist, without a job.
+        """Add a server without a job.
 
         :param volumes: the ids of the volumes attached to it.
         :param nics: the ids of its NICs.
-        :param recycled: it lies in the recycle bin.
+        :param recycled: it is in the recycle bin.
         :return: its id.
-        :raises ValueError: if a value is not a good one.
+        :raises ValueError: if a value is not valid.
         """
         if charging_mode not in ("postPaid", "prePaid"):
             raise ValueError(f"charging_mode must be postPaid or prePaid, not {charging_mode!r}")
@@ -219,11 +219,11 @@ class State:
         return server_id
 
     def servers(self) -> dict[str, dict[str, Any]]:
-        """Return a copy of the servers that were created well and exist now, by id."""
+        """Return a copy of the existing servers whose creation succeeded, by id."""
         return {key: server for key, server in self.all_servers().items() if server["status"] not in NOT_CREATED}
 
     def all_servers(self) -> dict[str, dict[str, Any]]:
-        """Return a copy of all servers, also those that are being created or could not be, by id."""
+        """Return a copy of all servers, by id, including those that are being created or failed to be."""
         with self._lock:
             self._settle()
             return self._servers.shown()
@@ -244,12 +244,12 @@ class State:
             return self._servers.recycled()
 
     def orders(self) -> dict[str, dict[str, Any]]:
-        """Describe the orders, by id."""
+        """Return the orders, by id."""
         with self._lock:
             return self._orders.listed()
 
     def pay_order(self, order_id: str) -> None:
-        """Pay an order: what it is for begins.
+        """Pay an order. Its work begins.
 
         :raises KeyError: if there is no such order.
         :raises ValueError: if it is paid or cancelled already.
@@ -258,7 +258,7 @@ class State:
             self._orders.pay(order_id)
 
     def cancel_order(self, order_id: str) -> None:
-        """Cancel an order: its job stays as it is, until it is purged.
+        """Cancel an order. Its job stays as it is until it is purged.
 
         :raises KeyError: if there is no such order.
         :raises ValueError: if it is paid or cancelled already.
@@ -294,27 +294,27 @@ class State:
 
     def _run(self, job_id: str, work: Work, failures: Sequence[Failure], *, submitted: float, pace: Pace) -> None:
         planned = itertools.chain(failures, itertools.repeat(None))
-        fates = [part.failure or failure for part, failure in zip(work.parts, planned, strict=False)]
+        part_failures = [part.failure or failure for part, failure in zip(work.parts, planned, strict=False)]
         job = make_job(
             job_id,
             work.job_type,
             [part.entities for part in work.parts],
             direct=work.direct,
-            failures=fates,
+            failures=part_failures,
             submitted=submitted,
             begin=self._clock() + pace.init_seconds,
             run_seconds=pace.run_seconds,
         )
         self._jobs[job_id] = job
         ends = [sub_job.end for sub_job in job.sub_jobs] or [job.end]
-        for part, end, fate in zip(work.parts, ends, fates, strict=True):
+        for part, end, failure in zip(work.parts, ends, part_failures, strict=True):
             if part.failure is not None:
                 continue
             part.begin(self._clock())
             if work.task is not None:
                 self._servers.begin(part.server_id, work.task)
                 self._plan(end, partial(self._servers.end, part.server_id, work.task))
-            self._plan(end, partial(part.change, end) if fate is None else partial(part.undo, end, fate))
+            self._plan(end, partial(part.change, end) if failure is None else partial(part.undo, end, failure))
 
     def _plan(self, when: float, change: Callable[[], object]) -> None:
         heapq.heappush(self._changes, (when, next(self._order), change))

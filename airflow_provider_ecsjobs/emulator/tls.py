@@ -1,4 +1,4 @@
-"""TLS on request: a self-signed certificate, made at start and gone at stop."""
+"""TLS: a self-signed certificate, created at start and removed at stop."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _LIFETIME = timedelta(days=365)
 
 
 class Certificate:
-    """A self-signed certificate for this machine's own names; clients trust it by its ``ca_file``.
+    """A self-signed certificate for this machine's names. Clients trust its ``ca_file``.
 
-    :param host: an address or name it is for, besides 127.0.0.1, ::1 and localhost.
+    :param host: a further address or name, besides 127.0.0.1, ::1 and localhost.
     """
 
     def __init__(self, host: str) -> None:
         certificate, key = _make(host)
         self.ca_file = _write(certificate)
-        # Removed at stop, else at the end of the process.
+        # Removed at stop, or at the end of the process.
         self.remove = weakref.finalize(self, self.ca_file.unlink, missing_ok=True)
         self._key = key
 
     def context(self, on_handshake: Callable[[], None]) -> ssl.SSLContext:
-        """Make the server's TLS context.
+        """Return the server's TLS context.
 
         :param on_handshake: called at the beginning of each handshake.
         """
@@ -52,7 +52,7 @@ class Certificate:
 
 
 def _make(host: str) -> tuple[bytes, bytes]:
-    # Imported here: only TLS needs it, and it is no dependency of ours, though one of Airflow's.
+    # Imported here: only TLS needs it. It is a dependency of Airflow, not of this package.
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -75,14 +75,14 @@ def _make(host: str) -> tuple[bytes, bytes]:
             "decipher_only",
         )
     }
-    now = datetime.now(UTC)  # the clients' clock, whatever the emulator's says
+    now = datetime.now(UTC)  # the system time of the clients, not the emulator's clock
     builder = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + _LIFETIME)
         .add_extension(x509.SubjectAlternativeName(_names(host)), critical=False)
-        # All of these are what OpenSSL's strict mode, the default from Python 3.13 on, asks of a trusted root.
+        # OpenSSL's strict mode, the default from Python 3.13 on, requires all of these in a trusted root.
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -1,4 +1,4 @@
-"""How servers look in the answers to reads: those of ECS itself (v1) and those of OpenStack's Nova (v2.1). Pure."""
+"""Servers as the responses to reads show them: those of ECS itself (v1) and of OpenStack's Nova (v2.1). Pure."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     Shown = dict[str, Any]
 
 DEFAULT_DISK_SIZE = 40
-"""The size in GB of a disk that no request told the size of."""
+"""The size in GB of a disk whose size no request has set."""
 
 FLAVORS = ("s6.small.1", "s6.medium.2", "s6.large.2", "s6.large.4", "s6.xlarge.2", "s6.2xlarge.2", "c7.large.2")
-"""The flavors that are listed; servers may have any other, too."""
+"""The listed flavors. Servers may have any other flavor, too."""
 
 _VCPUS = {"small": 1, "medium": 1, "large": 2, "xlarge": 4}
 _POWER = {"ACTIVE": 1, "REBOOT": 1, "SHUTOFF": 4}
@@ -25,7 +25,7 @@ _ZONE = "a"
 
 
 def flavor(flavor_id: str) -> Shown:
-    """Describe a flavor. Its name holds its size and the ratio of memory to vCPUs, such as ``s6.2xlarge.4``."""
+    """Return a flavor. Its name holds its size and the ratio of memory to vCPUs, such as ``s6.2xlarge.4``."""
     named = re.fullmatch(r"\w+\.(\d*)(\w+)\.(\d+)", flavor_id)
     vcpus, ratio = 1, 1
     if named:
@@ -47,7 +47,7 @@ def flavor(flavor_id: str) -> Shown:
 
 
 def server(shown: Server, project_id: str, region: str) -> Shown:
-    """Describe a server as ``GET /v1/{project_id}/cloudservers/{server_id}`` does.
+    """Return a server as ``GET /v1/{project_id}/cloudservers/{server_id}`` shows it.
 
     :param shown: the server as the state shows it.
     """
@@ -82,7 +82,7 @@ def server(shown: Server, project_id: str, region: str) -> Shown:
 
 
 def nova_server(shown: Server, project_id: str, region: str) -> Shown:
-    """Describe a server as ``GET /v2.1/{project_id}/servers/{server_id}`` does."""
+    """Return a server as ``GET /v2.1/{project_id}/servers/{server_id}`` shows it."""
     addresses = [
         {key: value for key, value in _address(nic, 0).items() if key in _NOVA_ADDRESS} | {"version": 4}
         for nic in shown["nics"]
@@ -100,7 +100,7 @@ def nova_server(shown: Server, project_id: str, region: str) -> Shown:
 
 
 def disks(shown: Server) -> list[Shown]:
-    """Describe a server's disks as ``.../block_device`` does; the first one is the system disk."""
+    """Return a server's disks as ``.../block_device`` shows them. The first one is the system disk."""
     return [
         {
             "id": volume_id,
@@ -117,7 +117,7 @@ def disks(shown: Server) -> list[Shown]:
 
 
 def interfaces(shown: Server) -> list[Shown]:
-    """Describe a server's NICs as ``.../os-interface`` does."""
+    """Return a server's NICs as ``.../os-interface`` shows them."""
     return [
         {
             "port_id": nic["id"],
@@ -195,5 +195,5 @@ def _mac(nic_id: str) -> str:
 
 
 def _seconds(time: str) -> str:
-    """Cut the milliseconds off: servers have none, unlike jobs."""
+    """Return a time without milliseconds. Servers have none, unlike jobs."""
     return f"{time.partition('.')[0]}Z"

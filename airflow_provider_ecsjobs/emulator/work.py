@@ -1,4 +1,4 @@
-"""What a submitted request sets going: the parts of its job, and what each does to a server when it ends."""
+"""The work that a submitted request starts: the parts of its job, and their effects on servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Payment(Enum):
     """How the order of a request is paid."""
 
     NONE = "pay-per-use: there is no order"
-    MANUAL = "the work begins when somebody pays the order"
+    MANUAL = "the work begins when a user pays the order"
     AUTOMATIC = "paid at once"
 
 
@@ -26,10 +26,10 @@ def nothing(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a server is busy with while a job is under way.
+    """The task of a server while a job runs.
 
-    :param name: its ``OS-EXT-STS:task_state``, as OpenStack names it.
-    :param status: the server's status meanwhile, if it is another one.
+    :param name: the server's ``OS-EXT-STS:task_state``, as in OpenStack.
+    :param status: the server's status meanwhile, if it differs.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The share that one server, or one NIC of it, has in a job.
+    """The part of a job for one server or one of its NICs.
 
-    :param change: what it does when it ends well, called with that time.
-    :param begin: what it does when it begins, called with that time.
-    :param undo: what its failure does instead of ``change``, called with that time and the reason.
-    :param failure: why it fails whatever is planned; such a part does not even begin.
+    :param change: the effect if it succeeds, called with the time of its end.
+    :param begin: the effect when it begins, called with that time.
+    :param undo: the effect if it fails, called with the time of its end and the failure.
+    :param failure: a failure that is certain from the start. Such a part does not begin.
     """
 
     server_id: str
@@ -55,17 +55,17 @@ class Part:
 
     @property
     def entities(self) -> dict[str, str]:
-        """What the job query says it is about."""
+        """The entities in the job query."""
         return {"server_id": self.server_id} | ({"nic_id": self.nic_id} if self.nic_id else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A job that is to be.
+    """A planned job.
 
-    :param direct: the job itself is about its only part; else it has a sub-job for each.
+    :param direct: the job itself is the only part; otherwise each part is a sub-job.
     :param order_only: there is no job to query, only an order.
-    :param task: what its servers are busy with until their parts end.
+    :param task: the task of its servers until their parts end.
     """
 
     job_type: str
@@ -77,15 +77,15 @@ class Work:
 
     @property
     def server_ids(self) -> list[str]:
-        """The servers it is about, each once."""
+        """The ids of its servers, each once."""
         return list(dict.fromkeys(part.server_id for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a submit.
+    """The result of a submit.
 
-    :param replayed: the answer to an earlier request with the same client token.
+    :param replayed: the result is that of an earlier request with the same client token.
     """
 
     job_id: str | None

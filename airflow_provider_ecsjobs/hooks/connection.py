@@ -1,4 +1,4 @@
-"""Looks a connection up in Airflow, and makes checked settings of it."""
+"""Reads an Airflow connection and returns it as checked settings."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ log = logging.getLogger(__name__)
 
 
 class ConnectionLookupError(Exception):
-    """The connection could not be looked up, for a reason that may pass: database or secrets backend are away."""
+    """The connection could not be looked up. The reason may be temporary: database or secrets backend unavailable."""
 
 
 def read_settings(conn_id: str, region: str | None, project_id: str | None, service: str | None) -> Settings:
-    """Look a connection up in Airflow, check it, and have its secrets masked in logs.
+    """Return the checked settings of an Airflow connection, and mask its secrets in logs.
 
     :param conn_id: the connection's id.
-    :param region: used in place of the connection's.
-    :param project_id: used in place of the connection's.
-    :param service: the service whose jobs are meant.
+    :param region: replaces the connection's region.
+    :param project_id: replaces the connection's project id.
+    :param service: the service whose jobs API is used.
     :raises AirflowNotFoundException: there is no such connection.
-    :raises EcsConfigError: a field of it is missing or wrong.
+    :raises EcsConfigError: a field of the connection is missing or wrong.
     """
     check_names(conn_id, region, project_id, service)
     return settings_of(BaseHook.get_connection(conn_id), conn_id, region, project_id, service)
@@ -43,10 +43,10 @@ def read_settings(conn_id: str, region: str | None, project_id: str | None, serv
 async def read_settings_off_loop(
     conn_id: str, region: str | None, project_id: str | None, service: str | None
 ) -> Settings:
-    """Do the same for the triggerer, in a thread.
+    """Do the same as :func:`read_settings` for the triggerer, in a thread.
 
     :raises EcsConfigError: there is no such connection, or a field of it is missing or wrong.
-    :raises ConnectionLookupError: it could not be looked up.
+    :raises ConnectionLookupError: the connection could not be looked up.
     """
     from asgiref.sync import sync_to_async
 
@@ -56,17 +56,17 @@ async def read_settings_off_loop(
     except AirflowNotFoundException as error:
         raise EcsConfigError(clean(error, 500)) from None
     except Exception as error:
-        what = f"{type(error).__name__}: {clean(error, 300)}"
-        raise ConnectionLookupError(f"the Airflow connection '{conn_id}' could not be looked up: {what}") from error
+        reason = f"{type(error).__name__}: {clean(error, 300)}"
+        raise ConnectionLookupError(f"the Airflow connection '{conn_id}' could not be looked up: {reason}") from error
     return await sync_to_async(settings_of)(connection, conn_id, region, project_id, service)
 
 
 def settings_of(
     connection: Connection, conn_id: str, region: str | None, project_id: str | None, service: str | None
 ) -> Settings:
-    """Check a connection that has been looked up, and have its secrets masked in logs.
+    """Return the checked settings of a connection that has been looked up, and mask its secrets in logs.
 
-    :raises EcsConfigError: a field of it is missing or wrong.
+    :raises EcsConfigError: a field of the connection is missing or wrong.
     """
     from airflow_provider_ecsjobs.transport.config import ConnectionFields, Settings
 
@@ -85,23 +85,25 @@ def settings_of(
         service=service or "ecs",
     )
     mask_secrets(settings.secrets)
+    for warning in settings.warnings:
+        log.warning("%s", warning)
     if settings.verify is False:
         log.warning("Connection '%s': certificates are not checked (extra 'verify' is false)", conn_id)
     return settings
 
 
 def mask_secrets(secrets: Iterable[str]) -> None:
-    """Have secrets masked in Airflow's logs. Airflow 3 tells its supervisor of each, over a socket."""
+    """Mask secrets in Airflow's logs. Airflow 3 sends each one to its supervisor over a socket, which blocks."""
     try:
         for secret in secrets:
             mask_secret(secret)
     except Exception:
-        # Our own texts are redacted before; no login fails for want of this.
+        # Our own messages are redacted already, so a login does not fail because of this.
         log.debug("Secrets could not be masked in Airflow's logs", exc_info=True)
 
 
 def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:
-    """Check that the names are texts: a template rendered natively, or an old trigger, may hold anything.
+    """Check that the names are strings. A natively rendered template or an old trigger may hold any type.
 
     :raises EcsConfigError: one is not.
     """
@@ -139,6 +141,6 @@ def _extra_of(connection: Connection) -> dict[str, Any]:
     except ValueError:
         extra = None
     if not isinstance(extra, dict):
-        # Without its text: it may hold a token. Without the cause: a JSON error shows the document.
+        # The extra is not shown, as it may hold a token. The cause is dropped: a JSON error holds the document.
         raise EcsConfigError(f"Connection '{connection.conn_id}': extra is not a JSON object.") from None
     return extra

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsOutcomeUnknownError,
     EcsRejectedError,
     EcsUnauthorizedError,
+    EcsUnreachableError,
     ErrorKind,
 )
 from airflow_provider_ecsjobs.core.job import check_job_id
@@ -47,13 +48,13 @@ if TYPE_CHECKING:
 
 
 class EcsJobsHook(BaseHook):
-    """Talk to the jobs API of Huawei Cloud ECS: ``GET /v1/{project_id}/jobs/{job_id}``.
+    """Submit and query jobs of Huawei Cloud ECS. The jobs API is ``GET /v1/{project_id}/jobs/{job_id}``.
 
     :param huawei_ecs_conn_id: the Airflow connection, of type ``huawei_ecs`` or ``huaweicloud``.
-    :param region: the region, such as ``cn-north-4``; in place of the connection's.
-    :param project_id: the project's id; in place of the connection's.
-    :param service: the service whose jobs are meant: ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or ``sdrs``. A host
-        set in the connection goes before it.
+    :param region: the region, such as ``cn-north-4``; replaces the connection's region.
+    :param project_id: the project's id; replaces the connection's project id.
+    :param service: the service whose jobs API is used: ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or ``sdrs``. A host
+        set in the connection takes precedence.
     """
 
     conn_name_attr = "huawei_ecs_conn_id"
@@ -74,17 +75,18 @@ class EcsJobsHook(BaseHook):
         self.region = region
         self.project_id = project_id
         self.service = service
+        self._found_project = ""
 
     @cached_property
     def settings(self) -> Settings:
-        """The connection, read and checked.
+        """The checked settings of the connection.
 
-        :raises EcsConfigError: a field is missing or wrong.
+        :raises EcsConfigError: a field of the connection is missing or wrong.
         """
         return self._read_settings()
 
     def get_conn(self) -> SyncClient:
-        """Give the client of this connection; its ``session`` is a ``requests`` session that signs.
+        """Return the client of this connection. Its ``session`` is a ``requests`` session that signs.
 
         :raises EcsConfigError: a field of the connection is missing or wrong.
         """
@@ -92,7 +94,7 @@ class EcsJobsHook(BaseHook):
 
     @cached_property
     def _client(self) -> SyncClient:
-        # Imported here, so that a DAG file which imports an operator does not pay for `requests`.
+        # Imported here, so that a DAG file that imports an operator does not load `requests`.
         from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
         return SyncClient(self.settings, logger=self.log, reload=self._reload, mask=mask_secrets)
@@ -101,7 +103,7 @@ class EcsJobsHook(BaseHook):
         try:
             return self._read_settings()
         except Exception:
-            # The connection we have goes on being used; why it could not be read again matters less than that 401.
+            # The settings we have stay in use. The 401 that led here matters more than this error.
             self.log.warning("The connection '%s' could not be read again", self.huawei_ecs_conn_id, exc_info=True)
             return None
 
@@ -109,39 +111,51 @@ class EcsJobsHook(BaseHook):
         return read_settings(self.huawei_ecs_conn_id, self.region, self.project_id, self.service)
 
     def close(self) -> None:
-        """Close the connections that were opened; the hook can be used again after it."""
+        """Close the open HTTP connections. The hook can still be used afterwards."""
         client = self.__dict__.pop("_client", None)
         if client is not None:
+            self._found_project = client.auth.project_id
             client.close()
 
+    def describe(self) -> str:
+        """Return the connection, region and project of this hook, for a log line."""
+        config, client = self.settings.auth_config, self.__dict__.get("_client")
+        project = client.auth.project_id if client is not None else self._found_project
+        region = f"region {config.region}" if config.region else f"at {config.endpoint}"
+        found = config.project_id or project or "that is looked up by region"
+        return f"connection '{self.huawei_ecs_conn_id}', {region}, project {found}"
+
     def poll_once(self, job_id: str) -> Job | ApiError:
-        """Ask for a job once, and give back whatever comes; the building block of a wait.
+        """Poll a job once and return the job or the error. This is the building block of a wait.
 
         :param job_id: the job's id.
-        :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
+        :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
         """
         client = self.get_conn()
         return client.run(flows.poll_once(client.auth, check_job_id(job_id), client.clock))
 
     def get_job(self, job_id: str) -> Job:
-        """Ask for a job; up to three times if the trouble may pass.
+        """Return a job. The request is sent up to three times if the error may be temporary.
 
         API page: *Querying the Execution Status of a Job*.
 
         :param job_id: the job's id.
-        :return: the job as it is now, whatever its status.
+        :return: the job as it is now, in any status.
         :raises EcsJobNotFound: the API does not know the job.
-        :raises EcsApiError: the API did not answer, or not with a job.
-        :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
+        :raises EcsUnreachableError: the API could not be reached, or only temporary errors came back.
+        :raises EcsApiError: the API rejected the request, or the response was not a job.
+        :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
         """
         client = self.get_conn()
-        answer = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
-        if not isinstance(answer, ApiError):
-            return answer
-        message = f"ECS job {job_id} can't be queried: {answer}"
-        if answer.kind is ErrorKind.NOT_FOUND:
+        result = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
+        if not isinstance(result, ApiError):
+            return result
+        message = f"ECS job {job_id} can't be queried: {result}"
+        if result.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
-        raise (EcsUnauthorizedError if answer.is_unauthorized else EcsApiError)(message, answer)
+        if result.is_passing:
+            raise EcsUnreachableError(message, result)
+        raise (EcsUnauthorizedError if result.is_unauthorized else EcsApiError)(message, result)
 
     def submit(
         self,
@@ -152,20 +166,21 @@ class EcsJobsHook(BaseHook):
         timeout: float = DEFAULT_SUBMIT_TIMEOUT,
         **parameters: Any,
     ) -> Submission:
-        """Send a request that starts a job. A task does better with an operator, which does so exactly once.
+        """Send a request that starts a job. In a task, prefer an operator: it submits exactly once.
 
         :param operation: one of :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, named as the official
-            SDK's methods, such as ``create_servers``; its API page is ``OPERATIONS[operation].page``.
+            SDK's methods, such as ``create_servers``. Its API page is ``OPERATIONS[operation].page``.
         :param body: the JSON body.
-        :param client_token: makes a create safe to repeat: for 8 h the API answers the same token with the first
-            result. A UUID in lower case; a new one by default.
-        :param timeout: for how many seconds to send it again where the trouble passes, such as flow control.
-        :param parameters: the parameters in the path, such as ``server_id``, or in the query.
+        :param client_token: makes a create safe to repeat: for 8 h the API returns the first result for the same
+            token. It is a UUID in lower case; a new one by default.
+        :param timeout: for how many seconds to retry after temporary errors, such as throttling.
+        :param parameters: the path parameters, such as ``server_id``, and the query parameters.
         :return: the job, the order and the servers.
         :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
-        :raises EcsRejectedError: the API did not take it.
-        :raises EcsOutcomeUnknownError: it is not known whether the API took it.
-        :raises EcsApiError: the API could not be asked.
+        :raises EcsRejectedError: the API rejected the request.
+        :raises EcsOutcomeUnknownError: it is not known whether the request was carried out.
+        :raises EcsUnreachableError: for all of ``timeout``, the API could not be reached, or only temporary errors
+            came back.
         """
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
@@ -184,13 +199,13 @@ class EcsJobsHook(BaseHook):
         missing_ok: bool = False,
         outcome_unknown: bool = False,
     ) -> Submission:
-        """Send a checked request that starts a job; the building block of :meth:`submit` and of the operators.
+        """Send a checked request that starts a job. :meth:`submit` and the operators use it.
 
         :param request: the request.
-        :param timeout: for how many seconds to send it again where the trouble passes.
-        :param allow_resend: whether to send it again even if doing it twice may do harm.
-        :param missing_ok: whether what is to be deleted or detached may be gone already.
-        :param outcome_unknown: whether it was sent before, and it is not known what became of that.
+        :param timeout: for how many seconds to retry after temporary errors.
+        :param allow_resend: whether to send the request again even if carrying it out twice may do harm.
+        :param missing_ok: whether the target of a delete or detach may be gone already.
+        :param outcome_unknown: whether the request was sent before with an unknown outcome.
         :raises EcsApiError: as for :meth:`submit`.
         """
         client = self.get_conn()
@@ -204,19 +219,20 @@ class EcsJobsHook(BaseHook):
             outcome_unknown=outcome_unknown,
             on_throttled=partial(count_submit_throttled, request.operation.name),
         )
-        taken = client.run(flow)
-        count_submit(request.operation.name, taken)
-        if isinstance(taken, Submission):
-            return taken
-        said = str(taken)
-        name = request.operation.name
-        if taken.kind is ErrorKind.OUTCOME_UNKNOWN:
+        result = client.run(flow)
+        count_submit(request.operation.name, result)
+        name, reason = request.operation.name, str(result)
+        if isinstance(result, Submission):
+            if request.is_dry_run:
+                self.log.info("%s checked: the API would take it; nothing was made", name)
+            return result
+        if result.kind is ErrorKind.OUTCOME_UNKNOWN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
-            raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
-        if taken.is_passing:
-            raise EcsApiError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
-        raise (EcsUnauthorizedError if taken.is_unauthorized else EcsRejectedError)(
-            f"{name} was rejected: {said}", taken
+            raise EcsOutcomeUnknownError(f"{message}. What happened: {reason}", result)
+        if result.is_passing:
+            raise EcsUnreachableError(f"{name} could not be submitted within {duration(timeout)}: {reason}", result)
+        raise (EcsUnauthorizedError if result.is_unauthorized else EcsRejectedError)(
+            f"{name} was rejected: {reason}", result
         )
 
     def wait_for_job(
@@ -230,27 +246,28 @@ class EcsJobsHook(BaseHook):
         not_found_grace: float = 0.0,
         unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT,
     ) -> Job:
-        """Wait for a job in this process. A task does better with the deferrable sensor or operator.
+        """Wait for a job in this process. In a task, prefer the deferrable sensor or operator.
 
         :param job_id: the job's id.
-        :param poll_interval: the shortest gap between two polls, in seconds.
-        :param max_poll_interval: the longest gap between two polls, in seconds.
-        :param timeout: how long to wait, in seconds; ``None`` for as long as it takes.
+        :param poll_interval: the shortest delay between two polls, in seconds.
+        :param max_poll_interval: the longest delay between two polls, in seconds.
+        :param timeout: how long to wait, in seconds; ``None`` for no limit.
         :param payment_timeout: how long an order may stay unpaid, in seconds; ``None`` until ``timeout``, 0 not at all.
-        :param not_found_grace: for how many seconds the job may be unknown, if it has only just been submitted.
-        :param unreachable_timeout: for how many seconds there may be no good answer.
+        :param not_found_grace: for how many seconds a new job may be unknown to the API.
+        :param unreachable_timeout: for how many seconds polls may fail in a row.
         :return: the job, which ended with ``SUCCESS``.
-        :raises EcsJobFailed: it ended with ``FAIL``; the message has the reasons of its sub-jobs.
-        :raises EcsJobTimeout: it had not ended by ``timeout``, or its order was not paid in time.
-        :raises EcsJobNotFound: the API does not know it, or knows it no more.
-        :raises EcsApiError: the API could not be asked.
-        :raises EcsInvalidJobIdError: it can't be a job id; nothing is asked.
-        :raises ValueError: a length of time is none; nothing is asked.
+        :raises EcsJobFailed: the job ended with ``FAIL``; the message has the reasons of its sub-jobs.
+        :raises EcsJobTimeout: the job had not ended by ``timeout``, or its order was not paid in time.
+        :raises EcsJobNotFound: the API does not know the job, or no longer knows it.
+        :raises EcsApiError: the API rejected the poll, or could not be reached.
+        :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
+        :raises ValueError: a timeout or interval is not a valid number of seconds; no request was sent.
         """
         started = time.time()
         policy = WaitPolicy(
             started=started,
             deadline=None if timeout is None else started + seconds_of("timeout", timeout, zero_allowed=True),
+            limit="" if timeout is None else f"timeout={duration(timeout)}",
             poll_interval=seconds_of("poll_interval", poll_interval),
             max_poll_interval=seconds_of("max_poll_interval", max_poll_interval),
             payment_timeout=(
@@ -262,9 +279,9 @@ class EcsJobsHook(BaseHook):
         return succeeded_or_raise(self.run(Wait(check_job_id(job_id), policy, observer=WAIT_METRICS)))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Try the connection: log in, find the project, and ask the service for a job that does not exist.
+        """Test the connection: log in, look up the project, and query a job that does not exist.
 
-        :return: whether it works, and what it reaches or the one thing to fix.
+        :return: whether it works, and either what it reaches or what to fix.
         """
         try:
             with self.get_conn() as client:
@@ -272,21 +289,20 @@ class EcsJobsHook(BaseHook):
                 auth = client.auth
         except EcsConfigError as error:
             return False, str(error)
-        if failure is None:
-            return True, describe_reach(auth.config, auth.project_id)
-        return False, diagnose(auth.config, failure, project_known=bool(auth.project_id))
+        said = describe_reach(auth.config, auth.project_id) if failure is None else diagnose(auth.config, failure)
+        return failure is None, " ".join((said, *self.settings.warnings))
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the standard fields of the connection form; Airflow 3 reads the provider's metadata instead."""
+        """Return the standard fields of the connection form. Airflow 3.2 reads the provider's metadata instead."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Make the extra fields of the connection form for Airflow 2.11."""
+        """Return the extra fields of the connection form for Airflow 2.11, 3.0 and 3.1."""
         return form_widgets()
 
     def run(self, wait: Wait) -> WaitEnd:
-        """Carry a wait out in this process, to its end whichever it is."""
+        """Run a wait in this process and return its end: success, failure or timeout."""
         client = self.get_conn()
         return client.run(flows.wait_for_job(client.auth, wait, client.clock))

@@ -1,1 +1,1 @@
-"""Links from a task to a page elsewhere. Operators and sensors import it."""
+"""Links from a task to external pages. Operators and sensors import it."""

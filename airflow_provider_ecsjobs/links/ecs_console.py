@@ -1,7 +1,7 @@
-"""The link from a task to Huawei Cloud's console, and where a server is found there.
+"""The link from a task to Huawei Cloud's console, and the console's URLs.
 
-The address of the list stands in public guides, for China and the international site. That of a server's page stands in
-public code alone, and that of the European console nowhere that was found.
+The URL of the server list is in public guides, for China and the international site. The URL of a server's page is in
+public code only. We found no source for the URL of the European console.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 XCOM_KEY = "ecs_console_url"
-"""Under which a task leaves the address: the web server can't look the connection up."""
+"""The key of the XCom that holds the URL. The web server can't look up the connection, so the task pushes it."""
 
 _ENDPOINT = re.compile(r"ecs\.(?P<region>[a-z0-9-]+)\.myhuaweicloud\.(?P<domain>com|eu)")
 _EUROPE = "https://console.eu.huaweicloud.com"
@@ -29,16 +29,16 @@ _INTERNATIONAL = "https://console-intl.huaweicloud.com"
 
 
 class EcsConsoleLink(BaseOperatorLink):
-    """The button "ECS console" of a task: the page of its server, or the list of servers if there are several.
+    """The button "ECS console" of a task: the page of its server, or the server list if there are several.
 
-    There is none for clouds whose console is not known.
+    There is no link for a cloud whose console is not known.
     """
 
     name = "ECS console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Give the address that the task has left; empty if there is none."""
-        # Airflow 3 asks in the process that ran the task; there an XCom that does not exist would log an error.
+        """Return the URL that the task pushed; empty if there is none."""
+        # Airflow 3 calls this in the process that ran the task. There, reading a missing XCom would log an error.
         url: str | None = getattr(operator, "console_url", None)
         if url is None and not AIRFLOW_V_3_0_PLUS:
             url = XCom.get_value(key=XCOM_KEY, ti_key=ti_key)
@@ -46,11 +46,11 @@ class EcsConsoleLink(BaseOperatorLink):
 
 
 def console_url(endpoint: str, server_ids: Sequence[str]) -> str | None:
-    """Return the console's address of a server, or of the list of servers.
+    """Return the console's URL of a server, or of the server list.
 
     :param endpoint: the ECS endpoint of a connection.
-    :param server_ids: the servers that are known; only of a single one there is a page.
-    :return: the address; ``None`` for a cloud whose console is not known.
+    :param server_ids: the known servers. One server has a page of its own; several share the server list.
+    :return: the URL; ``None`` for a cloud whose console is not known.
     """
     found = _ENDPOINT.fullmatch(urlsplit(endpoint).hostname or "")
     if found is None:

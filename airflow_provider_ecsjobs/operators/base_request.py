@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.rules import RULES, Severity, broken_rules
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
-from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation, read_ids, with_flags
+from airflow_provider_ecsjobs.core.submit.validation import (
+    check_nesting,
+    check_request,
+    find_operation,
+    in_order,
+    read_ids,
+    with_flags,
+)
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.parameters import is_template, nothing_is_templated
-from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
+from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +75,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     def _check_literals(self) -> None:
         super()._check_literals()
         try:
+            check_nesting(self.body)
             body = self._check(is_template)
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
@@ -122,7 +131,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
             return secrets_in(self.body)
         try:
             return secrets_in(json.loads(self.body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {self.body}  # which part of it is secret can't be told
 
     def _mask_secrets(self, is_templated: IsTemplated = nothing_is_templated) -> None:
@@ -136,6 +145,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         :raises EcsInvalidRequest: it is wrong.
         """
         try:
+            check_nesting(self.body)
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
             body = self._check(nothing_is_templated)
             for severity in (Severity.DOUBTFUL, Severity.DEPENDS):
@@ -155,39 +165,50 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         # What is wrong with the connection is found before it is noted that the request may have been sent.
         _ = self.hook.settings
         seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
-        resend_policy = ResendPolicy(
-            operation.name,
-            takes_token=operation.takes_client_token and not request.is_dry_run,
-            allow_resend=operation.is_idempotent or request.is_dry_run,
-            to_check=operation.to_check,
-            digest=digest(request),
-        )
+        policy = SubmitPolicy(operation.name, _repeat_of(request), operation.to_check, digest(request))
+        # A dry run submits nothing: it leaves no record, and touches none.
+        record_store = SubmitRecordStore(None if request.is_dry_run else context.get("task_state_store"))
         give_up_at = time.time() + seconds
         send = partial(self._send, request, give_up_at if deadline is None else min(give_up_at, deadline))
-        return self._submit_once(context, resend_policy, send)
+        return self._submit_once(context, policy, send, record_store)
+
+    @property
+    def _makes_servers(self) -> bool:  # type: ignore[override] # the operation may be a template
+        return find_operation(self.operation).takes_client_token
 
     def _is_safe_to_retry(self) -> bool:
         operation = find_operation(self.operation)
         return operation.takes_client_token or operation.is_idempotent or self.resubmit_unknown
 
     def _send(
-        self, request: SubmitRequest, give_up_at: float, token: str | None, outcome_unknown: bool, was_sent: bool
+        self, request: SubmitRequest, give_up_at: float, token: str | None, sent_before: SentBefore
     ) -> Submission:
         return self.hook.send(
             request.with_token(token),
             timeout=max(give_up_at - time.time(), 0.0),
             allow_resend=self.resubmit_unknown,
             # An earlier try may have deleted some of the servers, or detached the volume.
-            missing_ok=self.missing_ok or was_sent,
-            outcome_unknown=outcome_unknown,
+            missing_ok=self.missing_ok or sent_before is not SentBefore.NO,
+            outcome_unknown=sent_before is SentBefore.UNKNOWN,
         )
 
 
+def _repeat_of(request: SubmitRequest) -> Repeat:
+    if request.is_dry_run or request.operation.is_idempotent:
+        return Repeat.HARMLESS
+    return Repeat.BY_TOKEN if request.operation.takes_client_token else Repeat.HARMFUL
+
+
 def _plain(value: Any) -> Any:
-    """Make plain JSON of what rendering gives: Airflow hands out the outputs of mapped tasks as lazy sequences."""
+    """Make plain JSON of what rendering gives: Airflow hands out the outputs of mapped tasks as lazy sequences.
+
+    A set has another order in each process, so it is sorted: the same task sends the same request in each try.
+    """
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+    if isinstance(value, Set):
+        return [_plain(item) for item in in_order(value)]
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_plain(item) for item in value]
     return value
 
@@ -195,7 +216,7 @@ def _plain(value: Any) -> Any:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Without its text: it may hold a password.
         raise EcsInvalidRequestError(
             "body rendered to a text that is no JSON object. Pass the task's output itself (body=task.output), use"

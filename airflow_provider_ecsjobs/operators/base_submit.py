@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import (
     EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
     EcsRejectedError,
     EcsUnauthorizedError,
 )
@@ -16,14 +15,13 @@ from airflow_provider_ecsjobs.core.failure_message import (
     existing_servers,
     explain_failure,
     surviving_servers,
-    unconfirmed_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
-    EcsJobFailed,
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
     EcsUnauthorizedNoRetry,
@@ -34,6 +32,7 @@ from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
+from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,9 +42,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
-    from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, Send
+    from airflow_provider_ecsjobs.operators.submit_once import SendRequest
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 
@@ -63,6 +63,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
 
     template_fields: Sequence[str] = ("wait_for_completion", *EcsBaseOperator.template_fields)
     _retry_resubmits = True
+    _makes_servers = False
     _job_id: str | None = None
 
     def __init__(
@@ -97,6 +98,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Resume with the trigger's event: give the result, or fail with the reason."""
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
+            self._job_id = job_id
             return self._output(self._finish(context, read_event(event, job_id), server_ids or []))
         finally:
             self.hook.close()
@@ -124,38 +126,34 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Whether a retry that knows nothing of this try does no harm."""
         raise NotImplementedError
 
-    def _submit_once(self, context: Mapping[str, Any], resend_policy: ResendPolicy, send: Send) -> SubmitOnce:
+    def _submit_once(
+        self, context: Mapping[str, Any], policy: SubmitPolicy, send: SendRequest, record_store: SubmitRecordStore
+    ) -> SubmitOnce:
+        is_safe = policy.repeat is Repeat.BY_TOKEN or not self.resubmit_unknown
         return SubmitOnce(
-            resend_policy=replace(resend_policy, allow_resend=resend_policy.allow_resend or self.resubmit_unknown),
+            policy=replace(
+                policy,
+                repeat=policy.repeat if is_safe else Repeat.HARMLESS,
+                keeps_record=record_store.is_kept,
+                is_good=self._is_good,
+                grace=self.not_found_grace,
+            ),
             task_try=task_try_of(context, self.retries or 0),
-            record_store=SubmitRecordStore(context.get("task_state_store")),
+            record_store=record_store,
             send=send,
             poll_once=self.hook.poll_once,
-            is_good=self._is_good,
-            grace=self.not_found_grace,
             log=self.log,
         )
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
-        once = self._once(context, policy.deadline)
         try:
-            return once.run()
-        except EcsOutcomeUnknownNoRetry:
-            raise
+            return self._once(context, policy.deadline).run()
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
             raise EcsUnauthorizedNoRetry(str(error), error.error) from None
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
-        except EcsOutcomeUnknownError as error:
-            if once.resend_policy.takes_token or once.resend_policy.allow_resend:
-                raise  # a retry sends it again, which is safe
-            raise EcsOutcomeUnknownNoRetry(
-                f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"
-                " it again, or mark it as success. resubmit_unknown=True sends it again without asking.",
-                error.error,
-            ) from None
 
     def _submit_and_wait(self, context: Mapping[str, Any], policy: WaitPolicy) -> dict[str, Any]:
         self._leave_console_link(context)
@@ -173,7 +171,11 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         end = None if seen is None else self._receive(wait, seen)
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
-        return self._finish(context, self.hook.run(wait) if end is None else end, list(submission.server_ids))
+        if end is None:
+            publish_wait(wait, self._seen)
+            self._log_begin(wait, "in this worker")
+            end = self.hook.run(wait)
+        return self._finish(context, end, list(submission.server_ids))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return what the event says of the submit. It says so even where no XCom could be pushed.
@@ -184,10 +186,14 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         return self._pull_xcom(context, name) if told is None else told
 
     def _without_job(self, submission: Submission) -> dict[str, Any]:
+        """Return the result of a request that no job was named for."""
         if submission.order_id is not None:
+            servers = f" for the servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
             self.log.warning(
-                "The API placed the order %s and named no job to wait for: what it changes changes once it is paid.",
+                "The API placed the order %s%s and named no job to wait for: %s once it is paid.",
                 submission.order_id,
+                servers,
+                "the servers come" if servers or self._makes_servers else "what it changes changes",
             )
         return submission.result()
 
@@ -205,6 +211,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
+        publish_end(end, self._job_id, servers)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
         if submitted != servers:
@@ -213,15 +220,11 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self._push_result(context, {"nic_ids": list(job.nic_ids)})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
-        doubt = unconfirmed_servers(job, servers)
         if self._is_good(job):
             self._log_beside_failure(job)
-            self.log.warning("%s%s\nThe task goes on with the servers that exist.", explain_failure(job), doubt)
+            self.log.warning("%s\nThe task goes on with the servers that exist.", explain_failure(job, servers))
             return {**job.result(), "server_ids": servers}
-        try:
-            return self._result(end)
-        except EcsJobFailed as error:
-            raise type(error)(f"{error}{doubt}", job) from None
+        return self._result(end, servers)
 
     def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
         """Fail with the reason why the end of the job was not seen."""

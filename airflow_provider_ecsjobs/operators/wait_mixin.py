@@ -11,15 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.failure_message import (
-    MAX_SERVERS_SHOWN,
-    existing_servers,
-    hints_for,
-    surviving_servers,
-)
+from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, existing_servers, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
-from airflow_provider_ecsjobs.core.text import clean, join_limited
+from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
@@ -32,6 +27,7 @@ from airflow_provider_ecsjobs.exceptions import (
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
+from airflow_provider_ecsjobs.links.job_page import EcsJobPageLink
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.parameters import (
     ATTRIBUTES,
@@ -41,6 +37,7 @@ from airflow_provider_ecsjobs.operators.parameters import (
     nothing_is_templated,
 )
 from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
+from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
@@ -72,9 +69,11 @@ class EcsJobWaitMixin(_Task):
     The class that mixes it in sets the attributes below, which have the meaning of its own parameters.
     """
 
-    operator_extra_links = (EcsConsoleLink(),)
+    operator_extra_links = (EcsJobPageLink(), EcsConsoleLink())
     console_url: str | None = None
     """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
+    _seen: Job | None = None
+    """The job, if this process has seen it unfinished."""
     _retry_resubmits = False
     """Whether a retry can help where the job failed, since it submits another one."""
     _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({})
@@ -85,6 +84,7 @@ class EcsJobWaitMixin(_Task):
         region: str | None
         project_id: str | None
         service: str
+        job_id: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Have the parameters checked at the end of ``__init__``, so that no task can forget it."""
@@ -162,13 +162,17 @@ class EcsJobWaitMixin(_Task):
         poll_interval: float,
         max_poll_interval: float,
     ) -> WaitPolicy:
-        limits = [] if timeout is None else [timeout]
+        limits = [] if timeout is None else [(timeout, f"timeout={duration(timeout)}")]
         if execution_timeout is not None:
             allowed = execution_timeout.total_seconds()
-            limits.append(allowed - min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed))
+            margin = min(_EXECUTION_MARGIN, _EXECUTION_MARGIN_SHARE * allowed)
+            said = f"execution_timeout={duration(allowed)}, less a margin of {margin:.3g} s"
+            limits.append((allowed - margin, said))
+        seconds, limit = min(limits, default=(None, ""))
         return WaitPolicy(
             started=started,
-            deadline=started + min(limits) if limits else None,
+            deadline=None if seconds is None else started + seconds,
+            limit=limit,
             poll_interval=poll_interval,
             max_poll_interval=max_poll_interval,
             payment_timeout=self.payment_timeout,
@@ -178,8 +182,11 @@ class EcsJobWaitMixin(_Task):
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
+        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        publish_wait(wait, None)
+        self._log_begin(wait, "in this worker")
         try:
-            return self.hook.run(Wait(job_id, policy, observer=WAIT_METRICS))
+            return self.hook.run(wait)
         finally:
             self.hook.close()
 
@@ -203,6 +210,8 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: always.
         """
         policy = wait.policy
+        publish_wait(wait, self._seen)
+        self._log_begin(wait, "deferred")
         arguments = EcsJobTriggerArguments.of_wait(
             wait,
             server_ids=server_ids,
@@ -220,6 +229,11 @@ class EcsJobWaitMixin(_Task):
         )
         raise AssertionError("unreachable: defer() raises")
 
+    def _log_begin(self, wait: Wait, where: str) -> None:
+        """Log who is asked for what, how often, and until when."""
+        how = f"{wait.policy.described()}; {self.hook.describe()}, ECS job {wait.job_id}"
+        self.log.info("Waiting, %s, %s", where, how)
+
     def _send_step(self, wait: Wait) -> Job | ApiError:
         """Ask for the job once, and leave no connection open."""
         try:
@@ -229,26 +243,35 @@ class EcsJobWaitMixin(_Task):
 
     def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
+        self._seen = answer if isinstance(answer, Job) else None
         end = wait.receive(answer, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
         return end
 
-    def _result(self, end: WaitEnd) -> dict[str, Any]:
-        """Give the result of a job that succeeded; fail the task with the reason in every other case."""
+    def _result(self, end: WaitEnd, submitted: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the result of a job that succeeded. Fail the task with the reason in every other case.
+
+        :param submitted: the servers that the answer to a create named, as far as they may exist.
+        """
         job = end.job
         if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
         failed = EcsJobFailed if self._retry_resubmits else EcsJobFailedNoRetry
         if self._may_skip:
             # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
-            return succeeded_or_raise(end, failed=failed).result()
+            return succeeded_or_raise(end, failed=failed, submitted=submitted).result()
         return succeeded_or_raise(
-            end, failed=failed, not_found=EcsJobNotFoundNoRetry, unauthorized=EcsUnauthorizedNoRetry
+            end,
+            failed=failed,
+            not_found=EcsJobNotFoundNoRetry,
+            unauthorized=EcsUnauthorizedNoRetry,
+            submitted=submitted,
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
         """Return the task's result as :meth:`_result` does; leave its XComs, and a link to the server that it names."""
+        publish_end(end, self.job_id)
         job = end.job if end.outcome is Outcome.FINISHED else None
         servers = [] if job is None else existing_servers(job, ())
         self._leave_console_link(context, servers)
@@ -268,8 +291,7 @@ class EcsJobWaitMixin(_Task):
         return False
 
     def _log_beside_failure(self, job: Job) -> None:
-        for hint in hints_for(job):
-            self.log.info("What can be done: %s", hint)
+        """Log which servers exist, where the failure's text can't name them all."""
         servers = surviving_servers(job)
         if len(servers) > MAX_SERVERS_SHOWN:
             named = join_limited(servers, MAX_SERVERS_PER_REQUEST)

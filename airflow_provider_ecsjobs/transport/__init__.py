@@ -1,4 +1,4 @@
-"""I/O without Airflow: the two drivers that carry out the flows of ``core``, and what they share.
+"""I/O without Airflow: the two drivers that run the flows of ``core``, and what both share.
 
-It imports ``core`` only. Hooks and triggers import it inside functions, where ``requests`` and ``aiohttp`` are dear.
+It imports ``core`` only. Hooks and triggers import it inside functions, as ``requests`` and ``aiohttp`` load slowly.
 """

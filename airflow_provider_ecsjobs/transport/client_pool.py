@@ -1,6 +1,6 @@
-"""One client for all who use the same connection in the same event loop.
+"""One client for all waits that use the same connection in the same event loop.
 
-The first user opens it, and the last one to leave closes it.
+The first user opens it, and the last user closes it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SETTINGS_AGE = 300.0
-"""How old settings may be for a new user, in seconds: so a connection that was mended is picked up. A triggerer takes
-200 s to start 10,000 triggers: they look it up once between them."""
+"""The maximum age of the settings for a new user, in seconds, so that a corrected connection is picked up.
+
+A triggerer takes 200 s to start 10,000 triggers, so they share one lookup."""
 LOAD_SECONDS = 60.0
-"""How long it may take to read the connection again, in seconds, before the one we have is used on."""
+"""The maximum time to read the connection again, in seconds. After that, the settings we have stay in use."""
 
 
 def make_ssl_context(settings: Settings) -> ssl.SSLContext:
-    """Make the TLS context; it reads files and takes tens of milliseconds, so never call it in an event loop."""
+    """Return the TLS context. It reads files for tens of milliseconds, so never call it in an event loop."""
     context = ssl.create_default_context(cafile=settings.ca_file)
     if settings.ca_file is None:
-        # The same roots that `requests` trusts, so that sensor and trigger agree; and the machine's own.
+        # The machine's roots and those that `requests` trusts, so that sensor and trigger trust the same.
         context.load_verify_locations(certifi.where())
     if settings.verify is False:
         context.check_hostname = False
@@ -47,12 +48,12 @@ def make_ssl_context(settings: Settings) -> ssl.SSLContext:
 
 @dataclass
 class Lease:
-    """A client that is shared, and by how many.
+    """A shared client and the number of its users.
 
-    :param key: what its users have in common.
-    :param opening: reads the connection and opens the client.
-    :param checked: when the connection was read, by the loop's clock.
-    :param checking: reads it again, for a user that came long after.
+    :param key: what its users have in common: the connection and the overrides.
+    :param opening: the task that reads the connection and opens the client.
+    :param checked: when the connection was read, in the loop's time.
+    :param checking: the task that reads the connection again, for a user that came later.
     """
 
     key: Hashable
@@ -63,11 +64,11 @@ class Lease:
 
     @property
     def client(self) -> AsyncClient:
-        """The client; it is open."""
+        """The open client."""
         return self.opening.result()
 
     async def leave(self) -> None:
-        """Use the client no longer; the last one to leave closes it."""
+        """Stop using the client. The last user to leave closes it."""
         self.users -= 1
         if self.users == 0:
             leases = _leases[asyncio.get_running_loop()]
@@ -80,21 +81,22 @@ _leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Lease]] = W
 
 
 async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> Lease:
-    """Use the client that all users of ``key`` in this event loop share. Who has it must :meth:`~Lease.leave` it.
+    """Return a lease of the client that all users of ``key`` in this event loop share.
 
-    It is no context manager, for that would be several objects more to walk through, for each of thousands of waits.
+    The user must call :meth:`~Lease.leave`. The lease is not a context manager: that would cost several more objects
+    for each of thousands of waits, all of which the garbage collector would traverse.
 
-    :param key: what makes two users the same: the connection and what was set beside it.
-    :param load: reads the settings. Called by the first user, and again if another one comes more than
-        :data:`SETTINGS_AGE` later: if they have changed by then, it is given a client of its own time.
-    :param mask: has secrets masked in the logs; it may block.
-    :raises Exception: whatever ``load`` raises, for all who waited for it; the next user tries again.
+    :param key: what the users have in common: the connection and the overrides.
+    :param load: reads the settings. It is called for the first user, and again if another user comes more than
+        :data:`SETTINGS_AGE` later. If the settings have changed by then, that user gets a new client.
+    :param mask: masks secrets in the logs; it may block.
+    :raises Exception: any error of ``load``, for all users that waited for it. The next user tries again.
     """
     leases = _leases.setdefault(asyncio.get_running_loop(), {})
     lease = await _lease_for(leases, key, load, mask)
     lease.users += 1
     try:
-        # Shielded: one user that is cancelled must not take the opening away from the others.
+        # Shielded: if one user is cancelled, the client must still open for the others.
         await asyncio.shield(lease.opening)
     except BaseException:
         await lease.leave()
@@ -146,7 +148,7 @@ async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | No
         async with asyncio.timeout(LOAD_SECONDS):
             return await load()
     except Exception:
-        # The connection we have goes on being used; why it could not be read again matters less than that 401.
+        # The settings we have stay in use. The 401 that led here matters more than this error.
         log.warning("The Airflow connection could not be read again", exc_info=True)
         return None
 
@@ -160,5 +162,5 @@ async def _close(lease: Lease) -> None:
         try:
             await opening.result().close()
         except Exception:
-            # Whoever leaves has the end of its wait, which this must not replace.
+            # The user that leaves has the end of its wait, which this error must not replace.
             log.warning("Connections could not be closed", exc_info=True)

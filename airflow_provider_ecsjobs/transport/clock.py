@@ -7,18 +7,18 @@ import time
 
 from airflow_provider_ecsjobs.core.steps import Clock
 
-# Linux's other clocks stand still while the machine is suspended; macOS's does not.
+# Linux's other monotonic clocks stop while the machine is suspended; the one of macOS does not.
 _MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def monotonic_time() -> float:
     """Return a monotonic time in seconds.
 
-    It is not affected by changes of the system clock, and goes on while the machine is suspended.
+    It is not affected by changes of the system clock, and continues while the machine is suspended.
     """
     return time.clock_gettime(_MONOTONIC)
 
 
 def system_clock() -> Clock:
-    """Return the clocks of this machine, and its chance."""
+    """Return this machine's clocks and its random numbers."""
     return Clock(time.time, random.random, monotonic_time)

@@ -1,16 +1,15 @@
-"""What a connection says, checked and in one frozen object."""
+"""The settings of a connection, checked, in one frozen object."""
 
 from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, AuthConfig
-from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.services import HOST_OF_SERVICE
 from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
@@ -35,14 +34,14 @@ _DOMAIN = "myhuaweicloud.com"
 
 @dataclass(frozen=True, slots=True)
 class ConnectionFields:
-    """An Airflow connection's fields, as the transport needs them and without Airflow.
+    """The fields of an Airflow connection, without Airflow's classes.
 
     :param conn_id: the connection's id, for messages.
     :param login: the access key, or the IAM user.
     :param password: the secret key, or the IAM user's password.
-    :param host: an endpoint that replaces the region's own, with or without scheme and port.
-    :param schema: the endpoint's scheme, where ``host`` has none.
-    :param port: the endpoint's port, where ``host`` has none.
+    :param host: an endpoint that replaces the region's endpoint, with or without scheme and port.
+    :param schema: the endpoint's scheme, if ``host`` has none.
+    :param port: the endpoint's port, if ``host`` has none.
     :param extra: the extra fields.
     """
 
@@ -59,9 +58,9 @@ class ConnectionFields:
 class Proxy:
     """A forward proxy.
 
-    :param url: its address, without credentials.
-    :param user: the user to give it; empty if it asks for none.
-    :param password: the password to give it.
+    :param url: its URL, without credentials.
+    :param user: the user to log in with; empty for none.
+    :param password: the user's password.
     """
 
     url: str
@@ -70,24 +69,24 @@ class Proxy:
 
     @classmethod
     def parse(cls, url: str) -> Proxy:
-        """Take the credentials out of a proxy's URL."""
+        """Return the proxy of a URL, with the credentials apart."""
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         return cls(f"{parts.scheme}://{host}", unquote(parts.username or ""), unquote(parts.password or ""))
 
     @property
     def basic_credentials(self) -> str:
-        """User and password as the ``Proxy-Authorization`` header has them; empty if there are none."""
+        """User and password in the form of the ``Proxy-Authorization`` header; empty if there are none."""
         return base64.b64encode(f"{self.user}:{self.password}".encode()).decode() if self.user else ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never show up anywhere."""
+        """The values that must never appear in a log, message or URL."""
         return (self.password, self.basic_credentials) if self.password else ()
 
     @property
     def url_with_credentials(self) -> str:
-        """The address as ``requests`` wants it: a secret, if there is a password."""
+        """The URL in the form that ``requests`` expects. It is a secret if there is a password."""
         if not self.user:
             return self.url
         scheme, _, host = self.url.partition("://")
@@ -98,12 +97,13 @@ class Proxy:
 class Settings:
     """Endpoint, project, login and limits. The ``repr`` holds no secret.
 
-    :param auth_config: how to log in, and to what.
-    :param connect_timeout: seconds to connect in, TLS included.
-    :param read_timeout: seconds that the whole answer may take.
+    :param auth_config: how and where to log in.
+    :param connect_timeout: maximum time to connect, TLS included, in seconds.
+    :param read_timeout: maximum time for the whole response, in seconds.
     :param verify: whether to check the server's certificate, or the path of a CA bundle to check it with.
-    :param proxy: the proxy for all requests; ``None`` to use those of the environment.
-    :param requests_per_second: the most that all waits of a process ask for together.
+    :param proxy: the proxy for all requests; ``None`` to use the environment's proxies.
+    :param requests_per_second: the rate limit of all waits in a process together.
+    :param warnings: warnings about fields that look wrong.
     """
 
     auth_config: AuthConfig
@@ -112,6 +112,7 @@ class Settings:
     verify: bool | str = True
     proxy: Proxy | None = None
     requests_per_second: float = DEFAULT_REQUESTS_PER_SECOND
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def from_connection(
@@ -123,10 +124,10 @@ class Settings:
         service: str = "ecs",
         environment: Mapping[str, str] = os.environ,
     ) -> Settings:
-        """Read and check a connection.
+        """Return the checked settings of a connection.
 
         :param fields: the connection.
-        :param region: used in place of the connection's.
+        :param region: replaces the connection's region.
         :param project_id: used in place of the connection's.
         :param service: one of :data:`~airflow_provider_ecsjobs.core.services.HOST_OF_SERVICE`.
         :param environment: where ``auth`` ``env`` looks.
@@ -141,11 +142,12 @@ class Settings:
             verify=check.verify("verify"),
             proxy=Proxy.parse(proxy) if proxy else None,
             requests_per_second=check.rate("requests_per_second", DEFAULT_REQUESTS_PER_SECOND),
+            warnings=check.warnings,
         )
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never show up anywhere."""
+        """The values that must never appear in a log, message or URL."""
         given = (
             [Proxy.parse(url) for url in getproxies().values() if "@" in url] if self.proxy is None else [self.proxy]
         )
@@ -153,13 +155,13 @@ class Settings:
 
     @property
     def ca_file(self) -> str | None:
-        """The CA bundle to trust: the connection's, else that of the environment variables ``requests`` reads."""
+        """The CA bundle to trust: the connection's, else the one of the environment variables ``requests`` reads."""
         if isinstance(self.verify, str):
             return self.verify
         return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
 
     def proxy_for(self, url: str) -> Proxy | None:
-        """Find the proxy for a URL: the connection's, else that of the environment."""
+        """Return the proxy for a URL: the connection's, else the environment's."""
         if self.proxy is not None:
             return self.proxy
         parts = urlsplit(url)
@@ -201,25 +203,22 @@ def _auth_config(
         metadata_endpoint=check.endpoint_or("metadata_endpoint", DEFAULT_METADATA_ENDPOINT),
         region=region,
         project_id=project,
-        **_who(check, fields, auth, environment),
+        **_login_fields(check, fields, auth, environment),
     )
 
 
-def _who(check: FieldChecker, fields: ConnectionFields, auth: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Read what the way to log in needs, and nothing else."""
+def _login_fields(
+    check: FieldChecker, fields: ConnectionFields, auth: str, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the fields that this ``auth`` needs, and no others."""
     if auth == "aksk":
-        access_key = check.key("login", fields.login, "the access key (AK)")
-        secret_key = check.key("password", fields.password, "the secret key (SK)")
-        return {"key": AccessKey(access_key, secret_key, check.secret("security_token"))}
+        key = check.access_key("login", fields.login, "password", fields.password)
+        return {"key": replace(key, security_token=check.secret("security_token"))}
     if auth == "env":
         found = {name: environment.get(variable, "") for name, variable in SDK_ENVIRONMENT.items()}
-        access_key = check.key(
-            f"environment variable {SDK_ENVIRONMENT['login']}", found["login"], "the access key (AK)"
-        )
-        secret_key = check.key(
-            f"environment variable {SDK_ENVIRONMENT['password']}", found["password"], "the secret key (SK)"
-        )
-        return {"key": AccessKey(access_key, secret_key, found["security_token"].strip())}
+        names = {name: f"environment variable {variable}" for name, variable in SDK_ENVIRONMENT.items()}
+        key = check.access_key(names["login"], found["login"], names["password"], found["password"])
+        return {"key": replace(key, security_token=found["security_token"].strip())}
     if auth == "password":
         return {
             "user_name": check.required("login", fields.login, "the name of the IAM user"),
@@ -243,6 +242,6 @@ def _iam_endpoint(check: FieldChecker, endpoint: str, region: str) -> str:
             return f"https://iam.{region}.{domain}" if region else f"https://iam.{domain}"
     # Credentials of another cloud must not be sent to Huawei's IAM.
     check.fail(
-        "extra 'iam_endpoint'", f"is missing, and it can't be told from the host {host}", "the address of its IAM"
+        "extra 'iam_endpoint'", f"is missing, and it can't be derived from the host {host}", "the address of its IAM"
     )
     raise AssertionError("unreachable: fail() raises")

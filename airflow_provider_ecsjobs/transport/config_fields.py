@@ -1,26 +1,35 @@
-"""Checks the fields of one connection; every complaint names the connection, the field and what is accepted."""
+"""Checks the fields of one connection. Every error names the connection, the field and the accepted values."""
 
 from __future__ import annotations
 
 import math
 import re
 import ssl
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
+from airflow_provider_ecsjobs.core.auth.signing import ACCESS_KEY_LENGTH, SECRET_KEY_LENGTH, AccessKey
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-# The connection form states the same.
+# The connection form uses the same limits.
 MIN_TIMEOUT = 0.1
 MAX_TIMEOUT = 600.0
 MIN_RATE = 0.01
 MAX_RATE = 1000.0
 
+EXTRA_FIELDS = (
+    *("region", "auth", "project_id", "domain_name", "security_token", "token", "iam_endpoint", "metadata_endpoint"),
+    *("verify", "proxy", "connect_timeout", "read_timeout", "requests_per_second"),
+)
+"""The supported extra fields."""
+
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_SUB_PROJECT = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+)_.+", re.DOTALL)
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -31,7 +40,7 @@ _PROXY = "a proxy such as 'http://proxy.example.com:3128' or 'http://user:passwo
 
 
 class FieldChecker:
-    """Reads one connection's fields.
+    """Reads and checks the fields of one connection.
 
     :param conn_id: the connection's id, for messages.
     :param extra: its extra fields.
@@ -40,18 +49,29 @@ class FieldChecker:
     def __init__(self, conn_id: str, extra: Mapping[str, Any]) -> None:
         self._conn_id = conn_id
         self._extra = extra
+        self.warnings = tuple(self._unknown_fields())
+
+    def _unknown_fields(self) -> Iterator[str]:
+        """Return a warning for each unsupported extra field. It may be a typing error, or a field of another tool."""
+        for name in self._extra:
+            if name in EXTRA_FIELDS or name.startswith("__"):
+                continue
+            near = get_close_matches(clean(name, 100).lower(), EXTRA_FIELDS, 1)
+            meant = f" Is '{near[0]}' meant?" if near else ""
+            yield f"Connection '{self._conn_id}': extra {_shown(name)} is not known here, and not used.{meant}"
 
     def fail(self, name: str, problem: str, accepted: str) -> NoReturn:
-        """Complain about a field."""
-        raise EcsConfigError(f"Connection '{self._conn_id}': {name} {problem}; expected {accepted}.")
+        """Raise an error about a field. It also names unknown fields, as one of them may be meant."""
+        error = f"Connection '{self._conn_id}': {name} {problem}; expected {accepted}."
+        raise EcsConfigError(" ".join((error, *self.warnings)))
 
     def required(self, name: str, value: str, meaning: str) -> str:
-        """Read a text that must be there."""
+        """Return a required string."""
         return value or self.fail(name, "is empty", meaning)
 
     def key(self, name: str, value: str, meaning: str) -> str:
-        """Read a key or token that must be there."""
-        # A key pasted with a line end behind it would only ever give "signature does not match".
+        """Return a required key or token."""
+        # A key pasted with a line break at its end would only ever cause "signature does not match".
         value = (value or "").strip()
         if not value:
             self.fail(name, "is empty", meaning)
@@ -60,49 +80,68 @@ class FieldChecker:
         return value
 
     def text(self, name: str) -> str:
-        """Read an extra field that is a text; empty if it is missing."""
+        """Return an extra field that is a string; empty if it is missing."""
         return self.text_field(f"extra '{name}'", self._extra.get(name))
 
     def secret(self, name: str) -> str:
-        """Read an extra field that is a secret; empty if it is missing."""
+        """Return an extra field that is a secret; empty if it is missing."""
         value = self.text(name)
         return self.key(f"extra '{name}'", value, "a token") if value else ""
 
     def text_field(self, name: str, value: Any) -> str:
-        """Read a field that is a text; empty if it is missing."""
+        """Return a field that is a string; empty if it is missing."""
         if value is None:
             return ""
         if not isinstance(value, str):
-            self.fail(name, f"is of type {type(value).__name__}", "a text")
+            self.fail(name, f"is of type {type(value).__name__}", "a string")
         return value.strip()
 
     def choice(self, name: str, accepted: tuple[str, ...], default: str) -> str:
-        """Read an extra field that is one of a few."""
+        """Return an extra field that is one of several choices."""
         value = self.text(name) or default
         if value not in accepted:
             self.fail(f"extra '{name}'", f"is {_shown(value)}", "one of " + ", ".join(map(repr, accepted)))
         return value
 
+    def access_key(self, name: str, access_key: str, secret_name: str, secret_key: str) -> AccessKey:
+        """Return an access key with its secret key. The messages hold neither.
+
+        :param name: the field of the access key.
+        :param access_key: its value.
+        :param secret_name: the field of the secret key.
+        :param secret_key: its value.
+        """
+        access_key = self.key(name, access_key, "the access key (AK)")
+        secret_key = self.key(secret_name, secret_key, "the secret key (SK)")
+        if len(access_key) == SECRET_KEY_LENGTH and len(secret_key) == ACCESS_KEY_LENGTH:
+            self.fail(name, f"and {secret_name} look swapped", "the access key (AK) in the former")
+        return AccessKey(access_key, secret_key)
+
     def region(self, value: str) -> str:
-        """Check a region: it becomes part of a host name."""
-        if value and not _REGION.fullmatch(value):
-            self.fail("extra 'region'", f"is {_shown(value)}", "a region such as 'cn-north-4'")
-        return value
+        """Return a region in lower case. It becomes part of a host name."""
+        region = value.lower()
+        if region and not _REGION.fullmatch(region):
+            project = _SUB_PROJECT.fullmatch(region)
+            accepted = "a region such as 'cn-north-4'"
+            if project is not None:
+                accepted = f"the region '{project[1]}', and the id of that project in extra 'project_id'"
+            self.fail("extra 'region'", f"is {_shown(value)}", accepted)
+        return region
 
     def project_id(self, value: str) -> str:
-        """Check a project id: it becomes part of a path."""
+        """Return a checked project id. It becomes part of a path."""
         if value and not _PROJECT_ID.fullmatch(value):
             self.fail("extra 'project_id'", f"is {_shown(value)}", "a project's id, 32 hexadecimal digits")
         return value
 
     def service_host(self, service: str, known: Mapping[str, str]) -> str:
-        """Find a service's host."""
+        """Return the first part of a service's host name."""
         if service not in known:
             raise EcsConfigError(f"service is {_shown(service)}; expected one of {', '.join(map(repr, known))}.")
         return known[service]
 
     def seconds(self, name: str, default: float) -> float:
-        """Read an extra field that is a length of time."""
+        """Return an extra field that is a number of seconds."""
         number = self._number(name, default)
         if not MIN_TIMEOUT <= number <= MAX_TIMEOUT:
             accepted = f"a number of seconds from {MIN_TIMEOUT:g} to {MAX_TIMEOUT:g}"
@@ -110,15 +149,15 @@ class FieldChecker:
         return number
 
     def rate(self, name: str, default: float) -> float:
-        """Read an extra field that is a number of requests a second."""
+        """Return an extra field that is a number of requests per second."""
         number = self._number(name, default)
         if not MIN_RATE <= number <= MAX_RATE:
-            accepted = f"a number of requests a second from {MIN_RATE:g} to {MAX_RATE:g}"
+            accepted = f"a number of requests per second from {MIN_RATE:g} to {MAX_RATE:g}"
             self.fail(f"extra '{name}'", f"is {_shown(self._extra.get(name))}", accepted)
         return number
 
     def _number(self, name: str, default: float) -> float:
-        """Read an extra field that is a number; NaN if it is none."""
+        """Return an extra field that is a number; NaN if it is not a number."""
         value = self._extra.get(name)
         if value is None or value == "":
             return default
@@ -128,7 +167,7 @@ class FieldChecker:
             return math.nan
 
     def verify(self, name: str) -> bool | str:
-        """Read whether to check certificates, or with which CA bundle."""
+        """Return whether to check certificates, or the path of the CA bundle to check them with."""
         value = self._extra.get(name)
         if isinstance(value, bool):
             return value
@@ -147,17 +186,17 @@ class FieldChecker:
         return text or True
 
     def endpoint_or(self, name: str, default: str) -> str:
-        """Read an extra field that is an address."""
+        """Return an extra field that is an endpoint; ``default`` if it is missing."""
         value = self.text(name)
         return self.endpoint(f"extra '{name}'", value) if value else default
 
     def endpoint(self, name: str, value: str, *, schema: str | None = "", port: int | None = None) -> str:
-        """Check an address, and write it in one way: scheme, host, port unless it is the scheme's own, path.
+        """Return a checked endpoint in one form: scheme, host, port unless it is the scheme's default, path.
 
         :param name: the field.
         :param value: the address.
-        :param schema: the scheme, where the address has none; https otherwise.
-        :param port: the port, where the address has none.
+        :param schema: the scheme if the address has none; https if this is empty too.
+        :param port: the port if the address has none.
         """
         given = value if "://" in value else f"{(schema or 'https').strip()}://{value}"
         shown = _shown(value.rpartition("@")[2])
@@ -173,12 +212,12 @@ class FieldChecker:
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
         if not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path):
             self.fail(name, f"is {shown}", _ADDRESS)
-        # The Host header is signed, and clients leave the scheme's own port out of it.
+        # The Host header is signed, and HTTP clients omit the scheme's default port in it.
         suffix = "" if port in (None, 443 if parts.scheme == "https" else 80) else f":{port}"
         return f"{parts.scheme}://{host}{suffix}{parts.path}"
 
     def proxy(self, name: str) -> str:
-        """Read an extra field that is a proxy's address, which may hold credentials and so is never shown."""
+        """Return an extra field that is a proxy's URL. It may hold credentials, so it is never shown."""
         value = self.text(name)
         if not value:
             return ""

@@ -1,4 +1,4 @@
-"""Unpacks the bodies of answers, with a limit: a few kilobytes may be packed so that they unpack to gigabytes."""
+"""Decompresses response bodies up to a size limit. Without it, a few kilobytes could decompress to gigabytes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import zlib
 from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
-"""What is asked for: all that is understood here, whatever else the HTTP client could unpack."""
+"""The ``Accept-Encoding`` header: only the encodings that :func:`decompress` supports."""
 _GZIP, _ZLIB, _RAW = 31, 15, -15
 
 
-def unpacked(body: bytes, encoding: str) -> bytes | None:
-    """Undo the compression of a body. What the HTTP clients do themselves is, in older releases, without a limit.
+def decompress(body: bytes, encoding: str) -> bytes | None:
+    """Return the decompressed body. Older HTTP clients decompress without a limit, so we do it ourselves.
 
     :param body: the body as received.
-    :param encoding: its ``Content-Encoding``, in any case of letters; empty for none.
+    :param encoding: its ``Content-Encoding``, in upper or lower case; empty for none.
     :return: the body; ``None`` if it is larger than :data:`MAX_BODY_BYTES`.
-    :raises ValueError: it is cut off or damaged, or packed in a way that was not asked for.
+    :raises ValueError: the body is cut off or damaged, or has an encoding that was not requested.
     """
     name = encoding.strip().lower()
     if not body or name in ("", "identity"):
@@ -25,17 +25,17 @@ def unpacked(body: bytes, encoding: str) -> bytes | None:
     if name in ("gzip", "x-gzip"):
         format_ = _GZIP
     elif name == "deflate":
-        format_ = _ZLIB if body[0] & 0x0F == 8 else _RAW  # some servers leave out the frame that belongs to it
+        format_ = _ZLIB if body[0] & 0x0F == 8 else _RAW  # some servers omit the zlib header
     else:
-        raise ValueError(f"the answer is packed in a way that was not asked for: {name[:100]}")
-    unpacking = zlib.decompressobj(format_)
+        raise ValueError(f"the response has an encoding that was not requested: {name[:100]}")
+    decompressor = zlib.decompressobj(format_)
     try:
-        # What follows a first packet is left out: there may be a million packets of a few bytes.
-        plain = unpacking.decompress(body, MAX_BODY_BYTES + 1)
+        # Only the first compressed member is read: there may be a million members of a few bytes.
+        plain = decompressor.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
-        raise ValueError(f"the answer can't be unpacked ({error})") from None
+        raise ValueError(f"the response can't be decompressed ({error})") from None
     if len(plain) > MAX_BODY_BYTES:
         return None
-    if not unpacking.eof:
-        raise ValueError("the answer is packed, and cut off")
+    if not decompressor.eof:
+        raise ValueError("the compressed response is cut off")
     return plain

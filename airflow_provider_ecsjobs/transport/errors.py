@@ -1,4 +1,4 @@
-"""What both drivers do alike: put a report into a log, and say what became of a request without an answer."""
+"""What both drivers share: writing a flow's log lines, and describing a request that got no response."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _NO_CONNECTION = (
 
 
 class MaskSecrets(Protocol):
-    """Has secrets masked in the logs."""
+    """A function that masks secrets in the logs."""
 
     def __call__(self, secrets: Iterable[str], /) -> None:
-        """Mask each of these."""
+        """Mask each of these secrets."""
 
 
 class LogSink(Protocol):
@@ -43,26 +43,26 @@ class LogSink(Protocol):
 
 
 def write_log(logger: LogSink, log: Log) -> None:
-    """Write a flow's report to a log."""
+    """Write a flow's log line to a logger."""
     logger.log(log.level, "%s", log.message)
 
 
 def transport_failure(request: HttpRequest, what: BaseException | str, redactor: Redactor) -> TransportFailure:
-    """Say in one line what became of a request without an answer: host and cause, but no secret and no query."""
-    # Before it is cut: a part of a secret is not found any more.
-    cause = redactor.text(what if isinstance(what, str) else _words(what))
-    reason = f"no answer from {urlsplit(request.url).netloc}: {clean(cause, 300)}"
+    """Return the failure of a request without a response. Its line has host and cause, but no secret and no query."""
+    # Redacted before it is cut, because a part of a secret would not be found.
+    cause = redactor.text(what if isinstance(what, str) else _describe(what))
+    reason = f"no response from {urlsplit(request.url).netloc}: {clean(cause, 300)}"
     return TransportFailure(reason, may_have_arrived=isinstance(what, str) or not _failed_to_connect(what))
 
 
 def _failed_to_connect(error: BaseException) -> bool:
-    """Whether there was no connection that a request could have been sent over."""
+    """Return whether there was no connection to send the request over."""
     return any(isinstance(cause, _NO_CONNECTION) for cause in _chain(error))
 
 
-def _words(error: BaseException) -> str:
-    """Say what an error comes down to: clients wrap the one that matters in several of their own."""
-    # The innermost first: aiohttp's errors are of the same classes as those they wrap, but say less.
+def _describe(error: BaseException) -> str:
+    """Return the cause of an error in words. HTTP clients wrap the real error in several of their own."""
+    # The innermost error comes first: aiohttp's errors have the classes of those they wrap, with less detail.
     chain = list(_chain(error))[::-1]
     for cause in chain:
         if isinstance(cause, socket.gaierror):
@@ -79,12 +79,12 @@ def _words(error: BaseException) -> str:
             return "the connection was reset"
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in chain):
         return "it took too long"
-    # Some of aiohttp's errors show the whole URL as their text; what is wrong stands in their message.
+    # Some of aiohttp's errors show the whole URL as their text. Their `message` holds the problem.
     return f"{type(error).__name__}: {getattr(error, 'message', '') or error}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an error and all it wraps: as its cause, its context, its reason (urllib3) or an argument (requests)."""
+    """Yield an error and all it wraps: as its cause, its context, its reason (urllib3) or an argument (requests)."""
     seen: set[int] = set()
     stack: list[Any] = [error]
     while stack:

@@ -1,7 +1,7 @@
-"""Lets the requests of one client through, at the rate of its budget, a few at a time.
+"""The queue of one client's requests: it sends them at the client's rate, a few at a time.
 
-There are three lanes, and within each it is first come first served: what all may come to wait for, such as a token;
-the last looks of waits whose deadline has come, which nothing makes up for; and the polls that will be made again.
+There are three priorities: requests that all others depend on, such as a login; final polls at a wait's deadline, which
+can't be made later; and ordinary polls. Within a priority, the first to come is the first to be sent.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class RequestQueue:
-    """The queue in front of the connections, with one timer however many wait in it.
+    """The queue in front of the HTTP connections. It has one timer, however many requests wait.
 
-    :param limiter: says when the next request may be sent, by the loop's clock.
-    :param places: how many requests may be under way at a time.
+    :param limiter: the rate limiter, in the loop's time.
+    :param places: the maximum number of requests in flight.
     """
 
     def __init__(self, limiter: AdaptiveRateLimiter, places: int) -> None:
         self.limiter = limiter
         self._loop = asyncio.get_running_loop()
         self._free = places
-        # A plain dict would be slow: each search for its first entry passes over all that were taken out before.
+        # A plain dict would be slow: finding its first entry skips over all entries that were removed before.
         self._waiting: tuple[OrderedDict[asyncio.Future[Permit], None], ...] = tuple(OrderedDict() for _ in Priority)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -35,14 +35,14 @@ class RequestQueue:
         return sum(map(len, self._waiting))
 
     def final_poll_delay(self) -> float:
-        """Tell how many seconds pass until the turn of a last look that comes now, if the rate stays as it is."""
+        """Return how many seconds a final poll would wait if it came now, at the present rate."""
         held = max(self.limiter.opens_at() - self._loop.time(), 0.0)
         return held + len(self._waiting[Priority.FINAL_POLL]) / self.limiter.rate
 
     async def acquire(self, priority: Priority = Priority.POLL) -> Permit:
-        """Wait for one's turn; whoever was given it has to :meth:`leave`.
+        """Wait for a permit to send a request. The caller must call :meth:`release` afterwards.
 
-        :param priority: where to queue.
+        :param priority: the priority of the request.
         """
         now = self._loop.time()
         if not len(self) and self._free and self.limiter.opens_at() <= now:
@@ -56,14 +56,14 @@ class RequestQueue:
             return await turn
         except asyncio.CancelledError:
             queue.pop(turn, None)
-            if not turn.cancelled():  # given the turn and cancelled in the same moment
+            if not turn.cancelled():  # the permit and the cancellation came at the same time
                 self.limiter.give_back(turn.result())
                 self._free += 1
             self._let_through()
             raise
 
     def release(self, unused: Permit | None = None) -> None:
-        """Make room for the next.
+        """End a request, so that the next one can be sent.
 
         :param unused: the permit, if nothing was sent with it.
         """
@@ -73,7 +73,7 @@ class RequestQueue:
         self._let_through()
 
     def close(self) -> None:
-        """Let nobody through any more."""
+        """Stop giving permits."""
         self._disarm()
         for queue in self._waiting:
             queue.clear()
@@ -86,16 +86,16 @@ class RequestQueue:
                 self._arm(opens_at)
                 return
             turn, _ = next(filter(None, self._waiting)).popitem(last=False)
-            if not turn.done():  # one that was cancelled a moment ago has yet to take itself out
+            if not turn.done():  # a request that was just cancelled has not removed itself yet
                 self._free -= 1
                 turn.set_result(self.limiter.take(now))
-        # Nobody waits, or for a place: then `leave` goes on.
+        # Either no request waits, or all places are taken: then `release` continues.
         self._disarm()
 
     def _arm(self, when: float) -> None:
         if self._timer is not None:
             if self._timer.when() <= when:
-                return  # it sets itself again
+                return  # when it fires, it is set again
             self._timer.cancel()
         self._timer = self._loop.call_at(when, self._ring)
 

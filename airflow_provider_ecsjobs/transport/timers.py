@@ -1,7 +1,7 @@
-"""Lets thousands sleep with one timer.
+"""Thousands of sleeping waits with one timer.
 
-``asyncio.sleep`` costs each sleeper a timer, a copy of its context and a coroutine: for ten thousand waits, which sleep
-nearly all the time, the garbage collector walks through all of them each time, and the event loop stands still.
+``asyncio.sleep`` needs a timer, a copy of the context and a coroutine for each sleeper. With ten thousand waits, the
+garbage collector traverses all of these objects in each run, and the event loop stops meanwhile.
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ import heapq
 import itertools
 
 MOST_AT_ONCE = 100
-"""How many are woken before the event loop turns to something else: thousands may have the same deadline."""
+"""How many sleepers wake in one step of the event loop. Thousands may have the same deadline."""
 
 
 class TimerQueue:
-    """All who sleep in one event loop."""
+    """All sleeping waits of one event loop."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # The number only keeps two futures of the same moment from being compared.
+        # The number breaks ties: two futures can't be compared.
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
 
     def sleep(self, seconds: float) -> asyncio.Future[None]:
-        """Give what is done after so many seconds. It may be cancelled, and is passed over when its time comes."""
+        """Return a future that is done after this many seconds. It may be cancelled before."""
         future: asyncio.Future[None] = self._loop.create_future()
         heapq.heappush(self._sleepers, (self._loop.time() + seconds, next(self._numbers), future))
         self._arm()
         return future
 
     def close(self) -> None:
-        """Wake nobody any more."""
+        """Stop waking sleepers."""
         self._sleepers.clear()
         self._arm()
 
     def _arm(self) -> None:
-        """Set the timer to the first who is to be woken."""
+        """Set the timer to the earliest deadline."""
         if self._timer is not None:
             if self._sleepers and self._timer.when() == self._sleepers[0][0]:
                 return

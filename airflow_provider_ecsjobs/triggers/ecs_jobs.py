@@ -13,25 +13,33 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
-from airflow_provider_ecsjobs.core.job import check_job_id
+from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import (
+    DEFAULT_UNREACHABLE_TIMEOUT,
+    Outcome,
+    Wait,
+    WaitEnd,
+    WaitPolicy,
+)
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,
     mask_secrets,
     read_settings_off_loop,
 )
-from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_wait
+from airflow_provider_ecsjobs.metrics import count_wait
 from airflow_provider_ecsjobs.outcomes import event_of
+from airflow_provider_ecsjobs.publishing import observe
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from types import ModuleType
 
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitObserver
     from airflow_provider_ecsjobs.transport.client_pool import Lease
     from airflow_provider_ecsjobs.transport.config import Settings
 
@@ -61,10 +69,14 @@ class EcsJobTriggerArguments:
     :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
     :param seen_status: the status that was logged last, so that it is not logged again.
     :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
+    :param seen_sub_jobs_total: the number of sub-jobs that was logged last.
+    :param seen_job_type: the job's type, where the job was seen.
+    :param seen_begin_time: when the job began, as the API writes it, where the job was seen.
     :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
     :param unreachable_timeout: for how many seconds there may be no good answer.
     :param order_id: the order that the job is for, if that is known; for messages.
     :param server_ids: the servers that the answer to the job's request named; the event hands them on.
+    :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
     """
 
     job_id: str = ""
@@ -84,6 +96,10 @@ class EcsJobTriggerArguments:
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str | None = None
     server_ids: list[str] | None = None
+    seen_sub_jobs_total: int = 0
+    seen_job_type: str | None = None
+    seen_begin_time: str | None = None
+    limit: str | None = None
 
     @classmethod
     def of_wait(
@@ -112,6 +128,10 @@ class EcsJobTriggerArguments:
             unreachable_timeout=policy.unreachable_timeout,
             order_id=policy.order_id or None,
             server_ids=None if server_ids is None else list(server_ids),
+            seen_sub_jobs_total=wait.sub_jobs_total,
+            seen_job_type=None if wait.job is None else wait.job.job_type,
+            seen_begin_time=None if wait.job is None else format_time(wait.job.begin_time),
+            limit=policy.limit or None,
             **connection,
         )
 
@@ -121,6 +141,7 @@ class EcsJobTriggerArguments:
         :raises EcsConfigError: an argument that is to be a number is none.
         """
         status = clean(self.seen_status, 100)
+        job_type, begin_time = clean(self.seen_job_type, 200), format_time(parse_time(self.seen_begin_time))
         return WaitPolicy(
             started=self._number("started", time.time()),
             deadline=self._number("deadline", None),
@@ -129,9 +150,12 @@ class EcsJobTriggerArguments:
             payment_timeout=self._number("payment_timeout", None),
             pending_since=self._number("pending_since", None),
             seen=(status, int(self._number("seen_sub_jobs_finished", 0.0))) if status else None,
+            seen_job=outline_of(self.job_id, job_type, status, begin_time) if status else None,
+            seen_sub_jobs_total=int(self._number("seen_sub_jobs_total", 0.0)),
             not_found_grace=self._number("not_found_grace", 0.0),
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
             order_id=clean(self.order_id, 200),
+            limit=clean(self.limit, 200),
         )
 
     def _number(self, name: str, default: _Default) -> float | _Default:
@@ -149,7 +173,8 @@ _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 class EcsJobTrigger(BaseTrigger):
     """Wait for a job to end, and send one event.
 
-    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None}``.
+    The event is ``{"outcome": ..., "message": ..., "job": {...} or None, "job_id": ..., "server_ids": [...] or None,
+    "project_id": ..., "region": ...}``, where the last two may be empty.
     The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
     ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
     one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the
@@ -177,7 +202,8 @@ class EcsJobTrigger(BaseTrigger):
         An event that comes while the scheduler still deals with the deferral would get the task failed.
         """
         began = monotonic_time()
-        end = await self._wait_to_the_end()
+        async with observe(self) as observer:
+            end = await self._wait_to_the_end(observer)
         early = schedule.FIRST_POLL_DELAY - (monotonic_time() - began)
         if early > 0 and end.outcome is not Outcome.TIMEOUT:
             await asyncio.sleep(early)
@@ -190,14 +216,14 @@ class EcsJobTrigger(BaseTrigger):
             clean(self.arguments.job_id, 200),
         )
 
-    async def _wait_to_the_end(self) -> WaitEnd:
+    async def _wait_to_the_end(self, observer: WaitObserver) -> WaitEnd:
         """Wait; whatever goes wrong is an end too.
 
         What is awaited in here stays in memory for the whole wait, thousands of times: so it is little.
         """
         began = monotonic_time()
         try:
-            wait = self._wait()
+            wait = self._wait(observer)
             lease = await self._share_client(wait)
             if isinstance(lease, WaitEnd):
                 return lease
@@ -224,9 +250,9 @@ class EcsJobTrigger(BaseTrigger):
         given = self.arguments
         return given.huawei_ecs_conn_id, given.region, given.project_id, given.service
 
-    def _wait(self) -> Wait:
+    def _wait(self, observer: WaitObserver) -> Wait:
         check_names(*self._connection)
-        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=WAIT_METRICS)
+        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=observer)
 
     async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""

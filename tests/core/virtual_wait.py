@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from core_samples import JOB_ID, job, part
-
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
+from tests.core.samples import JOB_ID, job, part
 
 START = 1_772_366_400.0
 BUSY = ApiError(ErrorKind.TRANSIENT, "server busy", code="Common.0001", status=500, request_id="req-7")

@@ -100,6 +100,18 @@ def _of_connections(emulator: Emulator) -> Iterator[str]:
     yield _tested({**good, "host": emulator.url.replace("http", "https")})
     yield _tested({**good, "extra": {**extra, "auth": "agency", "metadata_endpoint": "http://127.0.0.1:1"}})
     yield _tested({**good, "extra": {**extra, "verify": "/no/such/ca.pem"}})
+    yield _tested({**good, "extra": {**extra, "regoin": "cn-north-4"}})
+    forbidden = {"error": {"code": 403, "message": "You are not authorized", "title": "Forbidden"}}
+    emulator.fault(Fault(path="/v3/projects", status=403, body=forbidden))
+    yield _tested({**good, "extra": {**extra, "project_id": None}})
+    locked = {"error": {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}}
+    emulator.fault(Fault(path="/v3/auth/tokens", times=9, status=401, body=locked))
+    yield _tested(emulator.connection("password"))
+    emulator.clear_faults()
+    elsewhere = {"error_code": "APIGW.0307", "error_msg": "The token must be updated."}
+    emulator.fault(Fault(path="/jobs/", times=9, status=401, body=elsewhere))
+    yield _tested(emulator.connection("password"))
+    emulator.clear_faults()
     emulator.fault(HeldBack())
     yield _tested({**good, "extra": {**extra, "read_timeout": 0.1}})
 

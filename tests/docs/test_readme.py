@@ -1,10 +1,8 @@
-"""Runs every snippet of README.md, and compares its tables and messages with the code."""
+"""Runs every snippet of README.md, and compares its messages with the code."""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
-import inspect
 import json
 import os
 import re
@@ -13,34 +11,23 @@ import subprocess
 import sys
 import textwrap
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
 from airflow.models import Connection
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, BaseHook
-from dag_runs import run_dag
-from provoked import provoked_messages
-from readme_file import ROOT, TEXT, Snippet, anchors, code_in, section, snippet, snippets, table
+from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs import exceptions
-from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
 from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
-from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.operators import servers
-from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
-from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
-from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
-from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
-from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
-from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
-from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
+from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE
+from tests.docs.provoked import provoked_messages
+from tests.docs.readme_file import ROOT, TEXT, Snippet, anchors, section, snippet, snippets
 from tests.live.demo import EXPECTED_STATES
+from tests.support.dag_runs import run_dag
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
@@ -68,8 +55,9 @@ CHECKS = {
 """What is checked below, and the language of such snippets."""
 
 AT_ONCE = {"init_seconds": 0, "run_seconds": 0}
-INHERITED = {"timeout", "soft_fail", "mode"}
+
 CONN_ID = EcsJobsHook.default_conn_name
+
 VARIABLE = f"AIRFLOW_CONN_{CONN_ID.upper()}"
 
 
@@ -226,8 +214,8 @@ def test_the_test_button_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_failure_text_is_what_the_code_says(connected: Emulator) -> None:
     text = snippet("failure text").text.strip()
-    job_id = re.search(r"ECS job (\w+)", text)[1]  # type: ignore[index]
-    failed_id = re.search(r"createSingleServer (\w+)", text)[1]  # type: ignore[index]
+    job_id = re.search(r"ECS job (\w{32})", text)[1]  # type: ignore[index]
+    failed_id = re.search(r"sub-job (\w{32})", text)[1]  # type: ignore[index]
     servers = re.findall(r"server ([0-9a-f-]{36})", text)
     job_type = "createSingleServer"
     sub_jobs = [{"job_type": job_type, "status": "SUCCESS", "entities": {"server_id": server}} for server in servers]
@@ -268,83 +256,6 @@ def test_the_emulator_starts_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not EcsJobsHook().get_job(job_id).status.is_finished
         finally:
             emulator.terminate()
-
-
-def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
-    sensor, operator = EcsJobSensor(task_id="s", job_id="x"), EcsJobOperator(task_id="o", job_id="x")
-    listed: dict[type, set[str]] = {EcsJobSensor: set(), EcsJobOperator: set()}
-    for sensor_cell, operator_cell, default, _, meaning in table("parameters of tasks"):
-        for task, cell in ((sensor, sensor_cell), (operator, operator_cell)):
-            for name in code_in(cell):
-                listed[type(task)].add(name)
-                # None is given, and says that the configuration decides.
-                actual = None if name == "deferrable" else _plain(getattr(task, name))
-                assert default == "required" or actual == ast.literal_eval(default.strip("`")), name
-                assert ("(T)" in meaning) == (name in task.template_fields), name
-    assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
-    assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsBaseOperator)
-
-
-def test_the_table_of_typed_operators_is_that_of_the_code() -> None:
-    listed = {code_in(name)[0]: set(code_in(parameters)) for name, parameters in table("typed operators")}
-    assert set(listed) == set(servers.__all__)
-    for name, parameters in listed.items():
-        found = getattr(servers, name)
-        ours = [
-            base
-            for base in found.__mro__
-            if issubclass(base, EcsBaseRequestOperator) and base is not EcsBaseRequestOperator
-        ]
-        assert parameters == _parameters(*ours), name
-
-
-def test_the_table_of_operations_is_that_of_the_code() -> None:
-    listed = {code_in(name)[0]: cells for name, *cells in table("operations")}
-    assert list(listed) == list(OPERATIONS)
-    for name, (parameters, repeatable, dry_run) in listed.items():
-        operation = OPERATIONS[name]
-        assert tuple(code_in(parameters)) == operation.path_parameters, name
-        safe = "by its token" if operation.takes_client_token else "yes" if operation.is_idempotent else "no"
-        assert (repeatable, dry_run == "yes") == (safe, operation.has_dry_run), name
-
-
-def test_the_table_of_parameters_of_submits_is_that_of_the_code() -> None:
-    rows = {
-        code_in(name)[0]: ast.literal_eval(default.strip("`")) for name, default, _ in table("parameters of submits")
-    }
-    expected: dict[str, Any] = {}
-    for base in (EcsBaseRequestOperator, EcsBaseSubmitOperator):
-        signature = inspect.signature(base.__init__).parameters
-        expected |= {name: found.default for name, found in signature.items() if found.kind == found.KEYWORD_ONLY}
-    assert rows == expected
-    marked = {code_in(name)[0] for name, _, meaning in table("parameters of submits") if "(T)" in meaning}
-    assert marked == {"body", "dry_run", "wait_for_completion"}
-
-
-def test_the_table_of_trigger_parameters_is_that_of_the_code() -> None:
-    listed = {
-        name: ast.literal_eval(default.strip("`"))
-        for names, default, *_ in table("parameters of the trigger")
-        for name in code_in(names)
-    }
-    signature = inspect.signature(EcsJobTriggerArguments).parameters
-    assert listed == {name: signature[name].default for name in signature if name != "later"}
-
-
-def test_the_table_of_exceptions_is_that_of_the_code() -> None:
-    for names, _, retried, skipped in table("exceptions"):
-        found, *bases = (getattr(exceptions, name) for name in code_in(names))
-        assert issubclass(found, tuple(bases) or object)
-        assert retried == ("no" if issubclass(found, (AirflowFailException, AirflowSensorTimeout)) else "yes")
-        assert skipped == ("yes" if issubclass(found, (exceptions.EcsJobFailed, exceptions.EcsJobTimeout)) else "no")
-
-
-def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
-    rows = {name: default for field, default, _ in table("fields") for name in code_in(field)}
-    assert list(rows) == list(CONNECTION_FIELDS)
-    assert rows["metadata_endpoint"] == f"`{DEFAULT_METADATA_ENDPOINT}`"
-    assert rows["connect_timeout"] == f"`{DEFAULT_CONNECT_TIMEOUT:g}`"
-    assert rows["read_timeout"] == f"`{DEFAULT_READ_TIMEOUT:g}`"
 
 
 @pytest.fixture(scope="module")
@@ -397,15 +308,6 @@ def _import(text: str, path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _parameters(*tasks: type) -> set[str]:
-    signatures = [inspect.signature(task.__init__).parameters for task in tasks]  # type: ignore[misc]
-    return {name for found in signatures for name, one in found.items() if one.kind == one.KEYWORD_ONLY}
-
-
-def _plain(value: Any) -> Any:
-    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def _pattern(shown: str) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from readme_file import code_in, section, table
-
 from airflow_provider_ecsjobs.metrics import JOB_TYPES, METRICS, OTHER, POLL, SUBMITS, UNKNOWN, WAITS
+from tests.docs.readme_file import code_in, section, table
 
 
 def test_the_table_of_metrics_is_that_of_the_code() -> None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, task
-from readme_file import ROOT
 
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.wait_mixin import XCOM_KEYS
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-
-sys.path.append(str(Path(__file__).parents[1] / "submits"))
-
-from task_runs import TaskRun
+from tests.docs.readme_file import ROOT
+from tests.support.task_runs import TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

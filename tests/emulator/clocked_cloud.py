@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import official_submits as submits
 import pytest
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkecs.v2 import EcsClient, ShowJobRequest, ShowJobResponse
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.support import official_submits as submits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from official_submits import Ids
+    from tests.support.official_submits import Ids
 
 
 @dataclass

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from clocked_cloud import ClockedCloud, clocked_cloud
-from emulator_client import SignedClient
 
 from airflow_provider_ecsjobs.emulator.pytest_plugin import ecs_emulator
+from tests.emulator.clocked_cloud import ClockedCloud, clocked_cloud
+from tests.emulator.emulator_client import SignedClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,10 @@ from tests.emulator.rule_breakers import BREAKERS
 
 PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
 
-_HEAD = """# The ECS emulator: what it serves and refuses
+_HEAD = """# The ECS emulator: what it serves and rejects
 
-This page is made from the emulator's own tables, by `python -m tests.emulator.emulator_page`.
-What the emulator does not have, it answers with `404`, its own name and the route, and counts it as `not_emulated`.
+This page is generated from the emulator's own tables by `python -m tests.emulator.emulator_page`.
+The response to an unknown route is a `404` with the emulator's name and the route. It counts as `not_emulated`.
 
 """
 
@@ -40,20 +40,20 @@ def render() -> str:
             "| operation | request | job type |\n| --- | --- | --- |",
             *operations,
             "\nA server is `BUILD` from the submit on, then `ACTIVE`, or `ERROR` if its part of the job failed.",
-            "While a job is under way, `OS-EXT-STS:task_state` says so; a reboot, resize, migration or change of the",
-            "system shows in `status` (`REBOOT`, `HARD_REBOOT`, `RESIZE`, `MIGRATING`, `REBUILD`), too.",
-            "Stopped is `SHUTOFF`.",
-            "The recycle bin is off, unless it is switched on: `Emulator(recycle_bin=True)`, `--recycle-bin`.",
+            "While a job runs, `OS-EXT-STS:task_state` shows its task. A reboot, resize, migration or change of the",
+            "system also shows in `status` (`REBOOT`, `HARD_REBOOT`, `RESIZE`, `MIGRATING`, `REBUILD`).",
+            "A stopped server is `SHUTOFF`.",
+            "The recycle bin is off by default. Switch it on with `Emulator(recycle_bin=True)` or `--recycle-bin`.",
             "\n## Reads\n",
-            "| request | answer |\n| --- | --- |",
+            "| request | response |\n| --- | --- |",
             *reads,
-            "\n## What is refused\n",
-            "*Source* is where Huawei documents the rule, *code* whether the source names the code, too. What is",
-            "inferred is our guess; if the cloud answers otherwise, please tell us.\n",
-            "| rule | source | code | broken by | answer |\n| --- | --- | --- | --- | --- |",
+            "\n## What is rejected\n",
+            "*Source* is where Huawei documents the rule. *Code* is whether the source also names the code.",
+            "*Inferred* means our guess. If the cloud responds differently, please open an issue.\n",
+            "| rule | source | code | broken by | response |\n| --- | --- | --- | --- | --- |",
             *rules,
             "\n## Control\n",
-            "For tests in other processes; the fixture has the same by these names. No credentials are needed.\n",
+            "For tests in other processes. The fixture has the same under these names. No credentials are needed.\n",
             "| request | fixture | what it does | keys |\n| --- | --- | --- | --- |",
             *controls,
             "",

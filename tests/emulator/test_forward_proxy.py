@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import requests
-from emulator_client import SignedClient
-from forward_proxy import ForwardProxy
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.emulator.emulator_client import SignedClient
+from tests.support.forward_proxy import ForwardProxy
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +11,6 @@ if TYPE_CHECKING:
 
 # What is left after hundreds of waits is counted by `make soak`: beside other tests, on a busy machine, so are they.
 collect_ignore = [] if "ECSJOBS_SOAK_WAITS" in os.environ else ["test_leaks_over_time.py"]
-# The task runs, shared with the tests of the submits.
-sys.path.append(str(Path(__file__).parents[1] / "submits"))
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fault_kinds import ENDING, HARMLESS, PASSING, SLOW, WITH_EFFECT
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from tests.faults.fault_kinds import ENDING, HARMLESS, PASSING, SLOW, WITH_EFFECT
 
 SHORT = 0.25
 LONG = 240.0

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp.connector
 from aiohttp.resolver import ThreadedResolver
-from fault_kinds import fault
-from fault_plans import JUMPS, STORIES, Plan
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.faults.fault_kinds import fault
+from tests.faults.fault_plans import JUMPS, STORIES, Plan
 from tests.support.held_back import give_up_what_is_held_back
 from tests.support.patience import A_MINUTE
 

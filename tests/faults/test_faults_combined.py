@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from fault_kinds import ENDING, HARMLESS, PASSING
-from fault_plans import PLANS, STORIES, Plan, plans_per_path
-from fault_world import JOB_ID, planned
 from hypothesis import given
-from left_behind import in_time, nothing_left_behind
-from ways_to_wait import WAYS, End, end_of, limits_of, warm_up
+
+from tests.faults.fault_kinds import ENDING, HARMLESS, PASSING
+from tests.faults.fault_plans import PLANS, STORIES, Plan, plans_per_path
+from tests.faults.fault_world import JOB_ID, planned
+from tests.faults.left_behind import in_time, nothing_left_behind
+from tests.faults.ways_to_wait import WAYS, End, end_of, limits_of, warm_up
 
 _WORDS = {
     "fail": "Ecs.0319 sold out",
@@ -80,12 +81,14 @@ def test_any_plan(way: str, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None
     run(way, plan, monkeypatch)
 
 
-def test_each_kind_of_trouble_passes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_passes(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(way, Plan("fails in part", tuple(PASSING)), monkeypatch).outcome == "fail"
 
 
 @pytest.mark.parametrize("kind", ENDING)
-def test_each_kind_of_refusal_ends_a_wait_after_trouble(way: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_rejection_ends_a_wait_after_failures(
+    way: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = Plan("succeeds", ("good", "503", "reset before", "HTML 200"), kind)
 
     assert run(way, plan, monkeypatch).outcome == ENDING[kind].outcome

@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, WITH_EFFECT, ecs_error, fault
-from fault_plans import LONG, POLL, plans_per_path, slots_of
-from fault_world import world_of
 from hypothesis import given
 from hypothesis import strategies as st
-from left_behind import in_time, nothing_left_behind
-from task_runs import Store, TaskRun
-from ways_to_wait import End, end_of, to_the_end, warm_up
 
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
+from tests.faults.fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, WITH_EFFECT, ecs_error, fault
+from tests.faults.fault_plans import LONG, POLL, plans_per_path, slots_of
+from tests.faults.fault_world import world_of
+from tests.faults.left_behind import in_time, nothing_left_behind
+from tests.faults.ways_to_wait import End, end_of, to_the_end, warm_up
 from tests.support.patience import wait_until
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -158,12 +158,12 @@ def test_any_plan_of_a_create(monkeypatch: pytest.MonkeyPatch, plan: SubmitPlan)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FIT_FOR_SUBMITS if kind in WITH_EFFECT])
-def test_an_answer_that_is_lost_makes_no_second_server(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_response_that_is_lost_makes_no_second_server(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(SubmitPlan(submits=(kind, kind), fails=False), monkeypatch).outcome == "success"
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_each_kind_of_trouble_of_a_submit_passes(deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_of_a_submit_passes(deferrable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = SubmitPlan(deferrable=deferrable, submits=FIT_FOR_SUBMITS, queries=tuple(PASSING)[:12])
 
     assert run(plan, monkeypatch).outcome == "success"

@@ -6,25 +6,37 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from fault_kinds import FIT_FOR_SUBMITS, HARMLESS, WITH_EFFECT
-from fault_plans import plans_per_path
-from fault_world import world_of
 from hypothesis import given
 from hypothesis import strategies as st
-from left_behind import nothing_left_behind
-from tries import DEATHS, KINDS, QUICK_JOBS, REFUSALS, RETRIES, SECRET, Tried, TriesPlan, Try, plans, task_in_a_world
-from ways_to_wait import warm_up
 
+from tests.faults.fault_kinds import FIT_FOR_SUBMITS, HARMLESS, WITH_EFFECT
+from tests.faults.fault_plans import plans_per_path
+from tests.faults.fault_world import world_of
+from tests.faults.left_behind import nothing_left_behind
+from tests.faults.tries import (
+    DEATHS,
+    KINDS,
+    QUICK_JOBS,
+    REFUSALS,
+    RETRIES,
+    SECRET,
+    Tried,
+    TriesPlan,
+    Try,
+    plans,
+    task_in_a_world,
+)
+from tests.faults.ways_to_wait import warm_up
 from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
-    from ways_to_wait import End
+    from tests.faults.ways_to_wait import End
 
 CERTAIN = frozenset(
     {
         *HARMLESS,
         *(name for name in FIT_FOR_SUBMITS if name.startswith(("429", "202"))),
-        *("400 flow control", "501 Ecs.0603", "503", "503 with Retry-After", "a redirect"),
+        *("400 flow control", "501 Ecs.0603", "503", "503 with Retry-After"),
     }
 )
 """The kinds of trouble after which it is known that nothing was done."""
@@ -231,7 +243,7 @@ def test_a_job_that_is_purged_before_the_next_try_is_not_followed_by_another(
     assert end.outcome == "not_found"
 
 
-def test_each_kind_of_trouble_of_an_attachment_passes_or_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_of_an_attachment_passes_or_leaves_it_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     plans_of = {name: TriesPlan((Try(submits=(name,)),), deferrable=False) for name in FIT_FOR_SUBMITS}
     with nothing_left_behind(monkeypatch) as complaints, world_of(monkeypatch, **QUICK_JOBS) as world:
         for name, plan in plans_of.items():
@@ -244,7 +256,7 @@ def test_each_kind_of_trouble_of_an_attachment_passes_or_leaves_it_unknown(monke
             check_truth(tried, end)
 
 
-def test_each_kind_of_trouble_of_a_deletion_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_kind_of_failure_of_a_deletion_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     submits = tuple(name for name in FIT_FOR_SUBMITS if name not in WITH_EFFECT)
     plan = TriesPlan((Try(submits=submits, is_expired=True),), login="password")
 

@@ -16,9 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import pytest
-from fault_kinds import ecs_error
-from left_behind import Complaints, events_of, nothing_left_behind
-from ways_to_wait import end_of, to_the_end
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -26,6 +23,9 @@ from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.faults.fault_kinds import ecs_error
+from tests.faults.left_behind import Complaints, events_of, nothing_left_behind
+from tests.faults.ways_to_wait import end_of, to_the_end
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:

@@ -8,14 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
-from fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, ecs_error, fault
-from fault_plans import LONG, POLL, slots_of
-from fault_world import World, world_of
 from hypothesis import strategies as st
-from left_behind import Complaints, in_time
-from submit_world import Crash
-from task_runs import Store, TaskRun
-from ways_to_wait import End, end_of, to_the_end
 
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.emulator.state import State
@@ -27,6 +20,13 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsDeleteServersOperator,
     EcsDetachVolumeOperator,
 )
+from tests.faults.fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, ecs_error, fault
+from tests.faults.fault_plans import LONG, POLL, slots_of
+from tests.faults.fault_world import World, world_of
+from tests.faults.left_behind import Complaints, in_time
+from tests.faults.ways_to_wait import End, end_of, to_the_end
+from tests.support.submit_world import Crash
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

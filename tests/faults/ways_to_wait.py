@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
-from fault_plans import LONG, POLL
-from left_behind import Complaints, events_of, in_time
 
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
@@ -30,6 +28,8 @@ from airflow_provider_ecsjobs.exceptions import (
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.faults.fault_plans import LONG, POLL
+from tests.faults.left_behind import Complaints, events_of, in_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,7 +160,7 @@ def limits_of(way: str, limits: dict[str, float]) -> dict[str, float]:
 
 def warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait once in each way: threads and files that a process opens once are open after it."""
-    from fault_world import world_of
+    from tests.faults.fault_world import world_of
 
     with world_of(monkeypatch, names=(False,), login="password") as world:
         for way in WAYS.values():

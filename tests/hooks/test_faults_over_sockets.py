@@ -8,9 +8,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from wait_paths import PATHS
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
+from tests.hooks.wait_paths import PATHS
 from tests.support.held_back import HeldBack, give_up_what_is_held_back
 from tests.support.patience import A_MINUTE
 
@@ -42,6 +42,15 @@ PASSING = {
     "HTML with HTTP 200": Fault(status=200, body=HTML),
     "HTML with HTTP 502": Fault(status=502, body=HTML),
     "HTML with HTTP 404": Fault(status=404, body=HTML),
+    "HTML with HTTP 401": Fault(status=401, body=HTML),
+    "401 without a code": Fault(status=401, body={}),
+    "401 of the gateway, once": Fault(status=401, body={"error_code": "APIGW.0301", "error_msg": "wrong"}),
+    "403 without a code": Fault(status=403, body={}),
+    "404 of the gateway": Fault(status=404, body={"error_code": "APIGW.0103", "error_msg": "no backend"}),
+    "404 of OpenStack": Fault(status=404, body={"itemNotFound": {"code": 404, "message": "no such job"}}),
+    "404 of a proxy in JSON": Fault(status=404, body={"message": "no Route matched"}),
+    "400 Common.0021, try again later": Fault(status=400, body=ecs_error("Common.0021")),
+    "another job": Fault(status=200, body={"status": "SUCCESS", "job_id": "f" * 32}),
     "a redirect": Fault(status=302, headers={"Location": "https://login.example.com/?next=1"}, body=HTML),
     "a wrong content encoding": Fault(status=200, headers={"Content-Encoding": "gzip"}, body=json.dumps(SUCCESS)),
     "half an answer": Fault(truncate=True),
@@ -58,13 +67,12 @@ ENDING = {
         Fault(times=9, status=401, body={"error_code": "APIGW.0301", "error_msg": "wrong"}),
         "unauthorized",
     ),
-    "401 in HTML": (Fault(times=9, status=401, body=HTML), "unauthorized"),
     "403": (Fault(status=403, body=ecs_error("Pdp.0001")), "error"),
-    "403 without a code": (Fault(status=403, body={}), "error"),
     "400 of the wrong project": (Fault(status=400, body=ecs_error("Common.0018")), "error"),
     "400 of an unknown code": (Fault(status=400, body=ecs_error("Ecs.9999")), "error"),
     "400 Common.0011": (Fault(status=400, body=ecs_error("Common.0011")), "not_found"),
-    "404": (Fault(status=404, body={"itemNotFound": {"code": 404, "message": "no such job"}}), "not_found"),
+    "401 of a service, a missing permission": (Fault(status=401, body=ecs_error("EPS.0003")), "error"),
+    "404 of ECS": (Fault(status=404, body=ecs_error("Common.0011")), "not_found"),
 }
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
@@ -83,7 +91,7 @@ def impatient(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_trouble_passes(wait: Callable[..., tuple[str, str]], impatient: Emulator, fault: Fault) -> None:
+def test_failures_pass(wait: Callable[..., tuple[str, str]], impatient: Emulator, fault: Fault) -> None:
     job = impatient.plant_job(RUNNING, SUCCESS)
     impatient.fault(fault)
 
@@ -95,7 +103,7 @@ def test_trouble_passes(wait: Callable[..., tuple[str, str]], impatient: Emulato
     assert 2 <= impatient.counters["requests"] <= 3
 
 
-def test_trouble_of_all_kinds_in_a_row_passes(wait: Callable[..., tuple[str, str]], impatient: Emulator) -> None:
+def test_failures_of_all_kinds_in_a_row_pass(wait: Callable[..., tuple[str, str]], impatient: Emulator) -> None:
     job = impatient.plant_job(RUNNING, SUCCESS)
     for kind in SOME_OF_ALL_KINDS:
         impatient.fault(PASSING[kind])
@@ -125,7 +133,7 @@ def test_a_host_that_refuses_connections_for_a_while(
 @pytest.mark.parametrize(
     "fault", [Fault(times=10_000, status=500), Fault(times=10_000, reset="before")], ids=["500", "reset"]
 )
-def test_trouble_that_does_not_pass(wait: Callable[..., tuple[str, str]], connected: Emulator, fault: Fault) -> None:
+def test_failures_that_do_not_pass(wait: Callable[..., tuple[str, str]], connected: Emulator, fault: Fault) -> None:
     job = connected.plant_job(SUCCESS)
     connected.fault(fault)
 
@@ -137,7 +145,7 @@ def test_trouble_that_does_not_pass(wait: Callable[..., tuple[str, str]], connec
     assert 3 <= connected.counters["requests"] <= 40
 
 
-def test_trouble_up_to_the_deadline(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
+def test_failures_up_to_the_deadline(wait: Callable[..., tuple[str, str]], connected: Emulator) -> None:
     job = connected.plant_job(SUCCESS)
     connected.fault(Fault(times=10_000, status=500))
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from wait_paths import POLL, events_of
 
 from airflow_provider_ecsjobs.core.auth import signing
 from airflow_provider_ecsjobs.core.steps import HttpRequest
@@ -19,6 +18,7 @@ from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.hooks.wait_paths import POLL, events_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

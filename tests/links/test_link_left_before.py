@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
-from dag_runs import START, run_dag
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsStopServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.support.dag_runs import START, run_dag
 
 if TYPE_CHECKING:
     from collections.abc import Callable

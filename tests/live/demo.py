@@ -13,6 +13,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from tests.live.account import Checks, events_of, failure_text, show_result, show_run
@@ -22,13 +23,15 @@ from tests.live.standalone import LiveAirflow
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "example_dags"
 
-SERVERS, FAILURE = "example_ecs_servers", "example_ecs_job_failure"
+SERVERS, FAILURE, REDEPLOY = "example_ecs_servers", "example_ecs_job_failure", "example_ecs_redeploy"
 EXPECTED_STATES = {
     SERVERS: {"create_servers": "success", "use_servers": "success", "delete_servers": "success"},
     FAILURE: {"fails_with_the_reason": "failed", "is_skipped": "skipped"},
+    REDEPLOY: {"redeploy_server": "success"},
 }
 # The tasks that wait for a job, in the order in which they do.
-FIRST_WAITING, THEN_WAITING = {"create_servers", "fails_with_the_reason", "is_skipped"}, {"delete_servers"}
+FIRST_WAITING = {"create_servers", "fails_with_the_reason", "is_skipped", "redeploy_server"}
+THEN_WAITING = {"delete_servers"}
 
 ENDED = ("success", "failed", "skipped", "upstream_failed")
 JOB_SECONDS = 15.0
@@ -43,6 +46,7 @@ class Demo(NamedTuple):
     emulator: Emulator
     clock: JobClock
     failing: str
+    redeployed: str
 
 
 def main() -> int:
@@ -79,24 +83,28 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
         started = time.monotonic()
         with LiveAirflow(home, DAGS, environment=dict([emulator.connection_env()])) as airflow:
             _say(f"... ready after {time.monotonic() - started:.0f} s")
-            demo = Demo(airflow, emulator, clock, failing=emulator.start_job(sub_jobs=3, failing=1))
+            failing, redeployed = emulator.start_job(sub_jobs=3, failing=1), emulator.add_server("redeployed")
+            demo = Demo(airflow, emulator, clock, failing, redeployed)
             checks = Checks()
-            _account(demo, _run_all(demo), checks)
+            run_ids = _run_all(demo)
+            _account(demo, run_ids, checks)
             if keep_running:
-                _stay(demo)
+                _stay(demo, run_ids)
             _say("Stopping Airflow ...")
     return checks.differences
 
 
 def _run_all(demo: Demo) -> dict[str, str]:
-    """Run both example DAGs at the same time and return their run ids once they have finished."""
+    """Run the example DAGs at the same time and return their run ids once they have finished."""
     _say(
-        f"Running two DAGs at once on jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
+        f"Running three DAGs at once on jobs of {JOB_SECONDS:.0f} s in the ECS emulator at {demo.emulator.url}:",
         f"  {SERVERS} creates three servers, uses them and deletes them",
         f"  {FAILURE} waits twice for {demo.failing}, one of whose sub-jobs will fail",
+        f"  {REDEPLOY} redeploys a server, which must not be done twice",
     )
     started = time.monotonic()
-    run_ids = {SERVERS: demo.airflow.trigger(SERVERS), FAILURE: demo.airflow.trigger(FAILURE, {"job_id": demo.failing})}
+    parameters = {SERVERS: {}, FAILURE: {"job_id": demo.failing}, REDEPLOY: {"server_id": demo.redeployed}}
+    run_ids = {dag_id: demo.airflow.trigger(dag_id, conf) for dag_id, conf in parameters.items()}
     # The first tasks of a fresh Airflow are slow to start, on a busy machine more so; no job may end before them.
     _release_when_waiting(demo, run_ids, FIRST_WAITING)
     demo.airflow.wait_until(
@@ -140,6 +148,7 @@ def _account(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
     created = _account_servers(demo, run_ids[SERVERS], checks)
     reason = _account_failure(demo, run_ids[FAILURE], checks)
     _account_emulator(demo, created, reason, checks)
+    _account_pages(demo, run_ids, checks)
 
 
 def _account_run(demo: Demo, dag_id: str, run_id: str, checks: Checks) -> None:
@@ -189,8 +198,8 @@ def _account_failure(demo: Demo, run_id: str, checks: Checks) -> str:
     records = demo.airflow.log_records(FAILURE, run_id, "fails_with_the_reason")
     text = failure_text(records)
     _say("The failed job's reason, in the log of fails_with_the_reason:", textwrap.indent(text, "  "), "")
-    reasons = (f"ECS job {demo.failing} (createServer) failed", "Common.0021 CollectInfoTask-fail")
-    reasons += ("1 of 3 sub-jobs failed", "Ecs.0219 No valid host was found", "2 succeeded and exist: server ")
+    reasons = ("createServer failed: Ecs.0219 No valid host was found (1 of 3 sub-jobs; ", "Exist and cost money: ")
+    reasons += ("the job itself: Common.0021 CollectInfoTask-fail", f"ECS job {demo.failing}, project ")
     checks.contains("the failure text", text, *reasons)
     seen = events_of(records, "The job's own reason: ")
     checks.equal("what the failure callback logged", seen, ["The job's own reason: Common.0021 CollectInfoTask-fail"])
@@ -202,7 +211,7 @@ def _account_failure(demo: Demo, run_id: str, checks: Checks) -> str:
 def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Checks) -> None:
     """Show what the cloud has seen: each request that starts a job came once, and no server is left."""
     counters, submissions = demo.emulator.counters, demo.emulator.submissions
-    left = set(demo.emulator.servers)
+    left = set(demo.emulator.servers) - {demo.redeployed}
     _say(
         f"The emulator answered {counters['requests']} requests over {counters['connections']} connections.",
         f"Requests that start a job: {', '.join(submit['operation'] for submit in submissions)}.",
@@ -210,19 +219,50 @@ def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Check
         f" Of the failed job: {len(left - set(created))}, those it says exist.",
         "",
     )
-    submitted = [(submit["operation"], sorted(submit["server_ids"])) for submit in submissions]
+    submitted = sorted((submit["operation"], sorted(submit["server_ids"])) for submit in submissions)
     expected = [("create_servers", sorted(created)), ("delete_servers", sorted(created))]
+    expected += [("execute_server_redeploy", [demo.redeployed])]
     checks.equal("requests that started a job", submitted, expected)
-    checks.equal("number of them", counters["submits"], 2)
+    checks.equal("number of them", counters["submits"], 3)
     checks.equal("servers left", left, set(re.findall(r"server ([0-9a-f-]{36})", reason.rpartition("exist:")[2])))
     checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
 
 
-def _stay(demo: Demo) -> None:
+def _account_pages(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
+    """Show what the page of the failed job tells a user."""
+    query = urlencode({"run_id": run_ids[FAILURE], "task_id": "fails_with_the_reason"})
+    record = demo.airflow.get(f"/ecsjobs/api/dags/{FAILURE}/job?{query}")["record"] or {}
+    _say(
+        "The job's page in Airflow's UI, on the button ECS job of the failed task, shows"
+        f" {record.get('failed')} of {record.get('total')} sub-jobs as failed.",
+        "",
+    )
+    failure = record.get("failure", {})
+    checks.equal("causes on the job's page", failure.get("causes"), [["Ecs.0219 No valid host was found", 1]])
+    checks.equal("servers on the job's page", len(failure.get("servers", ())), 2)
+
+
+def _pages(demo: Demo, run_ids: dict[str, str]) -> list[str]:
+    """Return the addresses of both pages."""
+    page = f"{demo.airflow.url}/plugin/ecs-jobs"
+    tasks = {SERVERS: "create_servers", FAILURE: "fails_with_the_reason"}
+    jobs = [
+        f"{page}?{urlencode({'dag_id': dag_id, 'run_id': run_ids[dag_id], 'task_id': task_id})}"
+        for dag_id, task_id in tasks.items()
+    ]
+    return [
+        "The pages of ECS jobs, in the menu Browse and on each task's button ECS job:",
+        f"  all waits: {page}",
+        *(f"  a job:     {job}" for job in jobs),
+    ]
+
+
+def _stay(demo: Demo, run_ids: dict[str, str]) -> None:
     """Leave Airflow running until Ctrl-C."""
     port = demo.emulator.url.rpartition(":")[2]
     _say(
         f"Airflow is running; open {demo.airflow.url} (no login). Ctrl-C stops everything.",
+        *_pages(demo, run_ids),
         f"Trigger {SERVERS} as it is. For a DAG that asks for a job_id, this starts a job of 60 s",
         '(add "failing": 1 for one that fails):',
         f'  curl -d \'{{"sub_jobs": 3, "run_seconds": 60}}\' http://127.0.0.1:{port}/_emulator/jobs',

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -25,7 +26,7 @@ from tests.live.components import Components
 from tests.live.timeline import SqliteDiary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import FrameType, TracebackType
 
     from tests.live.timeline import Timeline
@@ -160,19 +161,39 @@ class LiveAirflow:
         """Return all states that the tasks of a run went through, in the order in which the tasks started."""
         return self._diary.timelines(dag_id, run_id)
 
+    def get(self, path: str) -> Any:
+        """Return what the API server answers under a path of its own, as of a plugin."""
+        response = self._session.get(self.url + path, timeout=60)
+        if not response.ok:
+            raise RuntimeError(f"GET {path}: HTTP {response.status_code} {response.text}")
+        return response.json()
+
     def start(self, name: str, *arguments: str, command: str | None = None) -> None:
         """Start a component, once more or one more; :class:`~tests.live.components.Components` says how."""
         # Without their log servers they open no port; logs are read from the folder.
         serves_logs = (command or name) in ("scheduler", "triggerer")
         self.components.start(name, *(("--skip-serve-logs",) if serves_logs else ()), *arguments, command=command)
 
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop all components, and start them again afterwards, as for an upgrade."""
+        self.components.stop()
+        yield
+        self._start_components()
+
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self.components.run("db", "migrate", timeout=START_SECONDS)
         self._diary.keep()
+        self._start_components()
+
+    def _start_components(self) -> None:
         for name in ("api-server", "scheduler", "triggerer", "dag-processor"):
             self.start(name)
         self.wait_until(self._is_healthy, START_SECONDS, "Airflow to be healthy")
+        # Airflow 3.0 and 3.1 ask for a token also where all may do all.
+        token = self._session.get(f"{self.url}/auth/token", timeout=60).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
 
     def _stop(self) -> None:
         try:
@@ -217,6 +238,8 @@ class LiveAirflow:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
+            # Airflow 3.0 gives out no XCom as it was pushed otherwise.
+            "AIRFLOW__API__ENABLE_XCOM_DESERIALIZE_SUPPORT": "True",
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             # By default a supervisor may notice the end of a failed or skipped task up to 5 s late.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",

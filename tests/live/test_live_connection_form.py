@@ -29,11 +29,11 @@ def form(airflow: LiveAirflow) -> dict[str, Any]:
 def test_the_form_shows_the_standard_fields_under_our_names(form: dict[str, Any]) -> None:
     assert form["hook_name"] == NAME
     fields = form["standard_fields"]
-    assert {name for name, field in fields.items() if field and field["hidden"]} == {"url_schema", "port"}
+    assert {name for name, field in fields.items() if field and field["hidden"]} == {"url_schema"}
     assert fields["login"]["title"] == "Access key (AK) or IAM user"
     assert fields["password"]["title"] == "Secret key (SK) or IAM password"
     assert fields["host"]["title"] == "Endpoint"
-    assert all(fields[name]["placeholder"] for name in ("login", "password", "host"))
+    assert all(fields[name]["placeholder"] for name in ("login", "password", "host", "port"))
 
 
 def test_the_form_has_all_extra_fields_with_label_and_help(form: dict[str, Any]) -> None:

@@ -91,11 +91,13 @@ FAILED_BODY = RUNNING_BODY | {
 }
 
 FAILURE_TEXT = """\
-ECS job {job_id} (createServer) failed after 84 s: Common.0021 CollectInfoTask-fail
-  1 of 3 sub-jobs failed:
-  - createSingleServer 2c9eb2c5544cbf6101544f0635672b60 (server bae51750-0089-41a1-9b18-5c777978ff6d): \
-Ecs.0219 No valid host was found
-  2 succeeded and exist: server 0ab1, server 77c2"""
+createServer failed: Ecs.0219 No valid host was found \
+(1 of 3 sub-jobs; the job itself: Common.0021 CollectInfoTask-fail)
+  What can be done: no host has room for this flavor; choose another availability zone or flavor, or try later.
+  Failed: Ecs.0219 No valid host was found: createSingleServer, server bae51750-0089-41a1-9b18-5c777978ff6d, \
+sub-job 2c9eb2c5544cbf6101544f0635672b60
+  Exist and cost money: server 0ab1, server 77c2
+  ECS job {job_id}, project {project_id}, {region}; took 84 s."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,7 +139,8 @@ def test_a_failed_job_tells_its_reason_in_the_task_log_and_to_the_callback(
     (timeline,) = airflow.timelines("failing_job", run_id)
     assert timeline.has_been("deferred")
     assert not timeline.has_been("up_for_retry")
-    expected = FAILURE_TEXT.format(job_id=job_id)
+    project_id = emulator.connection()["extra"]["project_id"]
+    expected = FAILURE_TEXT.format(job_id=job_id, project_id=project_id, region=emulator.region)
     kind, _, text = failure_text(airflow.log_records("failing_job", run_id, "wait")).partition(": ")
     assert kind.startswith("EcsJobFailed")
     assert text == expected

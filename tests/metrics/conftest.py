@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from counted import Counted
+
+from tests.metrics.counted import Counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,9 +22,8 @@ from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from counted import Counted
-
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.metrics.counted import Counted
 
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 QUICK = {"poll_interval": 0.03, "max_poll_interval": 0.03}

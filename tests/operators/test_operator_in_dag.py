@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, task
-from dag_runs import START, run_dag
 
 from airflow_provider_ecsjobs.exceptions import EcsInvalidJobIdNoRetry, EcsJobFailed
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.support.dag_runs import START, run_dag
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator

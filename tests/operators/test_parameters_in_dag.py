@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, task
-from dag_runs import START, run_dag
 
 from airflow_provider_ecsjobs.exceptions import EcsInvalidJobIdNoRetry, EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -17,6 +16,7 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsStopServersOperator,
 )
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.support.dag_runs import START, run_dag
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 import pytest
-from example_files import EXAMPLES, read_example
+
+from tests.package.example_files import EXAMPLES, read_example
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

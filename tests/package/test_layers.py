@@ -23,11 +23,12 @@ LAYERS = (
     ("core",),
     ("transport",),
     ("compat", "exceptions", "metrics", "provider_info"),
-    ("outcomes",),
+    ("outcomes", "publishing"),
     ("hooks",),
     ("links", "triggers"),
     ("operators",),
     ("decorators", "sensors"),
+    ("plugin",),
 )
 HTTP_LIBRARIES = {"aiohttp", "certifi", "httpx", "requests", "urllib3", "yarl"}
 # An import inside a function stands only where the module is dear, or exists on one Airflow alone.
@@ -37,8 +38,10 @@ INSIDE_FUNCTIONS = {
     ("hooks.connection", "airflow_provider_ecsjobs.transport.config"),
     ("hooks.connection", "asgiref.sync"),
     ("hooks.ecs_jobs", "airflow_provider_ecsjobs.transport.sync_client"),  # requests
+    ("provider_info", "airflow"),  # its version alone, for the connection form before Airflow 3.2
     ("provider_info", "flask_appbuilder.fieldwidgets"),  # Airflow 2.11
     ("provider_info", "wtforms"),  # Airflow 2.11
+    ("provider_info", "wtforms.validators"),  # Airflow 3.0 and 3.1
     ("sensors.ecs_jobs", "airflow.sensors.base"),  # Airflow 2.11
 }
 

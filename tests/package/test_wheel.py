@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.patience import A_MINUTE
+from tests.support.wheels import build_wheel
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "airflow_provider_ecsjobs"
-
-
-def builder(source: Path, target: Path) -> list[str]:
-    """Give the command that builds a wheel with what is at hand."""
-    if importlib.util.find_spec("build"):
-        return [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(source)]
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(target), str(source)]
-    if shutil.which("uv"):
-        return ["uv", "build", "--wheel", "--out-dir", str(target), str(source)]
-    pytest.skip("neither build, pip nor uv is here to build a wheel")
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copytree(ROOT / folder, source / folder, ignore=skipped)
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, source)
-    built = subprocess.run(builder(source, target), capture_output=True, text=True, timeout=5 * A_MINUTE, check=False)
-    assert built.returncode == 0, built.stderr
-    (file_name,) = target.glob("*.whl")
-    return zipfile.ZipFile(file_name)
+    return zipfile.ZipFile(build_wheel(source, target))
 
 
 def test_it_holds_exactly_the_package(wheel: zipfile.ZipFile) -> None:

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from echo_server import FORMS, STATUSES, EchoServer, canary
-from raw_server import RawServer
 
 from airflow_provider_ecsjobs import metrics
 from airflow_provider_ecsjobs.core import flows
@@ -27,6 +25,8 @@ from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport.config import Settings
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.security.echo_server import FORMS, STATUSES, EchoServer, canary
+from tests.security.raw_server import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

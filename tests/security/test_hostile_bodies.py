@@ -9,10 +9,10 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
-from raw_server import TOKEN, WAYS, RawServer, answer
 
 from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES
-from airflow_provider_ecsjobs.transport.decoding import unpacked
+from airflow_provider_ecsjobs.transport.decoding import decompress
+from tests.security.raw_server import TOKEN, WAYS, RawServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,20 +56,20 @@ def wait(request: pytest.FixtureRequest, set_connection: Callable[..., None]) ->
     ],
     ids=["plain", "gzip", "deflate", "an error"],
 )
-def test_an_answer_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], reply: bytes) -> None:
-    assert "the answer was too large" in wait(reply)
+def test_a_response_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], reply: bytes) -> None:
+    assert "the response was too large" in wait(reply)
 
 
 @pytest.mark.parametrize(
     ("encoding", "body", "said"),
     [
-        ("gzip, gzip", gzip.compress(BOMB, mtime=0), "packed in a way that was not asked for: gzip, gzip"),
-        ("br", BOMB, "packed in a way that was not asked for: br"),
-        ("gzip", JOB, "can't be unpacked"),
-        ("gzip", gzip.compress(JOB, mtime=0)[:-9], "packed, and cut off"),
+        ("gzip, gzip", gzip.compress(BOMB, mtime=0), "an encoding that was not requested: gzip, gzip"),
+        ("br", BOMB, "an encoding that was not requested: br"),
+        ("gzip", JOB, "can't be decompressed"),
+        ("gzip", gzip.compress(JOB, mtime=0)[:-9], "the compressed response is cut off"),
     ],
 )
-def test_what_can_not_be_unpacked_is_trouble_that_passes(
+def test_what_can_not_be_unpacked_is_a_transient_failure(
     wait: Callable[[bytes], str], encoding: str, body: bytes, said: str
 ) -> None:
     assert said in wait(answer(200, body, Content_Encoding=encoding))
@@ -93,14 +93,14 @@ def test_a_packed_job_is_read(wait: Callable[[bytes], str], encoding: str, body:
 def test_a_bomb_takes_no_more_memory_than_the_limit() -> None:
     tracemalloc.start()
     try:
-        assert unpacked(BOMB, "gzip") is None
+        assert decompress(BOMB, "gzip") is None
         assert tracemalloc.get_traced_memory()[1] < 4 * MAX_BODY_BYTES
     finally:
         tracemalloc.stop()
 
 
 def test_a_million_small_packets_take_no_time() -> None:
-    assert unpacked(gzip.compress(JOB, mtime=0) + gzip.compress(b" ") * 500_000, "gzip") == JOB
+    assert decompress(gzip.compress(JOB, mtime=0) + gzip.compress(b" ") * 500_000, "gzip") == JOB
 
 
 def test_only_what_is_understood_is_asked_for(set_connection: Callable[..., None]) -> None:

@@ -6,11 +6,11 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from raw_server import SECRET, TOKEN, WAYS, RawServer, answer, has_credentials
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.exceptions import EcsApiError, EcsConfigError
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from tests.security.raw_server import SECRET, TOKEN, WAYS, RawServer, answer, has_credentials
 from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
@@ -53,31 +53,31 @@ class TestRedirects:
     """Nobody is asked anything at the address that a redirect names, whoever sends it."""
 
     @pytest.mark.parametrize("auth", ["token", "aksk"])
-    @pytest.mark.parametrize("status", REDIRECTS)
-    def test_of_the_service(self, connect: Connect, way: Way, status: int, auth: str) -> None:
-        with (
-            RawServer(answer(200, {"status": "SUCCESS"})) as other,
-            RawServer(answer(status, Location=f"{other.url}/v1/stolen")) as service,
-        ):
-            connect(service.url, auth)
-            said = way("job-1")
-        assert f"a redirect to {other.url}/v1/stolen, which is not followed" in said
-        assert all(has_credentials(head) for head in service.heads)
-        assert service.heads
-        assert other.heads == []
+    def test_of_the_service(self, connect: Connect, way: Way, auth: str) -> None:
+        for status in REDIRECTS:
+            with (
+                RawServer(answer(200, {"status": "SUCCESS"})) as other,
+                RawServer(answer(status, Location=f"{other.url}/v1/stolen")) as service,
+            ):
+                connect(service.url, auth)
+                said = way("job-1")
+            assert f"a redirect to {other.url}/v1/stolen, which is not followed" in said
+            assert all(has_credentials(head) for head in service.heads)
+            assert service.heads
+            assert other.heads == []
 
-    @pytest.mark.parametrize("status", REDIRECTS)
     @pytest.mark.parametrize(("auth", "project"), [("password", HEX), ("token", None)], ids=["token", "project"])
-    def test_of_iam(self, connect: Connect, way: Way, status: int, auth: str, project: str | None) -> None:
-        with (
-            RawServer(answer(200, {"status": "SUCCESS"})) as other,
-            RawServer(answer(status, Location=other.url)) as iam,
-        ):
-            connect(other.url, auth, iam_endpoint=iam.url, project_id=project)
-            said = way("job-1")
-        assert "a redirect" in said
-        assert iam.heads
-        assert other.heads == []
+    def test_of_iam(self, connect: Connect, way: Way, auth: str, project: str | None) -> None:
+        for status in REDIRECTS:
+            with (
+                RawServer(answer(200, {"status": "SUCCESS"})) as other,
+                RawServer(answer(status, Location=other.url)) as iam,
+            ):
+                connect(other.url, auth, iam_endpoint=iam.url, project_id=project)
+                said = way("job-1")
+            assert "a redirect" in said
+            assert iam.heads
+            assert other.heads == []
 
     def test_of_the_metadata_service(self, connect: Connect, way: Way) -> None:
         with RawServer(answer(200, KEY)) as other, RawServer(answer(302, Location=other.url)) as metadata:

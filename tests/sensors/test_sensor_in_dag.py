@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
-from dag_runs import START, run_dag
 
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.support.dag_runs import START, run_dag
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator

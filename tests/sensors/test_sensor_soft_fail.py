@@ -170,7 +170,7 @@ def test_a_rescheduled_sensor_comes_back(connected: Emulator, context: Any, soft
     assert connected.counters["requests"] == 2
 
 
-def test_the_gap_of_a_rescheduled_sensor_grows(connected: Emulator, context: Any) -> None:
+def test_the_delay_of_a_rescheduled_sensor_grows(connected: Emulator, context: Any) -> None:
     job = connected.plant_job(RUNNING)
     task = EcsJobSensor(task_id="wait", job_id=job, deferrable=False, mode="reschedule")
     gaps = []
@@ -192,7 +192,7 @@ def test_an_order_unpaid_since_the_first_poke(connected: Emulator, context: Any)
         task.execute(context(timedelta(seconds=700)))
 
 
-def test_trouble_while_rescheduling_passes(connected: Emulator, context: Any) -> None:
+def test_failures_while_rescheduling_pass(connected: Emulator, context: Any) -> None:
     connected.fault(Fault(status=503))
     job = connected.plant_job({"status": "SUCCESS"})
     task = sensor(job, deferrable=False, mode="reschedule", timeout=60)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from huaweicloudsdkecs.v2 import ShowJobRequest
-from official_submits import SDK_CALLS, ecs_client, prepare
-from samples import sample
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
+from tests.support.official_submits import SDK_CALLS, ecs_client, prepare
+from tests.support.sample_requests import sample
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
-    from official_submits import Ids
+    from tests.support.official_submits import Ids
 
 
 def task(operation: str, ids: Ids, **options: Any) -> TaskRun:

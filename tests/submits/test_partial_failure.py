@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from task_runs import Store, TaskRun
 
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsDeleteServersOperator
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -33,7 +33,7 @@ def test_the_failure_names_the_servers_that_exist(connected: Emulator) -> None:
     with pytest.raises(EcsJobFailed) as caught:
         run.run()
 
-    assert "1 of 3 sub-jobs failed" in str(caught.value)
+    assert "(1 of 3 sub-jobs; " in str(caught.value)
     assert len(connected.servers) == 2
     assert all(f"server {server}" in str(caught.value) for server in connected.servers)
 
@@ -52,7 +52,7 @@ def test_what_comes_to_clean_up_is_left_the_servers_that_exist(connected: Emulat
     assert connected.servers == {}
 
 
-def test_keep_succeeds_with_the_servers_that_exist_in_the_answers_order(connected: Emulator) -> None:
+def test_keep_succeeds_with_the_servers_that_exist_in_the_responses_order(connected: Emulator) -> None:
     connected.fail_next(failing=2)
     run = create(5, on_partial_failure="keep")
 
@@ -83,7 +83,7 @@ def test_keep_holds_for_a_retry_after_the_worker_died(connected: Emulator) -> No
     assert connected.counters["submits"] == 1
 
 
-def test_all_servers_are_given_in_the_answers_order(connected: Emulator) -> None:
+def test_all_servers_are_given_in_the_responses_order(connected: Emulator) -> None:
     result = create(7).run()
 
     (made,) = connected.submissions
@@ -98,12 +98,16 @@ def test_a_hundred_failures_for_three_reasons_are_read_in_ten_seconds(connected:
         create(300).run()
 
     lines = str(caught.value).splitlines()
-    assert lines[0].endswith("Common.0021 CollectInfoTask-fail")
-    assert lines[1] == "  120 of 300 sub-jobs failed, for 3 reasons:"
-    assert [line.partition(" (first: ")[0] for line in lines[2:5]] == [
-        f"  - 40 x {code} {reason}" for code, reason in THREE_REASONS
+    code, reason = THREE_REASONS[0]
+    assert lines[0] == (
+        f"createServer failed: {code} {reason} (40 of 300 sub-jobs; 80 more failed for other reasons;"
+        " the job itself: Common.0021 CollectInfoTask-fail)"
+    )
+    assert [line.partition(": createSingleServer, server ")[0] for line in lines if "Failed:" in line] == [
+        f"  Failed: 40 x {code} {reason}" for code, reason in THREE_REASONS
     ]
-    assert lines[5].startswith("  180 succeeded and exist: server ")
-    assert lines[5].endswith(" and 160 more")
-    assert len(lines) == 6
-    assert len(str(caught.value)) < 2000
+    assert lines[-2].startswith("  Exist and cost money: server ")
+    assert lines[-2].endswith(" and 160 more")
+    assert lines[-1].startswith("  ECS job ")
+    assert len(lines) < 10
+    assert len(str(caught.value)) < 2500

@@ -6,13 +6,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from task_runs import TaskRun
 
 from airflow_provider_ecsjobs.core.submit.rules import DISK_TYPES, RULES, Severity
 from airflow_provider_ecsjobs.emulator import schemas
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
+from tests.support.task_runs import TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

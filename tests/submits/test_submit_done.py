@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from task_runs import Store, TaskRun
 
-from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsJobFailed, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
@@ -16,18 +14,14 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsDeleteServersOperator,
     EcsDetachVolumeOperator,
 )
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
+pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
 NOTHING = {"job_id": None, "order_id": None, "server_ids": []}
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
 
 
 def run_of(kind: type[Any], **options: Any) -> TaskRun:
@@ -38,7 +32,7 @@ def detach(server_id: str) -> TaskRun:
     return run_of(EcsDetachVolumeOperator, server_id=server_id, volume_id=VOLUME)
 
 
-def test_a_lost_answer_to_a_detachment_does_not_fail_it(connected: Emulator) -> None:
+def test_a_lost_response_to_a_detachment_does_not_fail_it(connected: Emulator) -> None:
     server = connected.add_server(volumes=[VOLUME])
     connected.fault(Fault(path="/detachvolume", reset="after"))
 
@@ -107,7 +101,7 @@ def test_a_retry_finds_that_the_volume_has_been_detached_meanwhile(connected: Em
     assert run.run() == NOTHING
 
 
-def test_a_lost_answer_to_a_final_deletion_does_not_fail_it(connected: Emulator) -> None:
+def test_a_lost_response_to_a_final_deletion_does_not_fail_it(connected: Emulator) -> None:
     server = connected.add_server(recycled=True)
     connected.fault(Fault(path="/recycle-bin/", reset="after"))
 
@@ -116,7 +110,7 @@ def test_a_lost_answer_to_a_final_deletion_does_not_fail_it(connected: Emulator)
     assert connected.recycle_bin == {}
 
 
-def test_what_a_lost_answer_leaves_open_is_said_where_no_code_is_known_to_tell(connected: Emulator) -> None:
+def test_what_a_lost_response_leaves_open_is_said_where_no_code_is_known_to_tell(connected: Emulator) -> None:
     server = connected.add_server(nics=["primary", "second"])
     connected.fault(Fault(path="/nics/delete", reset="after"))
 

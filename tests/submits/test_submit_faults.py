@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
-from task_runs import Store, TaskRun
 
-from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
@@ -29,19 +27,15 @@ from airflow_provider_ecsjobs.operators.servers import (
 )
 from tests.live.job_clock import JobClock
 from tests.support.patience import A_MINUTE
+from tests.support.task_runs import Store, TaskRun
 
-pytestmark = pytest.mark.usefixtures("quick_backoff")
+pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 VOLUME = "6b1a3f44-0000-4000-8000-00000000f3ee"
 LOST = [
     pytest.param({"reset": "during"}, id="cut in the answer"),
     pytest.param({"reset": "after"}, id="reset after its effect"),
     pytest.param({"truncate": True}, id="truncated answer"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
 
 
 def create(**options: Any) -> TaskRun:
@@ -56,7 +50,7 @@ def attach(server_id: str, **options: Any) -> TaskRun:
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_lost_answer_to_a_create_is_asked_for_again_with_the_same_token(fault: Any, connected: Emulator) -> None:
+def test_a_lost_response_to_a_create_is_asked_for_again_with_the_same_token(fault: Any, connected: Emulator) -> None:
     connected.fault(Fault(path="/cloudservers$", **fault))
 
     result = create().run()
@@ -68,7 +62,7 @@ def test_a_lost_answer_to_a_create_is_asked_for_again_with_the_same_token(fault:
 
 
 @pytest.mark.parametrize("fault", LOST)
-def test_a_lost_answer_to_an_attach_fails_and_says_what_to_check(fault: Any, connected: Emulator) -> None:
+def test_a_lost_response_to_an_attach_fails_and_says_what_to_check(fault: Any, connected: Emulator) -> None:
     server = connected.add_server()
     connected.fault(Fault(path="/attachvolume", **fault))
 
@@ -158,7 +152,9 @@ def test_a_rejection_is_final_and_shows_all_that_the_api_said(
     assert run.store.values == {}
 
 
-def test_refused_credentials_are_final_after_one_request(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unauthorized_credentials_are_final_after_one_request(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, value = connected.connection_env()
     monkeypatch.setenv(name, value.replace(connected.connection()["password"], "wrong-secret-key"))
 
@@ -296,7 +292,7 @@ def test_deleting_what_does_not_exist_fails_unless_told_otherwise(connected: Emu
     assert delete(missing_ok=True).run() == {"job_id": None, "order_id": None, "server_ids": []}
 
 
-def test_a_lost_answer_to_a_delete_does_not_fail_the_retry(connected: Emulator) -> None:
+def test_a_lost_response_to_a_delete_does_not_fail_the_retry(connected: Emulator) -> None:
     server = connected.add_server()
     connected.fault(Fault(path="/delete$", reset="after"))
     run = TaskRun(lambda: EcsDeleteServersOperator(task_id="task", server_ids=[server], poll_interval=0.05))

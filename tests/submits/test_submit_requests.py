@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
-from task_runs import TaskRun
 
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestError, EcsInvalidRequestNoRetry, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
+from tests.support.task_runs import TaskRun
 
 ID, OTHER = "6b1a3f44-0000-4000-8000-000000000001", "6b1a3f44-0000-4000-8000-000000000002"
 SERVER = {
@@ -168,7 +168,7 @@ def test_what_is_missing_is_an_error_when_the_dag_is_parsed(name: str) -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"operation": "create_server"}, "Is one of these meant: create_servers"),
+    ({"operation": "create_server"}, "Did you mean one of these: create_servers"),
     ({"operation": "resize_server", "body": {"resize": {"flavorRef": "x"}}}, "server_id is missing"),
     ({"operation": "resize_server", "server_id": ID, "body": {}}, r"the body lacks resize\b"),
     ({"operation": "resize_server", "server_id": ID}, "the body is missing; expected a dict with resize"),
@@ -251,7 +251,7 @@ def test_a_delete_of_nothing_is_skipped(rendered: Any, connected: Emulator) -> N
         ({"count": "many"}, "count is 'many'"),
         ({"period_type": "week"}, "period_type is 'week'; expected 'month' or 'year'"),
         ({"auto_pay": True}, "auto_pay is given without period_type"),
-        ({"subnets": ["a b"]}, "subnets holds 'a b', which is no id"),
+        ({"subnets": ["a b"]}, "subnets holds 'a b', which is not an id"),
         ({"on_partial_failure": "ignore"}, "on_partial_failure is 'ignore'; expected 'fail' or 'keep'"),
     ],
 )

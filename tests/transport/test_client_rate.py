@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from virtual_cloud import BUSY, LIMITED, Client, Gateway
-from virtual_loop import run
 
 from airflow_provider_ecsjobs.core.steps import Response
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
+from tests.transport.virtual_cloud import BUSY, LIMITED, Client, Gateway
+from tests.transport.virtual_loop import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,7 +233,7 @@ class TestEqualJobs:
 
     @settings(max_examples=50)
     @given(seed=st.integers(0, 2**32), rate=st.floats(0.5, 100), latency=st.floats(0.01, 10))
-    def test_whoever_is_cancelled_each_is_given_the_answer_about_its_own(
+    def test_whoever_is_cancelled_each_is_given_the_response_about_its_own(
         self, seed: int, rate: float, latency: float
     ) -> None:
         chance = random.Random(seed)

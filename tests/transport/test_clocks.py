@@ -8,8 +8,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from virtual_cloud import LOGIN, START, Client, Gateway
-from virtual_loop import run
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
@@ -17,6 +15,8 @@ from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, W
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 from airflow_provider_ecsjobs.transport.config import Settings
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
+from tests.transport.virtual_cloud import LOGIN, START, Client, Gateway
+from tests.transport.virtual_loop import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -51,7 +51,7 @@ class Gateway:
         now = asyncio.get_running_loop().time()
         if self.is_down:
             self.seen.append((now, path, 0))
-            return TransportFailure("no answer from ecs.example.com: the connection was refused")
+            return TransportFailure("no response from ecs.example.com: the connection was refused")
         if now >= self.ends:
             self.ends, self.left = now + self.seconds, self.requests or 0
         self.left -= 1

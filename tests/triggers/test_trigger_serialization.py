@@ -104,7 +104,7 @@ async def events_of(trigger: Any) -> list[dict[str, Any]]:
     return [event.payload async for event in trigger.run()]
 
 
-async def test_a_deadline_that_passed_while_no_triggerer_ran_gets_a_last_look(connected: Emulator) -> None:
+async def test_a_deadline_that_passed_while_no_triggerer_ran_gets_a_final_poll(connected: Emulator) -> None:
     job = connected.plant_job({"status": "SUCCESS"})
     trigger = EcsJobTrigger(job, started=time.time() - 7200, deadline=time.time() - 3600)
 

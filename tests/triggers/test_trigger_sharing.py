@@ -95,7 +95,7 @@ async def test_triggers_of_two_connections_share_nothing(
 
 
 @pytest.mark.usefixtures("nothing_left_open")
-async def test_cancelled_while_it_sleeps(connected: Emulator) -> None:
+async def test_cancelled_while_it_waits_for_its_timer(connected: Emulator) -> None:
     task = asyncio.ensure_future(events_of(EcsJobTrigger(connected.plant_job({"status": "RUNNING"}))))
     await until(lambda: any(lease.opening.done() for lease in leases().values()))
 

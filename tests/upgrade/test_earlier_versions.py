@@ -6,7 +6,6 @@ The files of a new version are written with ``python -m tests.upgrade.writing``,
 from __future__ import annotations
 
 import json
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,10 +29,8 @@ from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from tests.support.task_runs import Store, TaskRun
 from tests.upgrade.writing import JOB_ID, SERVER_ID, TRIGGERS, task
-
-sys.path.append(str(Path(__file__).parents[1] / "submits"))
-from task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,12 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent / "submits"))
 
 JOB_ID = "2c9eb2c5544cbf6101544f0602af2b4f"
 LATER = 4102444800.0  # 2100: a deadline that no test outlives
@@ -99,11 +97,10 @@ def stored_trigger(kwargs: dict[str, Any]) -> dict[str, str]:
 
 def record_of(name: str, answer: dict[str, Any] | None) -> dict[str, Any]:
     """Give the record that a task leaves: of an answer, or of a worker that died before it."""
-    from task_runs import Store, TaskRun
-
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
     from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY
+    from tests.support.task_runs import Store, TaskRun
 
     store = Store()
     if answer is None:

@@ -24,20 +24,20 @@ DEFAULT_METADATA_ENDPOINT = "http://169.254.169.254"
 
 @dataclass(frozen=True, slots=True)
 class AuthConfig:
-    """How to log in, and to what. Two are equal if the connection has not changed. The ``repr`` holds no secret.
+    """How and where to log in. Two are equal if the connection has not changed. The ``repr`` holds no secret.
 
     :param conn_id: the Airflow connection, for messages.
     :param auth: one of :data:`AUTHS`.
     :param endpoint: scheme, host, port and path prefix of the service, without a slash at the end.
-    :param iam_endpoint: the same of IAM; empty where nothing is asked of IAM.
-    :param metadata_endpoint: the same of the metadata service.
-    :param region: the region; names the project where no project id is given.
-    :param project_id: the project; empty to have it looked up by region.
+    :param iam_endpoint: the endpoint of IAM; empty if IAM is not needed.
+    :param metadata_endpoint: the endpoint of the metadata service.
+    :param region: the region. It is the project's name if no project id is given.
+    :param project_id: the project; empty to look it up by region.
     :param key: the key, for ``aksk`` and ``env``.
     :param user_name: the IAM user, for ``password``.
     :param domain_name: the account that the IAM user belongs to, for ``password``.
     :param password: the IAM user's password.
-    :param iam_token: a token got elsewhere, for ``iam_token``.
+    :param iam_token: an existing token, for ``token``.
     """
 
     conn_id: str
@@ -54,29 +54,29 @@ class AuthConfig:
     iam_token: str = field(default="", repr=False)
 
     def describe(self) -> str:
-        """Who logs in, in words that hold no secret."""
+        """Return who logs in, without secrets."""
         if self.key is not None:
-            return f"access key {self.key.access_key}"
+            return f"access key {self.key.shown}"
         if self.auth == "password":
             return f"IAM user {self.user_name} of {self.domain_name}"
         return "the agency of this server" if self.auth == "agency" else "the given token"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never show up anywhere."""
-        keys = (self.key.secret_key, self.key.security_token) if self.key else ()
+        """The values that must never appear in a log, message or URL."""
+        keys = self.key.secrets if self.key else ()
         return tuple(secret for secret in (*keys, self.password, self.iam_token) if secret)
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request is authorized with: a key that signs it, or a token.
+    """What authorizes a request: a key that signs it, or a token.
 
-    :param key: the key; ``None`` where there is a token.
-    :param iam_token: the token; empty where there is a key.
-    :param project_id: the project that a token is for; empty where a key leaves that open.
-    :param refresh_at: when to replace it, in seconds since the epoch.
-    :param expires_at: when it ends, in seconds since the epoch.
+    :param key: the key; ``None`` if there is a token.
+    :param iam_token: the token; empty if there is a key.
+    :param project_id: the project of a token; empty for a key, which is not bound to a project.
+    :param refresh_at: when to replace the credentials, in seconds since the epoch.
+    :param expires_at: when the credentials expire, in seconds since the epoch.
     """
 
     key: AccessKey | None = None
@@ -87,9 +87,8 @@ class Credentials:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never show up anywhere."""
-        key = self.key
-        return tuple(filter(None, (self.iam_token, *((key.secret_key, key.security_token) if key else ()))))
+        """The values that must never appear in a log, message or URL."""
+        return tuple(filter(None, (self.iam_token, *(self.key.secrets if self.key else ()))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class ApiRequest:
     :param query: the query parameters.
     :param body: the JSON body.
     :param headers: further headers.
-    :param secrets: what in the body must never show up anywhere.
+    :param secrets: values in the body that must never appear in a log, message or URL.
     """
 
     method: str
@@ -113,33 +112,33 @@ class ApiRequest:
 
 
 def authorized_request(
-    endpoint: str, credentials: Credentials, call: ApiRequest, *, now: float, project_id: str = ""
+    endpoint: str, credentials: Credentials, request: ApiRequest, *, now: float, project_id: str = ""
 ) -> HttpRequest:
-    """Build a request and authorize it.
+    """Return a request with its authorization.
 
     :param endpoint: scheme, host, port and path prefix.
     :param credentials: the key or token.
-    :param call: what to ask.
+    :param request: the request to authorize.
     :param now: the time, in seconds since the epoch.
-    :param project_id: the project it is for; empty where it is for none.
+    :param project_id: the project of the request; empty for none.
     """
     base = urlsplit(endpoint)
-    headers = {"Content-Type": "application/json", **dict(call.headers)}
+    headers = {"Content-Type": "application/json", **dict(request.headers)}
     if project_id:
         headers["X-Project-Id"] = project_id
-    path = base.path + call.path
+    path = base.path + request.path
     headers = authorization_headers(
         credentials,
-        method=call.method,
+        method=request.method,
         host=base.netloc,
         path=path,
-        query=call.query,
+        query=request.query,
         headers=headers,
-        body=call.body,
+        body=request.body,
         now=now,
     )
-    query = "?" + urlencode(call.query, quote_via=quote, safe="~") if call.query else ""
-    return HttpRequest(call.method, f"{base.scheme}://{base.netloc}{path}{query}", headers, call.body)
+    query = "?" + urlencode(request.query, quote_via=quote, safe="~") if request.query else ""
+    return HttpRequest(request.method, f"{base.scheme}://{base.netloc}{path}{query}", headers, request.body)
 
 
 def authorization_headers(
@@ -153,7 +152,7 @@ def authorization_headers(
     body: bytes,
     now: float,
 ) -> dict[str, str]:
-    """Add to a request's headers what authorizes it: a signature, or the token."""
+    """Return a request's headers with its authorization: a signature, or the token."""
     if credentials.key is None:
         return {**headers, "X-Auth-Token": credentials.iam_token}
     security_token = credentials.key.security_token

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials, authorized_request
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
-from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind, Source
 from airflow_provider_ecsjobs.core.job import parse_time
+from airflow_provider_ecsjobs.core.response_table import LOGIN_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, parse_http_date, read_error
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean, join_limited
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECRET = re.compile(r"[!-~]+")
+_TAG = re.compile(r"<[^>]*>")
+_NO_IMDSV2 = frozenset({404, 405, 503})
+_NO_AGENCY = "Please configure Cloud Service Agency first"
+_METADATA_TOKEN_SECONDS = "21600"  # noqa: S105 - a length of time
+_METADATA_TRIES = 2
+_MAX_METADATA_TEXT = 10_000
 REFRESH_MARGIN = 600.0
 """How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
 
@@ -54,12 +61,14 @@ def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Cre
     url = f"{config.iam_endpoint}/v3/auth/tokens"
     answer = yield HttpRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
     what = f"asking IAM at {_host(url)} for a token"
-    parsed = _read(answer, what, redactor, now=clock.now())
+    parsed = _read(answer, Source.IAM_TOKEN, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
     iam_token = answer.headers.get("x-subject-token", "")
     if not _SECRET.fullmatch(iam_token):
-        return ApiError(ErrorKind.TRANSIENT, f"{what}: the answer has none", status=answer.status)
+        return ApiError(
+            ErrorKind.TRANSIENT, f"{what}: the answer has none", status=answer.status, source=Source.IAM_TOKEN
+        )
     described = _mapping(parsed.get("token"))
     project_id = _mapping(described.get("project")).get("id")
     credentials = Credentials(iam_token=iam_token, project_id=project_id if _is_project_id(project_id) else "")
@@ -67,25 +76,60 @@ def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Cre
 
 
 def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
+    """Ask the metadata service for the agency's key, with a token of IMDSv2 where the service hands them out."""
     url = f"{config.metadata_endpoint}/openstack/latest/securitykey"
-    answer = yield HttpRequest("GET", url, is_direct=True)
+    for _ in range(_METADATA_TRIES):
+        token, trouble = yield from _metadata_token(config, redactor)
+        answer = yield HttpRequest("GET", url, {"X-Metadata-Token": token} if token else {}, is_direct=True)
+        if not token or not _is_stale_token(answer):
+            break
     what = f"asking the metadata service at {_host(url)} for the agency's key"
-    parsed = _read(answer, what, redactor, now=clock.now())
-    hint = "is this an ECS server, with an agency assigned to it?"
+    parsed = _read(answer, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
-        return replace(parsed, message=f"{parsed.message}; {hint}", kind=_not_refused(parsed.kind))
+        # Where the service can't be reached, that is all there is to say.
+        said = [parsed.message, redactor.text(_text_of(answer)), trouble if parsed.status else ""]
+        # The metadata service takes no credentials, and no proxy is asked: this is about the server.
+        kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
+        return replace(parsed, message="; ".join(filter(None, said)), kind=kind)
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
     # They become headers, which an HTTP client would show whole if it refused them.
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
-        return ApiError(ErrorKind.REJECTED, f"{what}: there is no key in the answer; {hint}", status=answer.status)
+        no_key = f"{what}: there is no key in the answer"
+        return ApiError(ErrorKind.REJECTED, no_key, status=answer.status, source=Source.METADATA)
     return _expiring(Credentials(AccessKey(*texts)), key.get("expires_at"), clock.now())
 
 
-def _not_refused(kind: ErrorKind) -> ErrorKind:
-    # The metadata service takes no credentials, so it can't refuse them.
-    return ErrorKind.REJECTED if kind is ErrorKind.UNAUTHORIZED else kind
+def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, str]]:
+    """Ask the metadata service for a token of IMDSv2.
+
+    :return: the token, empty if there is none; and what went wrong, empty if the service does not know IMDSv2. Without
+        a token the key is asked for all the same: the service may not need one.
+    """
+    url = f"{config.metadata_endpoint}/meta-data/latest/api/token"
+    answer = yield HttpRequest("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _METADATA_TOKEN_SECONDS}, is_direct=True)
+    if isinstance(answer, TransportFailure):
+        return "", f"it gave no IMDSv2 token: {redactor.text(answer.reason)}"
+    if answer.status in _NO_IMDSV2:
+        return "", ""
+    token = answer.body.decode("latin-1").strip()
+    if answer.status != 200 or not _SECRET.fullmatch(token):
+        return "", f"it gave no IMDSv2 token (HTTP {answer.status})"
+    redactor.add_handed_out([token])
+    return token, ""
+
+
+def _is_stale_token(answer: Response | TransportFailure) -> bool:
+    """Whether the metadata service does not take a token: a 401 that is not about a missing agency."""
+    return isinstance(answer, Response) and answer.status == 401 and _NO_AGENCY not in _text_of(answer)
+
+
+def _text_of(answer: Response | TransportFailure) -> str:
+    """Return what an answer of the metadata service says in its own words, if it is a text or HTML; in one line."""
+    if isinstance(answer, TransportFailure) or object_in(answer) is not None:
+        return ""
+    return clean(_TAG.sub(" ", answer.body[:_MAX_METADATA_TEXT].decode("utf-8", "replace")), 300)
 
 
 def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credentials:
@@ -108,9 +152,11 @@ def find_project(
 
     :return: the project's id, or an error that says which projects there are.
     """
-    named = yield from _projects(config, credentials, [("name", config.region)], clock, redactor)
-    if isinstance(named, ApiError):
-        return named
+    answered = yield from _projects(config, credentials, [("name", config.region)], clock, redactor)
+    if isinstance(answered, ApiError):
+        return answered
+    # Projects below it, such as 'cn-north-4_team', begin with the same name.
+    named = [project for project in answered if project[1] == config.region]
     if len(named) == 1:
         return named[0][0]
     what = f"Connection '{config.conn_id}': {config.describe()} sees"
@@ -129,7 +175,7 @@ def _projects(
     call = ApiRequest("GET", "/v3/projects", query)
     answer = yield authorized_request(config.iam_endpoint, credentials, call, now=clock.now())
     what = f"looking up the project at {_host(config.iam_endpoint)}"
-    parsed = _read(redactor.response(answer), what, redactor, now=clock.now())
+    parsed = _read(redactor.response(answer), Source.IAM_PROJECTS, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
     listed = parsed.get("projects")
@@ -150,7 +196,12 @@ def _listed(projects: list[tuple[str, str]]) -> str:
 
 
 def _read(
-    answer: Response | TransportFailure, what: str, redactor: Redactor, *, now: float
+    answer: Response | TransportFailure,
+    source: Source,
+    what: str,
+    redactor: Redactor,
+    *,
+    now: float,
 ) -> dict[str, Any] | ApiError:
     """Return the object in an answer as it came, secrets and all; or the error, without them."""
     if isinstance(answer, Response) and 200 <= answer.status < 300:
@@ -159,11 +210,9 @@ def _read(
             return body
     answer = redactor.response(answer)
     if isinstance(answer, TransportFailure):
-        return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}")
-    error = read_error(answer, object_in(answer), now=now)
-    if answer.status == 404:  # an address that is wrong; nothing that is waited for is missing
-        error = replace(error, kind=ErrorKind.REJECTED)
-    return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now))
+        return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}", source=source)
+    error = read_error(answer, object_in(answer), now=now, table=LOGIN_TABLE)
+    return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now), source=source)
 
 
 def clock_skew(answer: Response, now: float) -> float:

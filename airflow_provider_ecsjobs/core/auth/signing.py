@@ -1,7 +1,7 @@
 """AK/SK request signing, ``SDK-HMAC-SHA256``, as Huawei Cloud's API gateway verifies it.
 
-The rules are those of Huawei's *API Request Signing Guide*; the tests hold every byte against the official
-SDK's signer.
+The rules are those of Huawei's *API Request Signing Guide*. The tests compare every byte with the official SDK's
+signer.
 """
 
 from __future__ import annotations
@@ -22,18 +22,35 @@ DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 CONTENT_HASH_HEADER = "X-Sdk-Content-Sha256"
 
 
+ACCESS_KEY_LENGTH = 20
+SECRET_KEY_LENGTH = 40
+"""How many characters the keys of Huawei Cloud have."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key, with the session token where the key is a temporary one.
+    """An access key, with the security token if the key is temporary.
 
-    :param access_key: the AK; names the key in messages, it is no secret.
+    :param access_key: the AK. It is not secret, but a user may enter the SK there: :attr:`shown` is for messages.
     :param secret_key: the SK.
-    :param security_token: the token that belongs to temporary keys, else empty.
+    :param security_token: the token of a temporary key; empty for a permanent key.
     """
 
-    access_key: str
+    access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     security_token: str = field(default="", repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The AK, for messages; not if it is as long as a secret key."""
+        length = len(self.access_key)
+        return self.access_key if length < SECRET_KEY_LENGTH else f"*** (of {length} characters, as a secret key has)"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never appear in a log, message or URL."""
+        mistaken = self.access_key if len(self.access_key) >= SECRET_KEY_LENGTH else ""
+        return tuple(filter(None, (self.secret_key, self.security_token, mistaken)))
 
 
 def sign(
@@ -47,18 +64,18 @@ def sign(
     body: bytes = b"",
     when: datetime,
 ) -> dict[str, str]:
-    """Sign a request.
+    """Return the headers of a request with its signature.
 
     :param key: the key to sign with.
     :param method: the HTTP method.
-    :param host: the ``Host`` header as it will be sent, with the port unless it is the scheme's own.
-    :param path: the path, quoted or not: both sign alike.
-    :param query: the decoded query parameters; a repeated key stands once for each value.
-    :param headers: further headers to send; all are signed except those whose name holds ``_``.
+    :param host: the ``Host`` header as it will be sent, with the port unless it is the scheme's default.
+    :param path: the path, quoted or not. Both have the same signature.
+    :param query: the decoded query parameters. A key with several values is repeated for each of them.
+    :param headers: further headers to send. All are signed except those whose name contains ``_``.
     :param body: the body as it will be sent.
-    :param when: the time of signing (UTC); the gateway accepts a skew of 15 minutes. A ``X-Sdk-Date`` among
-        the headers goes before it.
-    :return: all headers to send, without outer spaces, as they are signed: those given, ``Host``, ``X-Sdk-Date``
+    :param when: the time of signing (UTC). The gateway accepts a skew of 15 minutes. An ``X-Sdk-Date`` among the
+        headers takes precedence.
+    :return: all headers to send, without outer spaces, as they are signed: the given ones, ``Host``, ``X-Sdk-Date``
         and ``Authorization``.
     """
     signed = dict(headers or {})
@@ -84,9 +101,9 @@ def signature_of(
     headers: Mapping[str, str],
     body: bytes,
 ) -> tuple[str, str]:
-    """Compute the signature over exactly these headers, as the gateway does to verify one.
+    """Return the signature over exactly these headers, as the gateway computes it.
 
-    :return: the signed header names, joined with ``;``, and the signature in hexadecimal.
+    :return: the names of the signed headers, joined with ``;``, and the signature in hexadecimal.
     """
     lowered = {name.lower(): str(value).strip() for name, value in headers.items() if "_" not in name}
     names = ";".join(sorted(lowered))

@@ -20,6 +20,7 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsJobsError,
     ErrorKind,
 )
+from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
@@ -178,7 +179,8 @@ def read_submission(
         is_empty = body is not None or not answer.body.strip()
         if request.is_dry_run and is_empty and not error.code:
             return Submission(None)
-    if error.kind is ErrorKind.TRANSIENT and not 300 <= answer.status < 400 and error.code not in _BUSY:
+    # A redirect, too: it is not followed, but whoever sent it may have passed the request on.
+    if error.kind is ErrorKind.TRANSIENT and error.code not in _BUSY:
         return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN)
     return error
 
@@ -189,7 +191,9 @@ def _usable(taken: Submission, error: ApiError) -> Submission | ApiError:
         try:
             check_job_id(taken.job_id)
         except EcsInvalidJobIdError as wrong:
-            return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=f"the answer names no job: {wrong}")
+            beside = replace(taken, job_id=None).described()
+            message = f"the answer names no job: {wrong}{f' It names {beside}.' if beside else ''}"
+            return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=message)
     return taken
 
 
@@ -231,12 +235,13 @@ def submission_in(value: Any, function: str) -> Submission:
 
 
 def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: bool) -> ApiError:
-    """Add to a refusal what it does not say by itself.
+    """Add to a rejection what it does not say by itself.
 
     :param error: why the API did not take the request.
     :param request: the request.
     :param outcome_unknown: whether it was sent before, and it is not known what became of that.
     """
+    error = replace(error, hints=tuple(hint_lines(" ".join((error.code, error.message, *error.details)))))
     if error.code == "Ecs.0122":
         advice = "An earlier try sent the same client token with other parameters, and may have been carried out"
     elif error.code == "Ecs.0124":

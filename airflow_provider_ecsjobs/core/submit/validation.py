@@ -1,4 +1,4 @@
-"""Checks a request before it is sent: the operation, its path parameters, and what must stand in its body."""
+"""Checks a request before it is sent: the operation, its path parameters, and the required parts of its body."""
 
 from __future__ import annotations
 
@@ -14,20 +14,39 @@ from airflow_provider_ecsjobs.core.submit.values import read_flag
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.operations import Operation
     from airflow_provider_ecsjobs.core.submit.rules import Rule
 
     IsTemplated = Callable[[Any], bool]
 
+MAX_NESTING = 100
+"""How deep the body of a request may be nested. Airflow renders and encodes it level by level, and breaks far below."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
-def find_operation(name: Any) -> Operation:
-    """Find an operation by its name.
+def check_nesting(body: Any) -> None:
+    """Check that a body is not nested too deep to be handled.
 
-    :raises EcsInvalidRequestError: there is none; the message names those that are like it.
+    :raises EcsInvalidRequestError: it is.
+    """
+    level = [body]
+    for _ in range(MAX_NESTING):
+        below: list[Any] = []
+        for node in level:
+            inner = node.values() if isinstance(node, Mapping) else node if isinstance(node, list | tuple) else ()
+            below += [value for value in inner if isinstance(value, Mapping | list | tuple)]
+        if not below:
+            return
+        level = below
+    raise EcsInvalidRequestError(f"the body is nested deeper than {MAX_NESTING} levels.")
+
+
+def find_operation(name: Any) -> Operation:
+    """Return an operation by its name.
+
+    :raises EcsInvalidRequestError: there is no such operation; the message lists similar names, or all names.
     """
     if isinstance(name, str) and name in OPERATIONS:
         return OPERATIONS[name]
@@ -35,8 +54,8 @@ def find_operation(name: Any) -> Operation:
 
     like = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5) or sorted(OPERATIONS)
     raise EcsInvalidRequestError(
-        f"operation is {clean(repr(name), 100)}, which is none of the {len(OPERATIONS)} asynchronous requests, named as"
-        f" the official SDK's methods. Is one of these meant: {join_limited(like, 30)}?"
+        f"operation is {clean(repr(name), 100)}, which is not one of the {len(OPERATIONS)} asynchronous requests, named"
+        f" as the official SDK's methods. Did you mean one of these: {join_limited(like, 30)}?"
     )
 
 
@@ -51,14 +70,15 @@ def check_request(
 ) -> None:
     """Check the parameters and the body of a request.
 
-    :param operation: what is asked for.
+    :param operation: the operation.
     :param parameters: the path and query parameters; ``None`` counts as not given.
     :param body: the JSON object, ``None`` for none.
-    :param is_templated: tells which values are not known yet, such as a template; they are passed over.
-    :param names: what the one who asks calls the keys of the body, where it is another name.
-    :param rules: what the cloud says of the values in the body.
-    :raises EcsInvalidRequestError: something is missing, wrong or of no use; the message names all of it.
+    :param is_templated: returns whether a value is a template and so not known yet. Such values are not checked.
+    :param names: the caller's parameter names of the body's keys, where they differ.
+    :param rules: the cloud's rules for the values in the body.
+    :raises EcsInvalidRequestError: something is missing, wrong or unused; the message lists all problems.
     """
+    check_nesting(body)
     problems = [
         *_parameter_problems(operation, parameters, is_templated),
         *_body_problems(operation, body, is_templated, names),
@@ -149,11 +169,11 @@ def _with_flag(node: Any, steps: Sequence[str], path: str, is_templated: IsTempl
 
 
 def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) -> Iterator[str]:
-    """Find what of a required path is not there, such as ``servers[1].id``."""
+    """Yield the missing parts of a required path, such as ``servers[1].id``."""
     if is_templated(node):
         return
     if not steps:
-        if node in (None, "", "None"):  # the last is what a template without a value renders to
+        if node in (None, "", "None"):  # a template without a value renders to "None"
             yield path
         return
     step, *rest = steps
@@ -176,27 +196,32 @@ def _top(operation: Operation) -> list[str]:
 
 
 def read_ids(name: str, value: Any) -> list[str]:
-    """Read ids that a DAG author gave: a list, one id, what a template makes of a list, the outputs of mapped tasks.
+    """Return the ids in a parameter: a list, one id, a list rendered as a string, or the outputs of mapped tasks.
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, each once, in their order.
-    :raises EcsInvalidRequestError: it is none of these, or a template had no value.
+    :return: the ids, each once, in their order; those of a set are sorted.
+    :raises EcsInvalidRequestError: the value is none of these, or a template had no value.
     """
     if isinstance(value, str):
-        # A list comes out of a template as text: ['a', 'b'].
+        # A template renders a list as a string: ['a', 'b'].
         value = [part.strip(" \t\n'\"[]") for part in value.split(",")]
         value = [part for part in value if part]
     if not isinstance(value, Sequence | Set) or isinstance(value, bytes):
         raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
     found: dict[str, None] = {}
-    for part in value:
-        # Mapped tasks that each give a list give a list of lists.
+    for part in in_order(value):
+        # Mapped tasks that each return a list result in a list of lists.
         is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
-        for one in part if is_list else [part]:
+        for one in in_order(part) if is_list else [part]:
             if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
                 raise EcsInvalidRequestError(f"{name} holds {one!r}: the template or XCom it comes from had no value.")
             if not isinstance(one, str) or not _ID.fullmatch(one):
-                raise EcsInvalidRequestError(f"{name} holds {clean(repr(one), 100)}, which is no id.")
+                raise EcsInvalidRequestError(f"{name} holds {clean(repr(one), 100)}, which is not an id.")
             found[one] = None
     return list(found)
+
+
+def in_order(values: Iterable[Any]) -> Iterable[Any]:
+    """Return the values in an order that is the same in each process. A set has none, so it is sorted."""
+    return sorted(values, key=repr) if isinstance(values, Set) else values

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.steps import Log
-from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.text import clean, duration, point_in_time
 from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -28,9 +27,13 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import Clock
 
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
+STILL_RUNNING_EVERY = 3600.0
+"""How often a wait says that it goes on, in seconds of the wait."""
 FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
+_RESUMED_AFTER = 60.0
+"""A wait whose first poll comes so many seconds later than it can be due was begun elsewhere, by another triggerer."""
 _NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
 
 
@@ -73,9 +76,12 @@ class WaitPolicy:
     :param payment_timeout: how long an order may stay unpaid; ``None`` until the deadline, 0 not at all.
     :param pending_since: since when the order has been known, and reported, to be unpaid.
     :param seen: the status and the number of finished sub-jobs that were reported last.
+    :param seen_job: the outline of the job as it was seen before a restart; ``None`` if that is not known.
+    :param seen_sub_jobs_total: the number of sub-jobs that were seen.
     :param not_found_grace: how long after ``started`` the job may be unknown, for one just submitted.
     :param unreachable_timeout: how long there may be no good answer.
     :param order_id: the order that the job is for, where the submit was answered with one; for messages.
+    :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
     """
 
     started: float
@@ -85,9 +91,21 @@ class WaitPolicy:
     payment_timeout: float | None = None
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
+    seen_job: Job | None = None
+    seen_sub_jobs_total: int = 0
     not_found_grace: float = 0.0
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str = ""
+    limit: str = ""
+
+    def described(self) -> str:
+        """Return until when the job is waited for, and how often it is polled."""
+        shortest, longest = duration(self.poll_interval), duration(self.max_poll_interval)
+        polls = f"a poll every {shortest if shortest == longest else f'{shortest} to {longest}'}"
+        if self.deadline is None:
+            return f"for as long as it takes, {polls}"
+        limit = f" ({self.limit})" if self.limit else ""
+        return f"until {point_in_time(self.deadline)}{limit}, {polls}"
 
 
 class WaitObserver(Protocol):
@@ -118,7 +136,7 @@ class Wait:
     logs: tuple[Log, ...] = ()
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
-    _sub_jobs_total: int = 0
+    sub_jobs_total: int = 0
     _is_in_step: bool = True
     _due: float | None = None
     _odd: tuple[str, ...] = ()
@@ -127,10 +145,15 @@ class Wait:
     _seen_at: float | None = None
     _answered_at: float | None = None
     _anchor: float | None = None
+    _is_resumed: bool = False
+    _hour: int | None = None
 
     def __post_init__(self) -> None:
-        self.pending_since = self.policy.pending_since
-        self.seen = self.policy.seen
+        policy = self.policy
+        self.pending_since, self.seen, self.job = policy.pending_since, policy.seen, policy.seen_job
+        self.sub_jobs_total = policy.seen_sub_jobs_total
+        # More may have been seen before than is known here.
+        self._is_resumed = self.was_unfinished
         self.was_unfinished = self.was_unfinished or self.seen is not None
 
     def now(self, clock: Clock) -> float:
@@ -182,12 +205,14 @@ class Wait:
         return end
 
     def _take_in(self, result: Job | ApiError, now: float) -> WaitEnd | None:
-        outline, seen, self._answered_at = self.job, self.seen, now
+        if self._answered_at is None:
+            self._is_resumed |= now - self.policy.started > _RESUMED_AFTER + 2 * self.policy.max_poll_interval
+        outline, seen, self._answered_at = self.job if self.polls else None, self.seen, now
         end = self._receive_job(result, now) if isinstance(result, Job) else self._receive_error(result, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
             end = self._timeout(now)
         if end is None and isinstance(result, Job):
-            self.job = outline if outline is not None and self.seen == seen else _outline(result)
+            self.job = outline if outline is not None and self.seen == seen else result.outline()
         return end
 
     def take_logs(self) -> tuple[Log, ...]:
@@ -232,7 +257,7 @@ class Wait:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were kept waiting by the same trouble, and are answered at the same time.
         self._is_in_step = failed_before or self._is_late(now)
-        self._sub_jobs_total = job.sub_jobs_total
+        self.sub_jobs_total = job.sub_jobs_total
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         self._seen_at = now
         waited = max(now - self.policy.started, 0.0)
@@ -248,12 +273,19 @@ class Wait:
                     " it is taken as not finished, and waited for",
                 )
             self.seen = seen
+        elif self._has_an_hour_passed(waited) and not job.status.is_finished:
+            self._log(logging.INFO, f"{job.progress(waited)}; the wait goes on")
+        self._hour = int(waited // STILL_RUNNING_EVERY)
         if job.status.is_finished:
             return WaitEnd(Outcome.FINISHED, job.progress(waited), job)
         if job.status is JobStatus.PENDING_PAYMENT:
             return self._receive_unpaid(job, now)
         self.pending_since = None
         return None
+
+    def _has_an_hour_passed(self, waited: float) -> bool:
+        """Whether another hour of the wait has begun since the job was seen before."""
+        return self._hour is not None and waited >= (self._hour + 1) * STILL_RUNNING_EVERY
 
     def _is_late(self, now: float) -> bool:
         """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""
@@ -268,7 +300,7 @@ class Wait:
             self._log(
                 logging.WARNING,
                 f"ECS job {self.job_id} waits for a payment: {order} has to be paid in the Huawei Cloud console"
-                " (or submitted with isAutoPay). Should the order be cancelled, this status never changes.",
+                " (auto_pay=True pays when it is submitted). If the order is cancelled, this status never changes.",
             )
         allowed = self.policy.payment_timeout
         if allowed is None or now - self.pending_since < allowed:
@@ -321,11 +353,14 @@ class Wait:
         return f"ECS job {self.job_id} can't be queried, {why}: {error}"
 
     def _not_found(self, error: ApiError, waited: float) -> str:
-        if self.job is not None:
+        check = "Check the job id, and that the connection's project and region are those it was submitted to"
+        if self.seen is not None:
             gone = f"the API no longer knows it, {duration(waited)} into the wait ({self._last_seen()})"
+        elif self._is_resumed:
+            gone = f"the API does not know it, {duration(waited)} into the wait ({self._last_seen()})."
+            gone += f" It may have been purged. If not: {check[0].lower()}{check[1:]}"
         else:
-            gone = "the API does not know it. Check the job id, and that the connection's project and region are those"
-            gone += " it was submitted to"
+            gone = f"the API does not know it. {check}"
         return (
             f"ECS job {self.job_id}: {gone}. Finished jobs are purged after a day, unpaid ones after 14 days."
             f" The API said: {error}"
@@ -334,7 +369,8 @@ class Wait:
     def _timeout(self, now: float) -> WaitEnd:
         """Return the end at the deadline. Only who has seen the job there knows that it had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
-        allowed = "" if deadline is None else f", the limit is {duration(deadline - started)}"
+        limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
+        allowed = f", the limit is {limit}" if limit else ""
         waited = f"after {duration(now - started)}{allowed}"
         if self._seen_at is not None and self._seen_at >= (deadline or 0.0):
             message = (
@@ -355,14 +391,8 @@ class Wait:
         return WaitEnd(Outcome.TIMEOUT, message, self.job, self._last_error)
 
     def _last_seen(self) -> str:
-        if self.job is None or self.seen is None:
-            return "its status was never seen"
+        if self.seen is None:
+            return "its status was never seen" + (" since the wait was resumed" if self._is_resumed else "")
         status, finished = self.seen
-        done = f", {finished} of {self._sub_jobs_total} sub-jobs done" if self._sub_jobs_total else ""
+        done = f", {finished} of {self.sub_jobs_total} sub-jobs done" if self.sub_jobs_total else ""
         return f"last status {status}{done}"
-
-
-def _outline(job: Job) -> Job:
-    """Keep of a job what can be said of it later. The texts that many jobs have in common are kept once."""
-    outline = {"job_id": job.job_id, "job_type": sys.intern(job.job_type), "status": job.status.value}
-    return Job({**outline, "begin_time": format_time(job.begin_time)})
