@@ -16,7 +16,7 @@ from tests.live.job_clock import JobClock
 from tests.live.standalone import LiveAirflow
 from tests.support.wheels import lay_out
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).parents[2]
 EARLIER = "d72c8b717449371fc9779c1cf408c24dfa2c2eae"
