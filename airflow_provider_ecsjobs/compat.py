@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import determine_kwargs, mask_secret
+    from airflow.providers.common.compat.sdk import determine_kwargs, get_current_context, mask_secret
 
-__all__ = ["determine_kwargs", "mask_secret"]
+__all__ = ["determine_kwargs", "get_current_context", "mask_secret"]
 
 _SDK = "airflow.providers.common.compat.sdk"
 _HOMES = {
@@ -27,6 +27,7 @@ _HOMES = {
         "airflow.sdk.bases.decorator",  # Airflow 3.2 and later
         "airflow.utils.operator_helpers",  # Airflow 2.11 to 3.1
     ),
+    "get_current_context": (_SDK, "airflow.sdk", "airflow.operators.python"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the end of a wait means to a task: its result, what it raises, and the event that carries it."""
+"""The meaning of a wait's end for a task: its result or exception, and the event that carries it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ else:
 
 
 def seconds_of(name: str, value: Any, *, zero_allowed: bool = False) -> float:
-    """Read a length of time that a DAG author gave.
+    """Return the seconds of a duration parameter.
 
     :param name: the parameter, for the message.
     :param value: seconds or a ``timedelta``.
-    :param zero_allowed: whether 0 is.
+    :param zero_allowed: whether 0 is allowed.
     :return: the seconds.
-    :raises ValueError: it is no such length.
+    :raises ValueError: the value is not a valid duration.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     accepted = "0 or more seconds" if zero_allowed else "more than 0 seconds"
@@ -55,13 +55,13 @@ def succeeded_or_raise(
     unauthorized: type[EcsUnauthorizedError] = EcsUnauthorizedError,
     submitted: Sequence[str] = (),
 ) -> Job:
-    """Return the job of a wait that ended well. Raise what the other ends mean.
+    """Return the job of a wait that ended with ``SUCCESS``. Raise an exception for any other end.
 
     :param end: the end of a wait.
-    :param failed: what to raise for a job that failed; it decides whether Airflow retries the task.
-    :param not_found: what to raise for a job that the API does not know.
-    :param unauthorized: what to raise for credentials that were not accepted.
-    :param submitted: the servers that the answer to a create named, as far as they may exist.
+    :param failed: the exception for a failed job. It decides whether Airflow retries the task.
+    :param not_found: the exception for a job that the API does not know.
+    :param unauthorized: the exception for credentials that the API did not accept.
+    :param submitted: the servers in the response to a create, without those known not to exist.
     """
     job = end.job
     if end.outcome is Outcome.FINISHED and job is not None:
@@ -82,11 +82,11 @@ def succeeded_or_raise(
 
 
 def event_of(end: WaitEnd, job_id: str, server_ids: list[str] | None) -> dict[str, Any]:
-    """Return the event that a trigger sends for the end of a wait, all JSON primitives.
+    """Return the event that a trigger sends at the end of a wait, in JSON primitives.
 
     :param end: the end of the wait.
-    :param job_id: the job that was waited for.
-    :param server_ids: the servers that the answer to its request named, for the task that resumes.
+    :param job_id: the job's id.
+    :param server_ids: the servers in the response to its request, for the task that resumes.
     """
     return {
         "outcome": end.outcome.value,
@@ -100,11 +100,11 @@ def event_of(end: WaitEnd, job_id: str, server_ids: list[str] | None) -> dict[st
 
 
 def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
-    """Read the event a task was resumed with.
+    """Return the end of a wait from the event that a task was resumed with.
 
-    :param event: what the trigger sent.
-    :param job_id: the job that was waited for, for the message.
-    :raises EcsApiError: it is none of :class:`EcsJobTrigger`'s events.
+    :param event: the trigger's event.
+    :param job_id: the job's id, for the message.
+    :raises EcsApiError: the event is not one of :class:`EcsJobTrigger`.
     """
     what = f"ECS job {clean(job_id, 200)}: the task was resumed with"
     if not isinstance(event, dict):
@@ -120,7 +120,7 @@ def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
             " triggerer run the same version of airflow-provider-ecsjobs?"
         ) from None
     job = event.get("job")
-    # Triggers of earlier versions did not say where the job is.
+    # Triggers of earlier versions did not send project and region.
     where = {name: clean(event.get(name), 200) for name in ("project_id", "region")}
     seen = Job.from_dict(job, **where) if isinstance(job, dict) else None
     if outcome is Outcome.FINISHED and (seen is None or not seen.status.is_finished):

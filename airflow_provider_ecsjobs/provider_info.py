@@ -129,7 +129,27 @@ def provider_info(version: str) -> dict[str, Any]:
         "task-decorators": [
             {"name": "ecs_job", "class-name": "airflow_provider_ecsjobs.decorators.ecs_job.ecs_job_task"}
         ],
-        "extra-links": ["airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink"],
+        "extra-links": [
+            "airflow_provider_ecsjobs.links.ecs_console.EcsConsoleLink",
+            "airflow_provider_ecsjobs.links.job_page.EcsJobPageLink",
+        ],
+        "config": {
+            "ecsjobs": {
+                "description": "The pages of ECS jobs in Airflow's UI.",
+                "options": {
+                    "publish_jobs": _switch(
+                        "Whether tasks and triggers publish the state of their job, as the XCom ecs_job, for the pages"
+                        " of ECS jobs in Airflow's UI. Read by workers and triggerers.",
+                        "True",
+                    ),
+                    "task_tab": _switch(
+                        "Whether the job page is a tab of tasks, too. Up to Airflow 3.3 the tab is shown for all tasks"
+                        " of all DAGs. Read by the API server.",
+                        "False",
+                    ),
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,
@@ -139,6 +159,16 @@ def provider_info(version: str) -> dict[str, Any]:
                 "conn-fields": CONNECTION_FIELDS,
             }
         ],
+    }
+
+
+def _switch(description: str, default: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.2.0",
+        "type": "boolean",
+        "example": None,
+        "default": default,
     }
 
 

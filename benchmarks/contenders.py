@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import ssl
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -155,7 +156,14 @@ def ours(conn_id: str) -> Callable[[Server], Callable[[int], Wait]]:
         from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
         intervals = {"poll_interval": INTERVAL, "max_poll_interval": INTERVAL}
-        return _of_trigger(lambda index: EcsJobTrigger(f"{index:032x}", conn_id, **intervals))
+
+        def publishing(index: int) -> EcsJobTrigger:
+            trigger = EcsJobTrigger(f"{index:032x}", conn_id, **intervals)
+            task = {"dag_id": "benchmark", "run_id": "run", "task_id": "wait", "map_index": index}
+            trigger.task_instance = SimpleNamespace(**task)
+            return trigger
+
+        return _of_trigger(publishing)
 
     return of
 
@@ -215,11 +223,20 @@ DISTRIBUTION_OF = {
 }
 
 
+class _Supervisor:
+    """Takes what a trigger publishes; the triggerer's own is a process beside it."""
+
+    async def asend(self, _: Any) -> None:
+        await asyncio.sleep(0)
+
+
 def prepare() -> None:
     """Load Airflow, so that each contender's process has the same objects as a triggerer."""
     import logging
 
     import airflow.triggers.base  # noqa: F401
+    from airflow.sdk.execution_time import task_runner
 
+    task_runner.SUPERVISOR_COMMS = _Supervisor()
     # Some contenders log each poll. The log is not needed here.
     logging.disable(logging.INFO)

@@ -54,6 +54,7 @@ def run(size: str) -> Section:
         "garbage collector, longest, ms; CPU in it",
         "CPU s/s then",
         "look-ups",
+        "XComs a second",
         "tokens",
         "TLS connections",
         "requests",
@@ -65,7 +66,8 @@ def run(size: str) -> Section:
         f" with a password at the emulator, over TLS, with a rate limit of {RATE} requests per second; the default is"
         f" {DEFAULT_RATE}. The jobs are an hour old and keep running, so that each is polled once a minute. The figures"
         f" *then* are of the {sizes['hold']:g} s after all have started ({sizes['idle_hold']:g} s for sleeping"
-        " triggers). Memory is the growth of the runner from just before the first trigger, with all modules loaded,"
+        " triggers). Each wait publishes its job for the pages in Airflow's UI, as by default."
+        " Memory is the growth of the runner from just before the first trigger, with all modules loaded,"
         " and includes client and connections. Lag is how late a sleep of 10 ms ends. The longest lags are full runs"
         " of Python's garbage collector, which traverses all objects of Airflow and of all triggers. One such run takes"
         f" {of_most['gc_before']:.0f} ms of CPU before the first trigger."
@@ -79,6 +81,7 @@ def run(size: str) -> Section:
             Bound(f"loop lag with {most:,} waits, longest stall", of_most["lag_then"][2], 200.0, "ms"),
             Bound("TLS connections", of_most["seen"]["tls_handshakes"], 16),
             Bound("Airflow connection look-ups", of_most["lookups"], 1),
+            Bound("XComs published a second, all waits together", of_most["published"] / of_most["seconds"], 1.0),
             Bound("tokens", of_most["seen"]["tokens"], 1),
         ],
         [Table(head, rows)],
@@ -115,6 +118,7 @@ def _row(name: str, result: dict[str, Any], count: int, above: float | None) -> 
         f"{result['gc_longest']:.0f}; {result['gc_most_cpu']:.0f}",
         f"{result['cpu']:.3f}",
         result["lookups"] if is_ours else "",
+        f"{result['published'] / result['seconds']:.2f}" if is_ours else "",
         seen["tokens"] if is_ours else "",
         seen["tls_handshakes"] if is_ours else "",
         seen["requests"] if is_ours else "",

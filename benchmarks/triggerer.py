@@ -12,15 +12,18 @@ import os
 import sys
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 from airflow.executors.workloads import RunTrigger
+from airflow.executors.workloads.task import TaskInstanceDTO
 from airflow.jobs.triggerer_job_runner import TriggerRunner, TriggerRunnerSupervisor
 from airflow.models.trigger import Trigger
 from airflow.sdk.api.datamodels._generated import ConnectionResponse
-from airflow.sdk.execution_time.comms import GetConnection
+from airflow.sdk.execution_time import task_runner, xcom  # noqa: F401
+from airflow.sdk.execution_time.comms import GetConnection, SetXCom
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.transport import async_client, client_pool  # noqa: F401 - in memory before it is counted
@@ -89,7 +92,7 @@ class WatchedRunner(TriggerRunner):
         os._exit(0)
 
     async def _watch(self) -> dict[str, Any]:
-        process, count = psutil.Process(), _task["count"]
+        process, count, entered = psutil.Process(), _task["count"], time.monotonic()
         gc.collect()
         pauses = _Pauses()
         gc.collect()  # the second run counts, as the first one copies the pages of the fork
@@ -109,6 +112,7 @@ class WatchedRunner(TriggerRunner):
             "lag_starting": _quantiles(starting),
             "lag_then": _quantiles(then),
             "cpu": cpu,
+            "seconds": time.monotonic() - entered,
             "gc_before": gc_before,
             "gc_longest": pauses.longest,
             "gc_most_cpu": pauses.most_cpu,
@@ -145,12 +149,19 @@ class ListSupervisor(TriggerRunnerSupervisor):
             kwargs = Trigger.encrypt_kwargs(_kwargs(_state["given"]))
             _state["given"] += 1
             self.creating_triggers.append(
-                RunTrigger(id=_state["given"], classpath=_task["classpath"], encrypted_kwargs=kwargs)
+                RunTrigger(
+                    id=_state["given"],
+                    classpath=_task["classpath"],
+                    encrypted_kwargs=kwargs,
+                    ti=_task_instance(_state["given"]),
+                )
             )
 
     def _handle_request(self, msg: Any, log: Any, req_id: int) -> None:
         if isinstance(msg, GetConnection):
             _state["lookups"] += 1
+        if isinstance(msg, SetXCom):
+            _state["published"] += 1
         super()._handle_request(msg, log, req_id)
 
     @property
@@ -184,13 +195,20 @@ class _Client:
     def connections(self) -> _Client:
         return self
 
+    @property
+    def xcoms(self) -> _Client:
+        return self
+
+    def set(self, *_: Any, **__: Any) -> None:
+        """Take an XCom: what the API server does with it is not the triggerer's."""
+
     def get(self, conn_id: str) -> ConnectionResponse:
         fields = {"schema": None, "port": None, **_task["connection"]}
         return ConnectionResponse(**{**fields, "conn_id": conn_id, "extra": json.dumps(fields["extra"])})
 
 
 _task: dict[str, Any] = {}
-_state: dict[str, Any] = {"began": None, "given": 0, "lookups": 0}
+_state: dict[str, Any] = {"began": None, "given": 0, "lookups": 0, "published": 0}
 
 
 def _write(result: dict[str, Any]) -> None:
@@ -219,6 +237,21 @@ def _kwargs(index: int) -> dict[str, Any]:
     }
 
 
+def _task_instance(index: int) -> TaskInstanceDTO:
+    """Return the task that waits, so that its job is published."""
+    return TaskInstanceDTO(
+        id=uuid.UUID(int=index),
+        dag_version_id=uuid.UUID(int=0),
+        dag_id="benchmark",
+        run_id="run",
+        task_id="wait",
+        map_index=index,
+        try_number=1,
+        pool_slots=1,
+        priority_weight=1,
+    )
+
+
 def _quantiles(values: list[float]) -> list[float]:
     """Return the median, the 99th percentile and the maximum."""
     ordered = sorted(values)
@@ -238,7 +271,7 @@ def main() -> None:
         result = json.loads(Path(_task["result"]).read_text())
     if result["still_there"] != _task["count"]:
         raise RuntimeError(f"only {result['still_there']} of {_task['count']} triggers still wait")
-    hand_back({**result, "lookups": _state["lookups"]})
+    hand_back({**result, "lookups": _state["lookups"], "published": _state["published"]})
 
 
 if __name__ == "__main__":

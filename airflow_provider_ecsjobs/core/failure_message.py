@@ -1,7 +1,7 @@
 """The text of a failed job: the root cause first, then what to do, then everything else.
 
-Airflow's log viewer cuts long lines, and an alert often shows the first line alone. So that line begins with the
-reason, and the ids come last. The form:
+Airflow's log viewer cuts long lines, and an alert often shows only the first line. So that line begins with the reason,
+and the ids come last. The form:
 
     createServer failed: Ecs.0219 No valid host was found (1 of 3 sub-jobs; the job itself: Common.0021 Collect...)
       What can be done: ...
@@ -36,14 +36,14 @@ _ID = re.compile(r"\b([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"
 
 
 def explain_failure(job: Job, submitted: Sequence[str] = ()) -> str:
-    """Return why a job failed: the root cause, what can be done, what failed and what exists all the same.
+    """Return why a job failed: the root cause, what can be done, what failed and what still exists.
 
     A wrapper such as ``Common.0021 CollectInfoTask-fail`` never hides the sub-jobs' reasons. Up to five failed
     sub-jobs are named one by one. More are grouped by reason and counted.
 
     :param job: a job, usually one with status ``FAIL``.
-    :param submitted: the servers that the answer to a create named, as far as they may exist.
-    :return: the text, of several lines.
+    :param submitted: the servers in the response to a create, without those known not to exist.
+    :return: the text, in several lines.
     """
     failed = list(_causes(job))
     groups = _grouped(failed)
@@ -60,7 +60,7 @@ def explain_failure(job: Job, submitted: Sequence[str] = ()) -> str:
 
 
 def surviving_servers(job: Job) -> list[str]:
-    """Return the servers that a create made although the job failed: they exist, and cost money."""
+    """Return the servers that a create made although its job failed. They exist and cost money."""
     if not job.job_type.startswith("create"):
         return []
     made = [server for part in job.leaves if part.status is JobStatus.SUCCESS for server in part.server_ids]
@@ -68,10 +68,10 @@ def surviving_servers(job: Job) -> list[str]:
 
 
 def existing_servers(job: Job, submitted: Sequence[str]) -> list[str]:
-    """Return the servers that a job is about and that exist, or may exist, for all that is known.
+    """Return the servers of a job that exist or may exist.
 
-    :param job: a job that ended.
-    :param submitted: the servers that the answer to a create named; empty for any other request.
+    :param job: a finished job.
+    :param submitted: the servers in the response to a create; empty for any other request.
     """
     if not submitted:
         return surviving_servers(job) if job.status is JobStatus.FAIL else list(job.server_ids)
@@ -80,12 +80,12 @@ def existing_servers(job: Job, submitted: Sequence[str]) -> list[str]:
 
 
 def reason_of(part: SubJob) -> str:
-    """Return the code and reason of one job or sub-job. A missing reason is said to be missing."""
+    """Return the code and reason of one job or sub-job, or :data:`NO_REASON`."""
     return part.reason or NO_REASON
 
 
 def _causes(part: SubJob) -> Iterator[SubJob]:
-    """Find the failed parts that have no failed part below them: the reasons stand there."""
+    """Yield the failed parts without a failed part below them. These have the reasons."""
     for sub_job in part.sub_jobs:
         below = list(_causes(sub_job))
         if not below and _has_failed(sub_job):
@@ -94,14 +94,14 @@ def _causes(part: SubJob) -> Iterator[SubJob]:
 
 
 def _has_failed(part: SubJob) -> bool:
-    # A status that we do not know counts as failed if there is a reason beside it.
+    # An unknown status counts as failed if the part has a reason.
     return part.status is JobStatus.FAIL or (not part.status.is_known and bool(part.reason))
 
 
 def _grouped(failed: Sequence[SubJob]) -> list[tuple[str, list[SubJob]]]:
-    """Group failed parts by reason. The most frequent reason comes first, and parts without a reason come last.
+    """Return the failed parts by reason. The most frequent reason comes first; parts without a reason come last.
 
-    Reasons that differ only in the id of a server or request are one.
+    Reasons that differ only in the id of a server or request are grouped together.
     """
     by_reason: dict[str, list[SubJob]] = defaultdict(list)
     for part in failed:
@@ -127,7 +127,7 @@ def _first_line(job: Job, groups: list[tuple[str, list[SubJob]]]) -> str:
 
 
 def _total(job: Job, failed: int) -> int:
-    """Count the parts: the leaves, and what failed although its own parts did not."""
+    """Return the number of parts: the leaves, and the failed parts whose own parts did not fail."""
     shown = sum(1 for _ in job.leaves) + sum(bool(part.sub_jobs) for part in _causes(job))
     return max(shown, job.sub_jobs_total, failed)
 
@@ -147,7 +147,7 @@ def _failed_lines(failed: Sequence[SubJob], groups: list[tuple[str, list[SubJob]
 
 
 def _other_lines(job: Job) -> list[str]:
-    """Return what became of the parts that did not fail."""
+    """Return the lines about the parts that did not fail."""
     lines = []
     succeeded = [part for part in job.leaves if part.status is JobStatus.SUCCESS]
     if succeeded:
@@ -165,7 +165,7 @@ def _other_lines(job: Job) -> list[str]:
 
 
 def _unconfirmed_lines(job: Job, submitted: Sequence[str]) -> list[str]:
-    """Return which submitted servers the job says nothing about."""
+    """Return the line about submitted servers that the job does not report as created."""
     known = set(surviving_servers(job))
     unknown = [server for server in submitted if server not in known]
     return [f"May exist and cost money, the job does not say: {_servers(unknown)}"] if unknown else []

@@ -1,4 +1,4 @@
-"""What a person can do about an error code: of a failed job, and of a request that the API rejected.
+"""The hints on error codes of failed jobs and of rejected requests: what a user can do.
 
 Error codes: *ECS API Reference, Returned Values for General Requests*.
 """
@@ -33,19 +33,19 @@ HINTS: Mapping[str, str] = {
     "Ecs.0319": "the flavor is sold out in the availability zone; choose another zone or flavor",
     "Ecs.0605": "the server is locked, by a freeze or another operation; see its page in the console",
 }
-"""The codes that say little by themselves, or whose remedy is not on the ECS pages."""
+"""The hints, by error code, for messages that are unclear or whose remedy is not on the ECS pages."""
 
 _CODE = re.compile(r"\bEcs\.\d+\b")
 
 
-def hint_lines(said: str) -> list[str]:
-    """Return one line for each code with a hint, in the order in which the codes stand in a text.
+def hint_lines(text: str) -> list[str]:
+    """Return one line for each code with a hint, in the order of the codes in a text.
 
-    A single hint needs no code beside it. Of several, each names its own.
+    A single hint is shown without its code. Several hints are shown with their codes.
 
-    :param said: what the API said.
+    :param text: the API's reasons.
     """
-    codes = [code for code in dict.fromkeys(_CODE.findall(said)) if code in HINTS]
+    codes = [code for code in dict.fromkeys(_CODE.findall(text)) if code in HINTS]
     if len(codes) == 1:
         return [f"What can be done: {HINTS[codes[0]]}."]
     return [f"What can be done about {code}: {HINTS[code]}." for code in codes]

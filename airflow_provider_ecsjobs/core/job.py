@@ -1,7 +1,7 @@
-"""An ECS job as the query API answers it, and what it says about a failure.
+"""An ECS job as the job query returns it, with the reasons of its failure.
 
-The API page: *Querying the Execution Status of a Job*, ``GET /v1/{project_id}/jobs/{job_id}``. The parser takes
-whatever JSON came: a missing key, a value of another type or an undocumented field never raises.
+The API page: *Querying the Execution Status of a Job*, ``GET /v1/{project_id}/jobs/{job_id}``. The parser accepts any
+JSON object. A missing key, a value of another type or an undocumented field never raises an error.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, duration
 
-# A job has sub-jobs, and Huawei documents no deeper level; what lies below this depth stays in `entities`.
+# A job has sub-jobs, and Huawei documents no deeper level. Parts below this depth stay in `entities`.
 _MAX_DEPTH = 8
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 _REASONS: tuple[tuple[str, str, str], ...] = (
     # The object in the job (empty: the job itself), the key of the code, the key of the text.
     ("", "error_code", "fail_reason"),  # all services
-    ("", "code", "message"),  # BMS; and jobs of ECS that have their reason there alone
-    ("error", "code", "message"),  # as the API writes the error of a request
+    ("", "code", "message"),  # BMS, and ECS jobs with their reason only there
+    ("error", "code", "message"),  # the form of a request's error
     ("entities", "error_code", "error"),  # IMS
     ("entities", "addition_error_code", "addition_error_msg"),  # IMS
     ("entities", "errorcode", "errorcode_message"),  # sub-jobs of ECS
 )
-"""Where a job or sub-job may hold the reason of its failure. All of them are read, in this order."""
+"""The places of the reason in a failed job or sub-job. All of them are read, in this order."""
 
 _PARTS: tuple[tuple[str, str], ...] = (
     # The object in the job (empty: the job itself), and the key of the list.
@@ -41,11 +41,11 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("", "sub_jobs"),  # VBS
     ("", "sub_jobs_list"),
 )
-"""Where a job may hold its parts. The first list that has any counts."""
+"""The places of a job's parts. The first list with at least one part counts."""
 
 
 class JobStatus(StrEnum):
-    """The status of a job or sub-job. A status that Huawei did not document is kept as it came, as unfinished."""
+    """The status of a job or sub-job. An undocumented status is kept as received, and counts as unfinished."""
 
     INIT = "INIT"
     RUNNING = "RUNNING"
@@ -64,20 +64,20 @@ class JobStatus(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the job has ended, well or badly; such a job is purged a day later."""
+        """Return whether the job has ended, with success or failure. The cloud deletes such a job a day later."""
         return self in (JobStatus.SUCCESS, JobStatus.FAIL)
 
     @property
     def is_known(self) -> bool:
-        """Whether the API page lists this status."""
+        """Return whether the API page lists this status."""
         return self.value in JobStatus.__members__
 
 
 @dataclass(frozen=True)
 class SubJob:
-    """One part of a job: in ``createServer`` with ``count=3`` there are three ``createSingleServer``.
+    """One part of a job. For example, ``createServer`` with ``count=3`` has three ``createSingleServer``.
 
-    :param raw: the JSON object as it came; everything else is read from it.
+    :param raw: the JSON object as received; everything else is read from it.
     """
 
     raw: Mapping[str, Any]
@@ -85,12 +85,12 @@ class SubJob:
 
     @cached_property
     def job_id(self) -> str:
-        """The id; empty if the answer had none."""
+        """The id; empty if the response has none."""
         return clean(self.raw.get("job_id"), 200)
 
     @cached_property
     def job_type(self) -> str:
-        """What is done, such as ``createSingleServer``; empty if the answer had none."""
+        """The type, such as ``createSingleServer``; empty if the response has none."""
         return clean(self.raw.get("job_type"), 200)
 
     @cached_property
@@ -100,7 +100,7 @@ class SubJob:
 
     @cached_property
     def entities(self) -> Mapping[str, Any]:
-        """What the job is about, whole: documented or not, nested or not."""
+        """All entities of the job, documented or not, nested or not."""
         return self._object("entities")
 
     @cached_property
@@ -120,33 +120,33 @@ class SubJob:
 
     @cached_property
     def fail_reason(self) -> str | None:
-        """The reason of the failure. In a job with sub-jobs it is often a wrapper: see theirs."""
+        """The reason of the failure. In a job with sub-jobs it is often a wrapper; the sub-jobs have the cause."""
         return clean(self.raw.get("fail_reason")) or None
 
     @cached_property
     def errorcode_message(self) -> str | None:
-        """The cause that a sub-job gives in its entities."""
+        """The cause of the failure in a sub-job's entities."""
         return clean(self.entities.get("errorcode_message")) or None
 
     @cached_property
     def reason(self) -> str:
-        """Why it failed, as ``code text``: all that the answer says, wherever it stands. Empty if it says nothing.
+        """The reason of the failure as ``code text``, from all places in the response. Empty if there is none.
 
-        The first text found is the reason. Others that add to it follow in parentheses.
+        The first text found is the reason. Further texts follow in parentheses.
         """
-        said, has_text = "", False
+        reason, has_text = "", False
         for place, code_key, text_key in _REASONS:
             held = self._object(place)
             code, text = clean(held.get(code_key), 200), clean(held.get(text_key))
-            new = " ".join(part for part in (code, text) if part and part not in said)
+            new = " ".join(part for part in (code, text) if part and part not in reason)
             if new:
-                said = f"{said} ({new})" if has_text else f"{said} {new}".strip()
+                reason = f"{reason} ({new})" if has_text else f"{reason} {new}".strip()
             has_text = has_text or bool(text)
-        return said
+        return reason
 
     @cached_property
     def sub_jobs(self) -> tuple[SubJob, ...]:
-        """The parts, wherever the service lists them."""
+        """The parts of the job, from the place where the service lists them."""
         if self.depth >= _MAX_DEPTH:
             return ()
         for place, key in _PARTS:
@@ -163,22 +163,22 @@ class SubJob:
 
     @cached_property
     def server_ids(self) -> tuple[str, ...]:
-        """The servers named anywhere in the entities or sub-jobs, each once, in the answer's order."""
+        """The ids of all servers in the entities or sub-jobs, each once, in the order of the response."""
         return _ids(self._listings, "server_id")
 
     @cached_property
     def nic_ids(self) -> tuple[str, ...]:
-        """The NICs named anywhere in the entities or sub-jobs, each once, in the answer's order."""
+        """The ids of all NICs in the entities or sub-jobs, each once, in the order of the response."""
         return _ids(self._listings, "nic_id")
 
     @property
     def _listings(self) -> list[Any]:
-        """Where ids can stand: the entities, and the lists of parts beside them."""
+        """The places of ids: the entities, and the lists of parts beside them."""
         return [self.entities, *(self.raw.get(key) for place, key in _PARTS if not place)]
 
     @property
     def leaves(self) -> Iterator[SubJob]:
-        """The parts that have no parts of their own, at any depth: where the causes stand."""
+        """The parts without parts of their own, at any depth. They have the causes."""
         for part in self.sub_jobs:
             if part.sub_jobs:
                 yield from part.leaves
@@ -187,7 +187,7 @@ class SubJob:
 
     @property
     def duration(self) -> timedelta | None:
-        """How long it took, by the cloud's own clock; ``None`` unless both times are given and in order."""
+        """The duration by the cloud's clock; ``None`` unless both times are present and in order."""
         if self.begin_time is None or self.end_time is None or self.end_time < self.begin_time:
             return None
         return self.end_time - self.begin_time
@@ -195,10 +195,10 @@ class SubJob:
 
 @dataclass(frozen=True)
 class Job(SubJob):
-    """A job. Built with :meth:`from_dict`; :meth:`to_dict` gives the same JSON object back.
+    """A job. :meth:`from_dict` builds it; :meth:`to_dict` returns the same JSON object.
 
-    :param project_id: the project that was asked for it, for messages; empty if that is not known.
-    :param region: the region that was asked for it, for messages; empty if that is not known.
+    :param project_id: the project of the query, for messages; empty if it is not known.
+    :param region: the region of the query, for messages; empty if it is not known.
     """
 
     project_id: str = field(default="", compare=False)
@@ -206,48 +206,48 @@ class Job(SubJob):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, job_id: str = "", project_id: str = "", region: str = "") -> Job:
-        """Read the JSON object of an answer.
+        """Return the job in the JSON object of a response.
 
-        :param data: the object; kept as it is.
-        :param job_id: the id that was asked for, for an answer that leaves it out.
-        :param project_id: the project that was asked.
-        :param region: the region that was asked.
+        :param data: the object; it is kept as it is.
+        :param job_id: the id in the query, in case the response omits it.
+        :param project_id: the project of the query.
+        :param region: the region of the query.
         """
         if job_id and not data.get("job_id"):
             data = {**data, "job_id": job_id}
         return cls(data, project_id=project_id, region=region)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON object as it came, nothing left out."""
+        """Return the complete JSON object as received."""
         return dict(self.raw)
 
     @cached_property
     def sub_jobs_total(self) -> int:
-        """How many sub-jobs there are, by the API's own count where it gives one."""
+        """The number of sub-jobs, by the API's own count if there is one."""
         total = self.entities.get("sub_jobs_total", self.raw.get("sub_jobs_total"))
         counted = len(self.sub_jobs)
         return max(total, counted) if isinstance(total, int) and not isinstance(total, bool) else counted
 
     @cached_property
     def sub_jobs_finished(self) -> int:
-        """How many of them have ended."""
+        """The number of finished sub-jobs."""
         return sum(part.status.is_finished for part in self.sub_jobs)
 
     @cached_property
     def code(self) -> str | None:
-        """The code of a query that failed; some services give that of a failed job there, too."""
+        """The code of a failed query. Some services also put the code of a failed job there."""
         return clean(self.raw.get("code"), 200) or None
 
     @cached_property
     def message(self) -> str | None:
-        """The message of a query that failed; some services give that of a failed job there, too."""
+        """The message of a failed query. Some services also put the message of a failed job there."""
         return clean(self.raw.get("message")) or None
 
     def result(self) -> dict[str, Any]:
-        """Give what a task returns as its XCom.
+        """Return the result of a task for its XCom.
 
-        :return: ``job_id``, ``job_type``, ``status``, ``begin_time`` and ``end_time`` (as the API writes them, or
-            ``None``), ``server_ids``, ``nic_ids`` (lists) and ``entities``, whole.
+        :return: ``job_id``, ``job_type``, ``status``, ``begin_time`` and ``end_time`` (in the API's format, or
+            ``None``), ``server_ids``, ``nic_ids`` (lists) and all ``entities``.
         """
         return {
             "job_id": self.job_id,
@@ -261,11 +261,11 @@ class Job(SubJob):
         }
 
     def progress(self, waited: float) -> str:
-        """Say in one line how far the job is: ``createServer 2c9e...: RUNNING, 3 of 5 sub-jobs done, waited 84 s``.
+        """Return the progress in one line: ``createServer 2c9e...: RUNNING, 3 of 5 sub-jobs done, waited 84 s``.
 
-        A job that has ended shows how long it took itself, if it says so.
+        For a finished job, the line has the job's own duration, if it is known.
 
-        :param waited: how long it has been waited for, in seconds.
+        :param waited: how long the wait has lasted, in seconds.
         """
         done = f", {self.sub_jobs_finished} of {self.sub_jobs_total} sub-jobs done" if self.sub_jobs_total else ""
         name = f"{self.job_type} {self.job_id}".strip()
@@ -275,9 +275,9 @@ class Job(SubJob):
 
 
 def parse_time(value: Any) -> datetime | None:
-    """Read a time of the API, ``2016-04-25T20:04:34.604Z``.
+    """Return a time of the API, such as ``2016-04-25T20:04:34.604Z``.
 
-    :return: the time in UTC, or ``None`` for an empty text, null, or anything that is no time.
+    :return: the time in UTC; ``None`` for an empty string, null, or anything that is not a time.
     """
     if not isinstance(value, str) or not value.strip():
         return None
@@ -287,17 +287,17 @@ def parse_time(value: Any) -> datetime | None:
         return None
     try:
         return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-    except OverflowError:  # a time at the very end of the calendar, moved to UTC
+    except OverflowError:  # a time at the end of the calendar, converted to UTC
         return None
 
 
 def format_time(value: datetime | None) -> str | None:
-    """Write a time the way the API does."""
+    """Return a time in the API's format."""
     return None if value is None else value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _ids(nodes: list[Any], key: str) -> tuple[str, ...]:
-    """Collect the values of ``key`` at any depth, in document order; iterative, for JSON nested without end."""
+    """Return the values of ``key`` at any depth, in document order. Iterative, for deeply nested JSON."""
     found: dict[str, None] = {}
     stack = nodes[::-1]
     while stack:
@@ -313,10 +313,10 @@ def _ids(nodes: list[Any], key: str) -> tuple[str, ...]:
 
 
 def check_job_id(value: Any) -> str:
-    """Check what was given as a job id, before anything is asked of the API.
+    """Check a job id before any request is sent.
 
-    :return: the id, as it came.
-    :raises EcsInvalidJobIdError: it can't be a job id; the message says what it looks like and what to do.
+    :return: the id, unchanged.
+    :raises EcsInvalidJobIdError: the value can't be a job id; the message has the value and what to do.
     """
     if not isinstance(value, str):
         hint = "; pass the 'job_id' in it" if isinstance(value, dict) else ""

@@ -118,7 +118,7 @@ class EcsJobsHook(BaseHook):
             client.close()
 
     def describe(self) -> str:
-        """Return which connection, region and project this hook asks, for a log line."""
+        """Return the connection, region and project of this hook, for a log line."""
         config, client = self.settings.auth_config, self.__dict__.get("_client")
         project = client.auth.project_id if client is not None else self._found_project
         region = f"region {config.region}" if config.region else f"at {config.endpoint}"
@@ -142,19 +142,20 @@ class EcsJobsHook(BaseHook):
         :param job_id: the job's id.
         :return: the job as it is now, in any status.
         :raises EcsJobNotFound: the API does not know the job.
-        :raises EcsApiError: there was no response, or the response was not a job.
+        :raises EcsUnreachableError: the API could not be reached, or only temporary errors came back.
+        :raises EcsApiError: the API rejected the request, or the response was not a job.
         :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
         """
         client = self.get_conn()
-        answer = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
-        if not isinstance(answer, ApiError):
-            return answer
-        message = f"ECS job {job_id} can't be queried: {answer}"
-        if answer.kind is ErrorKind.NOT_FOUND:
+        result = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
+        if not isinstance(result, ApiError):
+            return result
+        message = f"ECS job {job_id} can't be queried: {result}"
+        if result.kind is ErrorKind.NOT_FOUND:
             raise EcsJobNotFound(message)
-        if answer.is_passing:
-            raise EcsUnreachableError(message, answer)
-        raise (EcsUnauthorizedError if answer.is_unauthorized else EcsApiError)(message, answer)
+        if result.is_passing:
+            raise EcsUnreachableError(message, result)
+        raise (EcsUnauthorizedError if result.is_unauthorized else EcsApiError)(message, result)
 
     def submit(
         self,
@@ -177,8 +178,9 @@ class EcsJobsHook(BaseHook):
         :return: the job, the order and the servers.
         :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
         :raises EcsRejectedError: the API rejected the request.
-        :raises EcsOutcomeUnknownError: it is not known whether the API took it.
-        :raises EcsUnreachableError: the API could not be reached, or had no good answer, for all of ``timeout``.
+        :raises EcsOutcomeUnknownError: it is not known whether the request was carried out.
+        :raises EcsUnreachableError: for all of ``timeout``, the API could not be reached, or only temporary errors
+            came back.
         """
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
@@ -217,20 +219,20 @@ class EcsJobsHook(BaseHook):
             outcome_unknown=outcome_unknown,
             on_throttled=partial(count_submit_throttled, request.operation.name),
         )
-        taken = client.run(flow)
-        count_submit(request.operation.name, taken)
-        name, said = request.operation.name, str(taken)
-        if isinstance(taken, Submission):
+        result = client.run(flow)
+        count_submit(request.operation.name, result)
+        name, reason = request.operation.name, str(result)
+        if isinstance(result, Submission):
             if request.is_dry_run:
                 self.log.info("%s checked: the API would take it; nothing was made", name)
-            return taken
-        if taken.kind is ErrorKind.OUTCOME_UNKNOWN:
+            return result
+        if result.kind is ErrorKind.OUTCOME_UNKNOWN:
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
-            raise EcsOutcomeUnknownError(f"{message}. What happened: {said}", taken)
-        if taken.is_passing:
-            raise EcsUnreachableError(f"{name} could not be submitted within {duration(timeout)}: {said}", taken)
-        raise (EcsUnauthorizedError if taken.is_unauthorized else EcsRejectedError)(
-            f"{name} was rejected: {said}", taken
+            raise EcsOutcomeUnknownError(f"{message}. What happened: {reason}", result)
+        if result.is_passing:
+            raise EcsUnreachableError(f"{name} could not be submitted within {duration(timeout)}: {reason}", result)
+        raise (EcsUnauthorizedError if result.is_unauthorized else EcsRejectedError)(
+            f"{name} was rejected: {reason}", result
         )
 
     def wait_for_job(

@@ -31,6 +31,7 @@ from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
+from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +96,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Resume with the trigger's event: give the result, or fail with the reason."""
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
+            self._job_id = job_id
             return self._output(self._finish(context, read_event(event, job_id), server_ids or []))
         finally:
             self.hook.close()
@@ -165,6 +167,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
         if end is None:
+            publish_wait(wait, self._seen)
             self._log_begin(wait, "in this worker")
             end = self.hook.run(wait)
         return self._finish(context, end, list(submission.server_ids))
@@ -197,9 +200,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         job = end.job
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
+        servers = submitted if job is None else existing_servers(job, submitted)
+        publish_end(end, self._job_id, servers)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
-        servers = existing_servers(job, submitted)
         if len(servers) == 1:
             self._leave_console_link(context, servers)
         if submitted != servers:

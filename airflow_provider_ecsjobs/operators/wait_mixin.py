@@ -24,8 +24,10 @@ from airflow_provider_ecsjobs.exceptions import (
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
+from airflow_provider_ecsjobs.links.job_page import EcsJobPageLink
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
+from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
@@ -52,9 +54,11 @@ class EcsJobWaitMixin(_Task):
     The class that mixes it in sets the attributes below, which have the meaning of its own parameters.
     """
 
-    operator_extra_links = (EcsConsoleLink(),)
+    operator_extra_links = (EcsJobPageLink(), EcsConsoleLink())
     console_url: str | None = None
     """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
+    _seen: Job | None = None
+    """The job, if this process has seen it unfinished."""
     _retry_resubmits = False
     """Whether a retry can help where the job failed, since it submits another one."""
 
@@ -63,6 +67,7 @@ class EcsJobWaitMixin(_Task):
         region: str | None
         project_id: str | None
         service: str
+        job_id: str
 
     @cached_property
     def hook(self) -> EcsJobsHook:
@@ -117,6 +122,7 @@ class EcsJobWaitMixin(_Task):
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
         wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        publish_wait(wait, None)
         self._log_begin(wait, "in this worker")
         try:
             return self.hook.run(wait)
@@ -143,6 +149,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: always.
         """
         policy = wait.policy
+        publish_wait(wait, self._seen)
         self._log_begin(wait, "deferred")
         arguments = EcsJobTriggerArguments.of_wait(
             wait,
@@ -175,6 +182,7 @@ class EcsJobWaitMixin(_Task):
 
     def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
+        self._seen = answer if isinstance(answer, Job) else None
         end = wait.receive(answer, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
@@ -202,6 +210,7 @@ class EcsJobWaitMixin(_Task):
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
         """Return the task's result as :meth:`_result` does, and leave a link to the server that it names."""
+        publish_end(end, self.job_id)
         result = self._result(end)
         self._leave_console_link(context, result["server_ids"])
         return self._output(result)

@@ -20,6 +20,7 @@ from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin, checked_job_id
 from airflow_provider_ecsjobs.outcomes import read_event, seconds_of
+from airflow_provider_ecsjobs.publishing import publish_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -120,6 +121,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
             end = self._receive(wait, answer)
+            if end is None:
+                publish_wait(wait, self._seen)
             self._requested_delay = wait.requested_delay
             return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
 

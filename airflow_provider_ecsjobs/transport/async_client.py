@@ -1,7 +1,7 @@
-"""Drives the flows with ``aiohttp``: for the triggerer, where thousands of waits share one client.
+"""The asynchronous driver of the flows, with ``aiohttp``, for the triggerer. Thousands of waits share one client.
 
-A client is shared by all who use the same connection in the same event loop. It is opened by the first, and closed
-when the last one leaves.
+All waits with the same connection in the same event loop share a client. The first one opens it, the last one closes
+it.
 """
 
 from __future__ import annotations
@@ -52,22 +52,22 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 MAX_CONNECTIONS = 8
-"""How many connections a client holds at most: at 0.1 s an answer they carry 80 polls a second."""
+"""The most connections of a client. With responses in 0.1 s, they are enough for 80 polls per second."""
 KEEPALIVE_SECONDS = 90.0
-"""How long an idle connection is kept: longer than the longest gap between polls, so that TLS is set up once."""
+"""How long an idle connection stays open: longer than the longest delay between polls, to set up TLS only once."""
 MASK_SECONDS = 60.0
-"""How long it may take to have secrets masked, in seconds, before the request is made all the same."""
+"""The maximum time to mask secrets, in seconds. After that, the flow continues anyway."""
 MAX_BODY_IN_LOOP = 64 * 1024
-"""The largest body in bytes that is parsed in the event loop: it takes a millisecond, and a thread's start a tenth."""
+"""The largest body that is parsed in the event loop, in bytes. It takes 1 ms; to start a thread takes 0.1 ms."""
 
 
 class AsyncClient:
     """A client of the jobs API for one event loop.
 
     :param settings: endpoint, project, login and limits.
-    :param ssl_context: made off the loop, see :func:`make_ssl_context`.
-    :param reload: reads the connection again; ``None`` if that fails.
-    :param mask: has secrets masked in the logs; it may block.
+    :param ssl_context: the TLS context, created outside the loop, see :func:`make_ssl_context`.
+    :param reload: reads the connection again; returns ``None`` if that fails.
+    :param mask: masks secrets in the logs; it may block.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class AsyncClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
             auto_decompress=False,
-            # Else aiohttp would read .netrc in the event loop; the environment's proxies are looked up in `_send_step`.
+            # Otherwise aiohttp would read .netrc in the event loop. `_proxy_for` finds the environment's proxies.
             trust_env=False,
         )
 
@@ -111,35 +111,34 @@ class AsyncClient:
             await self._session.close()
 
     async def run(self, flow: Flow[_T], logger: LogSink) -> _T:
-        """Carry a flow out.
+        """Run a flow and return its result.
 
         :param flow: one of :mod:`airflow_provider_ecsjobs.core.flows`.
-        :param logger: where its reports go.
-        :return: what the flow returns.
+        :param logger: gets the flow's log lines.
         """
-        answer: Any = None
-        note = partial(write_log, logger)
+        result: Any = None
+        log_step = partial(write_log, logger)
         while True:
-            step = advance(flow, answer, note)
-            answer = None
+            step = advance(flow, result, log_step)
+            result = None
             if isinstance(step, Finished):
                 return step.result
             if isinstance(step, (HttpRequest, Send)):
-                answer = await self._send_step(step)
+                result = await self._send_step(step)
             elif isinstance(step, Sleep):
                 seconds = step.seconds
-                del step  # thousands may sleep here
+                del step  # frees memory: thousands may sleep here
                 await self._timers.sleep(seconds)
             elif isinstance(step, SingleFlight):
-                answer = await self._run_shared(step, logger)
+                result = await self._run_shared(step, logger)
             elif isinstance(step, Mask):
-                await self._have_masked(step.secrets)
+                await self._mask_in_thread(step.secrets)
             else:
                 settings = await self._reload()
-                answer = None if settings is None else settings.auth_config
+                result = None if settings is None else settings.auth_config
 
-    async def _have_masked(self, secrets: tuple[str, ...]) -> None:
-        """Have secrets masked in the logs, in a thread: Airflow tells its supervisor of them, over a socket."""
+    async def _mask_in_thread(self, secrets: tuple[str, ...]) -> None:
+        """Mask secrets in the logs. It runs in a thread, as Airflow sends them to its supervisor over a socket."""
         try:
             async with asyncio.timeout(MASK_SECONDS) as limit:
                 await asyncio.to_thread(self._mask, secrets)
@@ -160,23 +159,23 @@ class AsyncClient:
             return None
 
     async def _share(self, step: SingleFlight, logger: LogSink) -> Any:
-        """Join the flow that is already being carried out for this key, or start it."""
+        """Return the result of the shared flow of this key. Start the flow if it does not run."""
         task = self._shared.get(step.key)
         if task is None:
             task = self._shared[step.key] = asyncio.ensure_future(self.run(step.make(), logger))
             task.add_done_callback(partial(self._settled, step.key))
-        # Shielded: one wait that is cancelled must not take the answer away from the others.
+        # Shielded: if one wait is cancelled, the others must still get the result.
         return await asyncio.shield(task)
 
     def _settled(self, key: Hashable, task: asyncio.Task[Any]) -> None:
         del self._shared[key]
         if not task.cancelled():
-            task.exception()  # looked at, for the case that nobody waits for it any more
+            task.exception()  # retrieved, so that asyncio does not warn if no flow waits for it
 
     async def _join(self, step: SingleFlight, logger: LogSink) -> Any:
-        """Wait for the flow that somebody else carries out for this key, or carry it out."""
+        """Return the result of the flow that another wait runs for this key. Run the flow if no other does."""
         while (others := self._joined.get(step.key)) is not None:
-            # Not awaited itself: a wait that is cancelled must not cancel it for the others.
+            # Not awaited directly: if this wait is cancelled, the future must not be cancelled for the others.
             await asyncio.wait([others])
             if not others.cancelled():
                 return others.result()
@@ -190,8 +189,8 @@ class AsyncClient:
         return result
 
     async def _send_step(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
-        # Waiting for one's turn is not the server's slowness: the clock starts behind it, as does a signature's age.
-        # What a flow asks of its own accord is for a login.
+        # Timeout and signature start after the time in the queue, which is not the server's fault. A plain HttpRequest
+        # belongs to a login.
         priority = Priority.LOGIN if isinstance(step, HttpRequest) else step.priority
         permit = await self._queue.acquire(priority)
         unused: Permit | None = permit
@@ -200,27 +199,27 @@ class AsyncClient:
             if request is None:
                 return None
             unused = None
-            answer = await self._send(request)
-            if isinstance(answer, Response):
-                answer = await _with_parsed(answer)
-                self._adapt(answer, permit, is_poll=isinstance(step, Send))
-            return answer
+            response = await self._send(request)
+            if isinstance(response, Response):
+                response = await _with_parsed(response)
+                self._adapt(response, permit, is_poll=isinstance(step, Send))
+            return response
         finally:
             self._queue.release(unused)
 
-    def _adapt(self, answer: Response, permit: Permit, *, is_poll: bool) -> None:
-        """Ask more slowly, or not for a while, if an answer says so; else a little faster again."""
+    def _adapt(self, response: Response, permit: Permit, *, is_poll: bool) -> None:
+        """Lower the rate or pause if a response requests it. Otherwise raise the rate a little."""
         limiter, now = self._queue.limiter, asyncio.get_running_loop().time()
-        slowdown = slowdown_in(answer, now=self.clock.now())
+        slowdown = slowdown_in(response, now=self.clock.now())
         if slowdown is None:
             limiter.on_success(permit, now)
             return
         if slowdown.kind is ErrorKind.THROTTLED:
-            # A limit of IAM's says nothing about polls.
+            # A limit of IAM does not apply to polls.
             lowered = limiter.on_throttle(permit, now, stated_limit(slowdown.message) if is_poll else None)
             if lowered:
                 log.info(
-                    "Connection '%s': the API throttles (%s); asking %.3g times a second at most",
+                    "Connection '%s': the API throttles (%s); the rate limit is now %.3g requests per second",
                     self.settings.auth_config.conn_id,
                     self.auth.redactor.text(str(slowdown)),
                     limiter.rate,
@@ -228,7 +227,7 @@ class AsyncClient:
         limiter.pause_until(now + (slowdown.retry_after or 0.0))
 
     def _proxy_for(self, request: HttpRequest) -> Proxy | None:
-        """Find the proxy, once for each host: to look through the environment costs a quarter of a poll."""
+        """Return the proxy of a request, from a cache by host. To read the environment costs a quarter of a poll."""
         if request.is_direct:
             return None
         origin = "/".join(request.url.split("/", 3)[:3])
@@ -240,7 +239,7 @@ class AsyncClient:
         settings = self.settings
         proxy = self._proxy_for(request)
         proxy_headers = _proxy_headers(proxy)
-        # aiohttp gives the proxy its own headers only where it is asked for a tunnel.
+        # aiohttp sends proxy_headers only to open a tunnel.
         tunnelled = request.url.startswith("https:")
         try:
             async with (
@@ -262,15 +261,15 @@ class AsyncClient:
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             return transport_failure(request, error, self.auth.redactor)
         if body is None:
-            return transport_failure(request, "the answer was too large", self.auth.redactor)
+            return transport_failure(request, "the response was too large", self.auth.redactor)
         return Response(response.status, headers, body)
 
 
-async def _with_parsed(answer: Response) -> Response:
-    body = answer.body
+async def _with_parsed(response: Response) -> Response:
+    body = response.body
     is_large = len(body) > MAX_BODY_IN_LOOP
     value = await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
-    return Response(answer.status, answer.headers, body, Parsed(value))
+    return Response(response.status, response.headers, body, Parsed(value))
 
 
 def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
@@ -280,7 +279,7 @@ def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Read the body; ``None`` if it is too large."""
+    """Return the body; ``None`` if it is too large."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():

@@ -104,7 +104,7 @@ class Settings:
     :param verify: whether to check the server's certificate, or the path of a CA bundle to check it with.
     :param proxy: the proxy for all requests; ``None`` to use the environment's proxies.
     :param requests_per_second: the rate limit of all waits in a process together.
-    :param warnings: what looks wrong in the connection, but is no error.
+    :param warnings: warnings about fields that look wrong.
     """
 
     auth_config: AuthConfig

@@ -26,7 +26,7 @@ EXTRA_FIELDS = (
     *("region", "auth", "project_id", "domain_name", "security_token", "token", "iam_endpoint", "metadata_endpoint"),
     *("verify", "proxy", "connect_timeout", "read_timeout", "requests_per_second"),
 )
-"""The extra fields that are read."""
+"""The supported extra fields."""
 
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _SUB_PROJECT = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)+)_.+", re.DOTALL)
@@ -52,7 +52,7 @@ class FieldChecker:
         self.warnings = tuple(self._unknown_fields())
 
     def _unknown_fields(self) -> Iterator[str]:
-        """Return a warning for each extra field that is not read: a typing error, or the field of another tool."""
+        """Return a warning for each unsupported extra field. It may be a typing error, or a field of another tool."""
         for name in self._extra:
             if name in EXTRA_FIELDS or name.startswith("__"):
                 continue
@@ -61,7 +61,7 @@ class FieldChecker:
             yield f"Connection '{self._conn_id}': extra {_shown(name)} is not known here, and not used.{meant}"
 
     def fail(self, name: str, problem: str, accepted: str) -> NoReturn:
-        """Raise what is wrong with a field, and which fields are not known: one of them may be the missing one."""
+        """Raise an error about a field. It also names unknown fields, as one of them may be meant."""
         error = f"Connection '{self._conn_id}': {name} {problem}; expected {accepted}."
         raise EcsConfigError(" ".join((error, *self.warnings)))
 

@@ -1,4 +1,4 @@
-"""Drives the flows with ``requests``: for tasks that run in a worker."""
+"""The synchronous driver of the flows, with ``requests``, for tasks in a worker."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ REQUEST_THREAD = "ecs-request"
 
 
 class _UnparsedHeaders(logging.Filter):
-    """Drops what urllib3 logs of headers that it can't parse: they are shown as they came, with what was sent back."""
+    """Drops urllib3's warning about headers that it can't parse. It shows raw headers, which may hold secrets."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let all pass but that warning about one of our own requests."""
+        """Return false for that warning about one of our own requests, true for any other record."""
         is_ours = record.threadName == REQUEST_THREAD
         return not (is_ours and str(record.msg).startswith("Failed to parse headers"))
 
@@ -61,9 +61,9 @@ for _name in ("urllib3.connection", "urllib3.connectionpool"):
 
 
 class SessionAuth(requests.auth.AuthBase):
-    """Authorizes any request of a ``requests`` session in a connection's name, logging in first if need be.
+    """Authorizes the requests of a ``requests`` session with a connection's login. It logs in first if necessary.
 
-    :param client: the client whose login it is.
+    :param client: the client with the login.
     """
 
     def __init__(self, client: SyncClient) -> None:
@@ -74,11 +74,11 @@ class SessionAuth(requests.auth.AuthBase):
 
         :raises EcsApiError: logging in failed.
         :raises EcsConfigError: the URL is not one of the connection's endpoints.
-        :raises TypeError: the body is not at hand to be signed.
+        :raises TypeError: the body is a file or generator, which can't be signed.
         """
         login = self._client.settings.auth_config
         parts = urlsplit(prepared.url or "")
-        # The scheme too: a token over http, which was meant for https, is anybody's to read.
+        # The scheme must match too: a token for https must not be sent over http, where anyone can read it.
         known = {_origin(endpoint) for endpoint in (login.endpoint, login.iam_endpoint) if endpoint}
         if _origin(prepared.url or "") not in known:
             raise EcsConfigError(
@@ -111,7 +111,7 @@ class SessionAuth(requests.auth.AuthBase):
 
 
 class _Session(requests.Session):
-    """A session that follows no redirect: it would take tokens and a signed Host elsewhere."""
+    """A session that follows no redirects, which could send tokens to another host."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
@@ -121,9 +121,9 @@ class SyncClient:
     """A client of the jobs API for synchronous code.
 
     :param settings: endpoint, project, login and limits.
-    :param logger: where the flows' reports go.
-    :param reload: reads the connection again; ``None`` if that fails.
-    :param mask: has secrets masked in the logs.
+    :param logger: gets the flows' log lines.
+    :param reload: reads the connection again; returns ``None`` if that fails.
+    :param mask: masks secrets in the logs.
     """
 
     def __init__(
@@ -136,8 +136,8 @@ class SyncClient:
         self._write_log = partial(write_log, logger)
         self._reload = reload
         self.session = _Session()
-        """A ``requests`` session that authorizes whatever is asked with it; it sets no timeouts of its own."""
-        # Else requests would read .netrc, and take proxies and certificates in another order than the connection says.
+        """A ``requests`` session that authorizes all its requests. It sets no timeouts."""
+        # Otherwise requests would read .netrc, and prefer proxies and certificates of the environment.
         self.session.trust_env = False
         self.session.verify = settings.verify if settings.verify is False else settings.ca_file or True
         self.session.auth = SessionAuth(self)
@@ -158,9 +158,9 @@ class SyncClient:
         self.session.close()
 
     def log_in(self) -> AuthSession:
-        """Log in and find the project, unless that has been done.
+        """Log in and look up the project, unless that is done already.
 
-        :raises EcsApiError: it could not be done.
+        :raises EcsApiError: the login or the lookup failed.
         """
         failure = self.run(establish(self.auth, self.clock))
         if failure is not None:
@@ -169,37 +169,36 @@ class SyncClient:
         return self.auth
 
     def run(self, flow: Flow[_T]) -> _T:
-        """Carry a flow out.
+        """Run a flow and return its result.
 
         :param flow: one of :mod:`airflow_provider_ecsjobs.core.flows`.
-        :return: what the flow returns.
         """
-        answer: Any = None
+        result: Any = None
         while True:
-            step = advance(flow, answer, self._write_log)
-            answer = None
+            step = advance(flow, result, self._write_log)
+            result = None
             if isinstance(step, Finished):
                 return step.result
             if isinstance(step, Send):
                 request = step.make()
-                answer = None if request is None else self._send(request)
+                result = None if request is None else self._send(request)
             elif isinstance(step, HttpRequest):
-                answer = self._send(step)
+                result = self._send(step)
             elif isinstance(step, Sleep):
                 time.sleep(step.seconds)
             elif isinstance(step, SingleFlight):
-                answer = self.run(step.make())
+                result = self.run(step.make())
             elif isinstance(step, Mask):
                 self._mask(step.secrets)
             else:
                 settings = self._reload()
-                answer = None if settings is None else settings.auth_config
+                result = None if settings is None else settings.auth_config
 
     def _send(self, request: HttpRequest) -> Response | TransportFailure:
-        """Send a request, and be done with it in time.
+        """Send a request and return its response, or a failure after the timeout.
 
-        It runs in a thread of its own, since none of the timeouts that ``requests`` takes covers the look-up of the
-        host's name, or headers that drip in. A thread that hangs is left behind, and does not keep the process alive.
+        The request runs in its own thread, because the timeouts of ``requests`` do not cover the lookup of the host's
+        name, or headers that arrive slowly. A thread that hangs is abandoned, and does not keep the process alive.
         """
         settings = self.settings
         outcome: Future[Response | TransportFailure] = Future()
@@ -207,7 +206,7 @@ class SyncClient:
         def exchange() -> None:
             try:
                 outcome.set_result(self._exchange(request))
-            except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+            except BaseException as error:  # noqa: BLE001 - raised again by outcome.result()
                 outcome.set_exception(error)
 
         threading.Thread(target=exchange, name=REQUEST_THREAD, daemon=True).start()
@@ -219,7 +218,7 @@ class SyncClient:
     def _exchange(self, request: HttpRequest) -> Response | TransportFailure:
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
-        # None, rather than no entry, also keeps the session's own proxy out of a direct request.
+        # An entry with None, unlike no entry, also disables the session's own proxy for a direct request.
         proxies: dict[str, Any] = dict.fromkeys(
             ("http", "https"), None if proxy is None else proxy.url_with_credentials
         )
@@ -242,11 +241,11 @@ class SyncClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return transport_failure(request, error, self.auth.redactor)
         if body is None:
-            return transport_failure(request, "the answer was too large", self.auth.redactor)
+            return transport_failure(request, "the response was too large", self.auth.redactor)
         return Response(response.status_code, headers, body)
 
     def _read(self, response: requests.Response) -> bytes | None:
-        """Read the body; ``None`` if it is too large."""
+        """Return the body; ``None`` if it is too large."""
         chunks: list[bytes] = []
         size = 0
         for chunk in response.raw.stream(_CHUNK, decode_content=False):
@@ -263,5 +262,5 @@ def _origin(url: str) -> str:
 
 
 def _already_authorized(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Take the place of the session's own auth, for a request that the flow has authorized."""
+    """Return the request unchanged. It replaces the session's auth if the flow has authorized the request."""
     return prepared

@@ -23,14 +23,16 @@ from airflow_provider_ecsjobs.hooks.connection import (
     mask_secrets,
     read_settings_off_loop,
 )
-from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_wait
+from airflow_provider_ecsjobs.metrics import count_wait
 from airflow_provider_ecsjobs.outcomes import event_of
+from airflow_provider_ecsjobs.publishing import observe
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from types import ModuleType
 
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitObserver
     from airflow_provider_ecsjobs.transport.client_pool import Lease
     from airflow_provider_ecsjobs.transport.config import Settings
 
@@ -177,7 +179,8 @@ class EcsJobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
-        end = await self._wait_to_the_end()
+        async with observe(self) as observer:
+            end = await self._wait_to_the_end(observer)
         yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 
     async def on_kill(self) -> None:
@@ -187,14 +190,14 @@ class EcsJobTrigger(BaseTrigger):
             clean(self.arguments.job_id, 200),
         )
 
-    async def _wait_to_the_end(self) -> WaitEnd:
+    async def _wait_to_the_end(self, observer: WaitObserver) -> WaitEnd:
         """Wait; whatever goes wrong is an end too.
 
         What is awaited in here stays in memory for the whole wait, thousands of times: so it is little.
         """
         began = monotonic_time()
         try:
-            wait = self._wait()
+            wait = self._wait(observer)
             lease = await self._share_client(wait)
             if isinstance(lease, WaitEnd):
                 return lease
@@ -221,9 +224,9 @@ class EcsJobTrigger(BaseTrigger):
         given = self.arguments
         return given.huawei_ecs_conn_id, given.region, given.project_id, given.service
 
-    def _wait(self) -> Wait:
+    def _wait(self, observer: WaitObserver) -> Wait:
         check_names(*self._connection)
-        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=WAIT_METRICS)
+        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=observer)
 
     async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""

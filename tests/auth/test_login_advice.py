@@ -120,6 +120,12 @@ CASES = {
         ("this machine's clock is 2 h 0 min behind the server's", "Set the clock"),
         ("check that the key exists",),
     ),
+    "clock off by an unknown time": Case(
+        "aksk",
+        {"/jobs/": gateway(401, "APIGW.0301", "Incorrect IAM authentication information: signature expired")},
+        ("Check this machine's clock",),
+        ("check that the key exists",),
+    ),
     "no agency": Case(
         "agency",
         {"/latest/api/token": answer(404), "/securitykey": answer(401, NO_AGENCY.encode(), Content_Type="text/html")},

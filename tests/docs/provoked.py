@@ -94,8 +94,9 @@ def _of_connections(emulator: Emulator) -> Iterator[str]:
     emulator.fault(Fault(path="/v3/projects", status=403, body=forbidden))
     yield _tested({**good, "extra": {**extra, "project_id": None}})
     locked = {"error": {"code": 401, "message": "The account is locked.", "title": "Unauthorized"}}
-    emulator.fault(Fault(path="/v3/auth/tokens", times=2, status=401, body=locked))
+    emulator.fault(Fault(path="/v3/auth/tokens", times=9, status=401, body=locked))
     yield _tested(emulator.connection("password"))
+    emulator.clear_faults()
     elsewhere = {"error_code": "APIGW.0307", "error_msg": "The token must be updated."}
     emulator.fault(Fault(path="/jobs/", times=9, status=401, body=elsewhere))
     yield _tested(emulator.connection("password"))

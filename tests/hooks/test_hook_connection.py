@@ -26,9 +26,9 @@ BAD_FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "a secret key in two lines": ({"password": "canary\nkey"}, {}, "password", "secret key"),
     "an unknown auth": ({}, {"auth": "kerberos"}, "auth", "aksk"),
     "a project id with a slash": ({}, {"project_id": "../../v3/x"}, "project_id", "32 hexadecimal"),
-    "a project id that is a number": ({}, {"project_id": 5}, "project_id", "text"),
+    "a project id that is a number": ({}, {"project_id": 5}, "project_id", "string"),
     "a region that is a host": ({}, {"region": "evil.example.com/"}, "region", "cn-north-4"),
-    "a region that is a list": ({}, {"region": ["cn-north-4"]}, "region", "text"),
+    "a region that is a list": ({}, {"region": ["cn-north-4"]}, "region", "string"),
     "neither region nor host": ({"host": ""}, {"region": ""}, "region", "cn-north-4"),
     "a host that is a path": ({"host": "http://127.0.0.1/a b"}, {}, "host", "a host"),
     "a host with a query": ({"host": "http://127.0.0.1/?x=1"}, {}, "host", "a host"),
@@ -43,7 +43,7 @@ BAD_FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "a connect timeout without end": ({}, {"connect_timeout": "inf"}, "connect_timeout", "seconds"),
     "a connect timeout that is a list": ({}, {"connect_timeout": [1]}, "connect_timeout", "seconds"),
     "a verify that is a number": ({}, {"verify": 1.5}, "verify", "true, false, or the path of a CA bundle"),
-    "a security token that is an object": ({}, {"security_token": {"a": "canary"}}, "security_token", "text"),
+    "a security token that is an object": ({}, {"security_token": {"a": "canary"}}, "security_token", "string"),
 }
 
 

@@ -13,6 +13,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from tests.live.account import Checks, events_of, failure_text, show_result, show_run
@@ -85,9 +86,10 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
             failing, redeployed = emulator.start_job(sub_jobs=3, failing=1), emulator.add_server("redeployed")
             demo = Demo(airflow, emulator, clock, failing, redeployed)
             checks = Checks()
-            _account(demo, _run_all(demo), checks)
+            run_ids = _run_all(demo)
+            _account(demo, run_ids, checks)
             if keep_running:
-                _stay(demo)
+                _stay(demo, run_ids)
             _say("Stopping Airflow ...")
     return checks.differences
 
@@ -146,6 +148,7 @@ def _account(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
     created = _account_servers(demo, run_ids[SERVERS], checks)
     reason = _account_failure(demo, run_ids[FAILURE], checks)
     _account_emulator(demo, created, reason, checks)
+    _account_pages(demo, run_ids, checks)
 
 
 def _account_run(demo: Demo, dag_id: str, run_id: str, checks: Checks) -> None:
@@ -225,11 +228,41 @@ def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Check
     checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
 
 
-def _stay(demo: Demo) -> None:
+def _account_pages(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
+    """Show what the page of the failed job tells a user."""
+    query = urlencode({"run_id": run_ids[FAILURE], "task_id": "fails_with_the_reason"})
+    record = demo.airflow.get(f"/ecsjobs/api/dags/{FAILURE}/job?{query}")["record"] or {}
+    _say(
+        "The job's page in Airflow's UI, on the button ECS job of the failed task, shows"
+        f" {record.get('failed')} of {record.get('total')} sub-jobs as failed.",
+        "",
+    )
+    failure = record.get("failure", {})
+    checks.equal("causes on the job's page", failure.get("causes"), [["Ecs.0219 No valid host was found", 1]])
+    checks.equal("servers on the job's page", len(failure.get("servers", ())), 2)
+
+
+def _pages(demo: Demo, run_ids: dict[str, str]) -> list[str]:
+    """Return the addresses of both pages."""
+    page = f"{demo.airflow.url}/plugin/ecs-jobs"
+    tasks = {SERVERS: "create_servers", FAILURE: "fails_with_the_reason"}
+    jobs = [
+        f"{page}?{urlencode({'dag_id': dag_id, 'run_id': run_ids[dag_id], 'task_id': task_id})}"
+        for dag_id, task_id in tasks.items()
+    ]
+    return [
+        "The pages of ECS jobs, in the menu Browse and on each task's button ECS job:",
+        f"  all waits: {page}",
+        *(f"  a job:     {job}" for job in jobs),
+    ]
+
+
+def _stay(demo: Demo, run_ids: dict[str, str]) -> None:
     """Leave Airflow running until Ctrl-C."""
     port = demo.emulator.url.rpartition(":")[2]
     _say(
         f"Airflow is running; open {demo.airflow.url} (no login). Ctrl-C stops everything.",
+        *_pages(demo, run_ids),
         f"Trigger {SERVERS} as it is. For a DAG that asks for a job_id, this starts a job of 60 s",
         '(add "failing": 1 for one that fails):',
         f'  curl -d \'{{"sub_jobs": 3, "run_seconds": 60}}\' http://127.0.0.1:{port}/_emulator/jobs',

@@ -161,6 +161,13 @@ class LiveAirflow:
         """Return all states that the tasks of a run went through, in the order in which the tasks started."""
         return self._diary.timelines(dag_id, run_id)
 
+    def get(self, path: str) -> Any:
+        """Return what the API server answers under a path of its own, as of a plugin."""
+        response = self._session.get(self.url + path, timeout=60)
+        if not response.ok:
+            raise RuntimeError(f"GET {path}: HTTP {response.status_code} {response.text}")
+        return response.json()
+
     def start(self, name: str, *arguments: str, command: str | None = None) -> None:
         """Start a component, once more or one more; :class:`~tests.live.components.Components` says how."""
         # Without their log servers they open no port; logs are read from the folder.

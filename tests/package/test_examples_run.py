@@ -151,7 +151,7 @@ def test_servers_that_can_not_be_deleted_are_reported(example: Runner, caplog: p
     assert len(example.emulator.servers) == 3
     # As the example says: a teardown does not make the run fail.
     assert outcome.state == "success"
-    assert "Servers may be left, and cost money: ECS job" in caplog.text
+    assert "Servers may be left, and cost money: deleteVMs failed: " in caplog.text
 
 
 def test_a_fleet_is_stopped_in_groups(example: Runner) -> None:

@@ -23,11 +23,12 @@ LAYERS = (
     ("core",),
     ("transport",),
     ("compat", "exceptions", "metrics", "provider_info"),
-    ("outcomes",),
+    ("outcomes", "publishing"),
     ("hooks",),
     ("links", "triggers"),
     ("operators",),
     ("decorators", "sensors"),
+    ("plugin",),
 )
 HTTP_LIBRARIES = {"aiohttp", "certifi", "httpx", "requests", "urllib3", "yarl"}
 # An import inside a function stands only where the module is dear, or exists on one Airflow alone.

@@ -57,7 +57,7 @@ def wait(request: pytest.FixtureRequest, set_connection: Callable[..., None]) ->
     ids=["plain", "gzip", "deflate", "an error"],
 )
 def test_a_response_beyond_the_limit_is_not_read(wait: Callable[[bytes], str], reply: bytes) -> None:
-    assert "the answer was too large" in wait(reply)
+    assert "the response was too large" in wait(reply)
 
 
 @pytest.mark.parametrize(

@@ -295,9 +295,9 @@ class TestErrors:
         assert transport_failure(REQUEST, error, Redactor(settings().secrets)).may_have_arrived is arrived
 
     def test_a_mere_word_proves_nothing(self) -> None:
-        found = transport_failure(REQUEST, "the answer was too large", Redactor(settings().secrets))
+        found = transport_failure(REQUEST, "the response was too large", Redactor(settings().secrets))
         assert found == TransportFailure(
-            "no response from ecs.example.com:81: the answer was too large", may_have_arrived=True
+            "no response from ecs.example.com:81: the response was too large", may_have_arrived=True
         )
 
     def test_a_circle_of_causes_ends(self) -> None:

@@ -1,4 +1,4 @@
-"""What to do about a login that does not work: one table, for waits, submits and the test button alike."""
+"""The advice on a login that does not work: one table for waits, submits and the connection test."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 
 MAX_CLOCK_SKEW = 15 * 60.0
-"""How far the machine's clock may be off, in seconds, before the gateway refuses a signature."""
+"""The largest difference between the machine's clock and the gateway's, in seconds, that a signature allows."""
 
 _CLOCK = re.compile(r"client time:\s*(\d{8}T\d{6}Z).*server time:\s*(\d{8}T\d{6}Z)", re.IGNORECASE)
+_TIME = re.compile(r"signature expired|client time|server time", re.IGNORECASE)
 _LOCKED = re.compile(r"\block(ed)?\b|reach(ed)? the limit|frozen", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One row: what an error must be, and what to do about it. An empty condition is met by all.
+    """One row: the conditions on an error, and the advice. An empty condition matches every error.
 
     :param kind: the error's kind.
-    :param advice: what to do; may name ``{host}`` (who was asked), ``{region}`` and ``{project}``.
-    :param source: who was asked.
+    :param advice: what to do. It may contain ``{host}`` (the requested endpoint), ``{region}`` and ``{project}``.
+    :param source: the service that the error came from.
     :param codes: the error's codes.
     :param auths: the ways to log in.
-    :param says: what the API said.
+    :param says: a pattern in the API's message.
     """
 
     kind: ErrorKind
@@ -43,7 +44,7 @@ class _Rule:
     says: re.Pattern[str] | None = None
 
     def applies(self, config: AuthConfig, error: ApiError) -> bool:
-        """Whether this row is about such an error."""
+        """Return whether this row matches an error."""
         return (
             error.kind is self.kind
             and (not self.source or error.source in self.source)
@@ -83,6 +84,11 @@ _RULES = (
         "the key is locked for 5 min, after more than five wrong signatures in a row. If its secret is right here, look"
         " for the client that has a wrong one; then try again",
         says=_LOCKED,
+    ),
+    _Rule(
+        ErrorKind.UNAUTHORIZED,
+        "the time of the signature was not accepted. Check this machine's clock; it may be off by 15 min",
+        says=_TIME,
     ),
     _Rule(
         ErrorKind.UNAUTHORIZED,
@@ -135,7 +141,7 @@ _RULES = (
         source=[Source.METADATA],
     ),
 )
-"""The first row that applies counts."""
+"""The first matching row counts."""
 
 _WHAT_TO_CHECK = {
     Source.SERVICE: "Check 'host', 'region', 'proxy' and 'verify'.",
@@ -143,33 +149,33 @@ _WHAT_TO_CHECK = {
     Source.IAM_PROJECTS: "Check 'iam_endpoint', 'region', 'proxy' and 'verify'.",
     Source.METADATA: "Is this an ECS server, with an agency assigned to it?",
 }
-"""What to check where somebody was asked and can't be reached."""
+"""What to check if a service can't be reached."""
 
 
 def describe_reach(config: AuthConfig, project_id: str) -> str:
-    """Return what a working connection reaches, and as whom."""
+    """Return what a working connection reaches, and who is logged in."""
     region = f" in region {config.region}" if config.region else ""
     return f"Reached project {project_id}{region} at {config.endpoint} as {config.describe()}."
 
 
 def advised(config: AuthConfig, error: ApiError) -> ApiError:
-    """Return the error with what a person can do about it, if it does not say so yet.
+    """Return the error with advice, unless it has some already or is temporary.
 
     :param config: how the connection logs in.
-    :param error: what came back.
+    :param error: the error.
     """
     advice = "" if error.advice or error.is_passing else advice_on(config, error)
     return replace(error, advice=f"Connection '{config.conn_id}', {advice}") if advice else error
 
 
 def advice_on(config: AuthConfig, error: ApiError) -> str:
-    """Return what to do about an error; empty if the table has no row for it.
+    """Return the advice on an error; empty if no row matches.
 
     :param config: how the connection logs in.
-    :param error: what came back.
+    :param error: the error.
     """
     who = config.describe()
-    if error.code in HINTS:  # about the request, whatever the HTTP status is
+    if error.code in HINTS:  # the error is about the request, not the login
         return ""
     if error.is_unauthorized and abs(off := _clock_offset(error)) > MAX_CLOCK_SKEW * 0.9:
         way = "ahead of" if off > 0 else "behind"
@@ -188,10 +194,10 @@ def advice_on(config: AuthConfig, error: ApiError) -> str:
 
 
 def diagnose(config: AuthConfig, error: ApiError) -> str:
-    """Return what is wrong with a connection that does not work, and the one thing to do about it.
+    """Return what is wrong with a connection, and what to do about it.
 
-    :param config: how it logs in.
-    :param error: what came back.
+    :param config: how the connection logs in.
+    :param error: the error.
     """
     error = replace(error, advice="")
     host = _asked(config, error)
@@ -209,7 +215,7 @@ def diagnose(config: AuthConfig, error: ApiError) -> str:
 
 
 def _clock_offset(error: ApiError) -> float:
-    """Return how far our clock is ahead of the server's, in seconds: as the answer's text says, or its date."""
+    """Return how far our clock is ahead of the server's, in seconds, from the response's text or its date."""
     times = _CLOCK.search(error.message)
     if times is None:
         return error.skew
@@ -225,7 +231,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _asked(config: AuthConfig, error: ApiError) -> str:
-    """Return the address of whom an error is from."""
+    """Return the endpoint that an error came from."""
     if error.source is Source.METADATA:
         return config.metadata_endpoint
     return config.endpoint if error.source is Source.SERVICE else config.iam_endpoint

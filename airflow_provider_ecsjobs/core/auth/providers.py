@@ -85,7 +85,8 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     what = f"asking the metadata service at {_host(url)} for the agency's key"
     parsed = _read(answer, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
-        said = [parsed.message, redactor.text(_text_of(answer)), trouble]
+        # Where the service can't be reached, that is all there is to say.
+        said = [parsed.message, redactor.text(_text_of(answer)), trouble if parsed.status else ""]
         return replace(parsed, message="; ".join(filter(None, said)), kind=_not_refused(parsed.kind))
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]

@@ -48,7 +48,7 @@ class AccessKey:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never show up anywhere."""
+        """The values that must never appear in a log, message or URL."""
         mistaken = self.access_key if len(self.access_key) >= SECRET_KEY_LENGTH else ""
         return tuple(filter(None, (self.secret_key, self.security_token, mistaken)))
 

@@ -1,0 +1,160 @@
+"""What the pages ask of Airflow's database: the task instance, and the record that it or its trigger published."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import Trigger
+from airflow.models.xcom import XComModel
+from sqlalchemy import String, and_, cast, func, or_, select
+
+from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
+from airflow_provider_ecsjobs.publishing import XCOM_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+TRIGGER = "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger"
+PAGE_SIZE = 50
+OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+"""States in which nothing becomes of a task any more, unless a user clears it."""
+
+_record = XComModel.value
+_waits = or_(
+    and_(TaskInstance.state == "deferred", Trigger.classpath == TRIGGER),
+    # A task that waits in a worker is known by the record it published.
+    and_(
+        TaskInstance.state.in_(("running", "up_for_reschedule")),
+        XComModel.key.is_not(None),
+        _record["outcome"].as_string().is_(None),
+    ),
+)
+_FIELDS = ("job_id", "job_type", "status", "total", "done", "failed", "started", "deadline", "seen_at")
+_started = func.coalesce(_record["started"].as_float(), 0.0)
+SORTS: Mapping[str, tuple[Any, ...]] = {
+    "task": (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.map_index),
+    "run": (TaskInstance.run_id,),
+    "job": (_record["job_type"].as_string(), _record["job_id"].as_string()),
+    "status": (_record["status"].as_string(),),
+    "progress": (
+        _record["done"].as_float() / func.nullif(_record["total"].as_float(), 0.0),
+        _record["total"].as_float(),
+    ),
+    "waited": (-_started,),
+    "deadline": (_record["deadline"].as_float(),),
+    "seen": (_record["seen_at"].as_float(),),
+}
+"""The columns of the list that it can be sorted by."""
+_ROW_ID = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """What the list is asked for.
+
+    :param search: a text that task, run or job holds.
+    :param status: the job's status; empty for all.
+    :param sort: one of :data:`SORTS`; with ``-`` before it from the greatest to the least.
+    :param page: counts from 1.
+    """
+
+    search: str = ""
+    status: str = ""
+    sort: str = "-waited"
+    page: int = 1
+
+
+def task_and_record(
+    session: Session, dag_id: str, run_id: str, task_id: str, map_index: int
+) -> tuple[TaskInstance | None, Any, str]:
+    """Return a task instance, the record it published, and the address of the console."""
+    where = (dag_id, run_id, task_id, map_index)
+    task = session.scalar(
+        select(TaskInstance).where(*(column == value for column, value in zip(_ROW_ID, where, strict=True)))
+    )
+    keys = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index)
+    xcoms = select(XComModel.key, _record).where(
+        *(column == value for column, value in zip(keys, where, strict=True)),
+        XComModel.key.in_((XCOM_KEY, CONSOLE_XCOM_KEY)),
+    )
+    found = {key: _plain(value) for key, value in session.execute(xcoms)}
+    url = found.get(CONSOLE_XCOM_KEY)
+    is_console = isinstance(url, str) and url.startswith("https://")
+    return task, found.get(XCOM_KEY), str(url) if is_console else ""
+
+
+def task_of(task: TaskInstance) -> dict[str, Any]:
+    """Return what the job page shows of a task instance."""
+    return {
+        "state": task.state and str(task.state),
+        "is_over": str(task.state) in OVER,
+        "try_number": task.try_number,
+        "operator": task.custom_operator_name or task.operator,
+        "started": _epoch(task.start_date),
+        "ended": _epoch(task.end_date),
+    }
+
+
+def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[str, Any]:
+    """Return one page of the tasks that wait for a job now, of the DAGs named.
+
+    :param dag_ids: the DAGs that the user may read.
+    """
+    filters = [_waits, TaskInstance.dag_id.in_(dag_ids)]
+    if query.search:
+        texts = (*_ROW_ID[:3], _record["job_id"].as_string(), _record["job_type"].as_string())
+        # The search is a text, not a pattern.
+        escaped = query.search.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+        filters.append(or_(*(cast(text, String).ilike(f"%{escaped}%", escape="\\") for text in texts)))
+    if query.status:
+        filters.append(_record["status"].as_string() == query.status)
+    total = session.scalar(_joined(select(func.count())).where(*filters)) or 0
+    page = max(1, min(query.page, -(-total // PAGE_SIZE)))
+    order = SORTS.get(query.sort.removeprefix("-"), SORTS["waited"])
+    ordered = [column.desc() if query.sort.startswith("-") else column for column in order]
+    if query.sort.removeprefix("-") == "waited":  # who waited longest began first
+        ordered = [_started.asc() if query.sort.startswith("-") else _started.desc()]
+    columns = (*_ROW_ID, TaskInstance.state, TaskInstance.start_date, *(_record[name].label(name) for name in _FIELDS))
+    statement = _joined(select(*columns)).where(*filters).order_by(*ordered, *_ROW_ID)
+    rows = session.execute(statement.offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE))
+    return {"rows": [_row(row._asdict()) for row in rows], "total": total, "page": page, "page_size": PAGE_SIZE}
+
+
+def _joined(statement: Any) -> Any:
+    has_record = and_(
+        XComModel.dag_id == TaskInstance.dag_id,
+        XComModel.run_id == TaskInstance.run_id,
+        XComModel.task_id == TaskInstance.task_id,
+        XComModel.map_index == TaskInstance.map_index,
+        XComModel.key == XCOM_KEY,
+    )
+    return (
+        statement.select_from(TaskInstance)
+        .outerjoin(Trigger, TaskInstance.trigger_id == Trigger.id)
+        .outerjoin(XComModel, has_record)
+    )
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    started = _epoch(row.pop("start_date"))
+    return {**row, "state": str(row["state"]), "started": row["started"] or started}
+
+
+def _plain(value: Any) -> Any:
+    """Return an XCom's value as it was pushed: a backend may have written it as a text."""
+    if isinstance(value, str) and value[:1] in ('"', "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _epoch(value: datetime | None) -> float | None:
+    return None if value is None else value.timestamp()

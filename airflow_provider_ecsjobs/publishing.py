@@ -1,0 +1,237 @@
+"""Publishes the record of a job that the pages in Airflow's UI show, as one XCom of the task.
+
+The worker publishes at the deferral and at each end. The trigger publishes what has changed, in a task of its own: no
+poll waits for it. Publishing is paced, because all requests of a triggerer to Airflow go through one process, which
+also sends the heartbeats. A record that could not be published is a debug line, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import time
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from airflow import __version__ as airflow_version
+from airflow.providers.common.compat.sdk import conf
+
+from airflow_provider_ecsjobs import compat
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, outline, snapshot
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS
+from airflow_provider_ecsjobs.transport.clock import monotonic_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from airflow_provider_ecsjobs.core.errors import ApiError
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitObserver
+
+log = logging.getLogger(__name__)
+
+XCOM_KEY = "ecs_job"
+CONFIG_SECTION = "ecsjobs"
+CONFIG_OPTION = "publish_jobs"
+
+SHORTEST_GAP = 15.0
+"""How long a wait publishes nothing after it has published, in seconds."""
+REFRESH_AFTER = 60.0
+"""After how many seconds an unchanged job is published anew, if no other wait has anything to publish."""
+PACE = 1.0
+"""The pause of a process after each publish, in seconds."""
+MAX_PENDING = 15
+"""How many records wait to be published: as many as go out within the shortest gap. Others are left to later polls."""
+SEND_SECONDS = 30.0
+PAUSE_AFTER_FAILURE = 60.0
+LAST_PUBLISH_SECONDS = 10.0
+"""How long an event waits for a publish that is under way, in seconds."""
+
+_has_pages = int(airflow_version.partition(".")[0]) >= 3
+
+
+def is_on() -> bool:
+    """Whether jobs are published: not on Airflow 2, which has no page to show them, nor where it is switched off."""
+    if not _has_pages:
+        return False
+    try:
+        return bool(conf.getboolean(CONFIG_SECTION, CONFIG_OPTION, fallback=True))
+    except Exception:
+        log.debug("[%s] %s is no boolean: no job is published", CONFIG_SECTION, CONFIG_OPTION, exc_info=True)
+        return False
+
+
+def publish_wait(wait: Wait, job: Job | None) -> None:
+    """Publish, from a task that runs, that it waits for a job.
+
+    :param wait: the wait.
+    :param job: the job, if it was seen just now.
+    """
+    _push(snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
+
+
+def publish_end(end: WaitEnd, job_id: str | None = None, servers: Sequence[str] | None = None) -> None:
+    """Publish, from a task that runs, how its wait ended. To be called before anything is raised.
+
+    :param end: the end.
+    :param job_id: the job that was waited for.
+    :param servers: the servers that exist although the job failed; ``None`` for those that the job names.
+    """
+    _push(final_snapshot(end, job_id or "", time.time(), servers))
+
+
+def _push(record: dict[str, Any]) -> None:
+    if not is_on():
+        return
+    try:
+        compat.get_current_context()["ti"].xcom_push(key=XCOM_KEY, value=record)
+    except Exception:
+        log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
+
+
+def observe(trigger: Any) -> AbstractAsyncContextManager[WaitObserver]:
+    """Return the observer of a trigger's wait: it counts the polls, and publishes the job where that is on.
+
+    Once it is left, nothing is published any more: what the worker publishes then stands.
+    """
+    task_instance = getattr(trigger, "task_instance", None)
+    if task_instance is None or not is_on():
+        return nullcontext(WAIT_METRICS)
+    return JobPublisher(task_instance)
+
+
+class JobPublisher:
+    """Publishes the job of one wait. There may be thousands of them: it keeps no job and no record.
+
+    :param task_instance: the task that waits.
+    """
+
+    __slots__ = ("_queue", "_shown", "_shown_at", "task_instance")
+
+    def __init__(self, task_instance: Any) -> None:
+        self.task_instance = task_instance
+        self._shown: int | None = None
+        self._shown_at = 0.0
+        self._queue = _queue_of_this_loop()
+
+    async def __aenter__(self) -> WaitObserver:
+        self._queue.waits += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._queue.waits -= 1
+        self._queue.withdraw(self)
+        if kind is None:
+            await self._queue.settle(self)
+
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """Count the poll. Publish the job, if it is time to."""
+        WAIT_METRICS.polled(wait, result)
+        if not isinstance(result, Job):
+            return
+        now = monotonic_time()
+        age = None if self._shown is None else now - self._shown_at
+        if age is not None and age < self._queue.shortest_gap:
+            return
+        shown = outline(result)
+        if shown == self._shown and (age is None or age < REFRESH_AFTER or self._queue.is_busy):
+            return
+        if self._queue.has_room:
+            self._shown, self._shown_at = shown, now
+            self._queue.put(self, snapshot(result, WaitTimes.of(wait.job_id, wait.policy), time.time()))
+
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """Count the end. The task that resumes publishes it."""
+        WAIT_METRICS.ended(wait, end, now)
+
+
+class PublishQueue:
+    """What the waits of one event loop have to publish: one at a time, with a pause after each."""
+
+    def __init__(self) -> None:
+        self.waits = 0
+        self._pending: dict[JobPublisher, dict[str, Any]] = {}
+        self._sender: asyncio.Task[None] | None = None
+        self._sending: tuple[JobPublisher, asyncio.Task[None]] | None = None
+        self._paused_until = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something waits to be published."""
+        return bool(self._pending)
+
+    @property
+    def shortest_gap(self) -> float:
+        """How long a wait publishes nothing after it has published: while others queue, until each had its turn."""
+        return max(SHORTEST_GAP, self.waits * PACE) if self.is_busy else SHORTEST_GAP
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a record would be taken."""
+        return len(self._pending) < MAX_PENDING and monotonic_time() >= self._paused_until
+
+    def put(self, publisher: JobPublisher, record: dict[str, Any]) -> None:
+        """Publish a record as soon as it is its turn."""
+        self._pending[publisher] = record
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_all())
+
+    def withdraw(self, publisher: JobPublisher) -> None:
+        """Forget what a wait has to publish."""
+        self._pending.pop(publisher, None)
+
+    async def settle(self, publisher: JobPublisher) -> None:
+        """Wait until the publish of a wait that is under way is over."""
+        if self._sending is not None and self._sending[0] is publisher:
+            await asyncio.wait({self._sending[1]}, timeout=LAST_PUBLISH_SECONDS)
+
+    async def _send_all(self) -> None:
+        while self._pending:
+            publisher = next(iter(self._pending))
+            record = self._pending.pop(publisher)
+            sending = asyncio.create_task(_send(publisher.task_instance, record))
+            self._sending = publisher, sending
+            await asyncio.wait({sending})
+            self._sending = None
+            if sending.cancelled() or (error := sending.exception()) is not None:
+                log.debug("ECS job %s could not be published", record["job_id"], exc_info=error)
+                self._pending.clear()
+                self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
+            await asyncio.sleep(PACE)
+
+
+_queues: WeakKeyDictionary[asyncio.AbstractEventLoop, PublishQueue] = WeakKeyDictionary()
+
+
+def _queue_of_this_loop() -> PublishQueue:
+    return _queues.setdefault(asyncio.get_running_loop(), PublishQueue())
+
+
+async def _send(task_instance: Any, record: dict[str, Any]) -> None:
+    """Write the XCom of a task, from its trigger."""
+    async with asyncio.timeout(SEND_SECONDS):
+        # Takes seconds the first time: it imports what runs a task.
+        xcom = await asyncio.to_thread(_xcom_class)
+        values = {
+            "key": XCOM_KEY,
+            "value": record,
+            "dag_id": task_instance.dag_id,
+            "task_id": task_instance.task_id,
+            "run_id": task_instance.run_id,
+            "map_index": task_instance.map_index,
+        }
+        if xcom.__name__ == "BaseXCom" and hasattr(xcom, "aset"):
+            await xcom.aset(**values)
+        else:  # before Airflow 3.3, and a backend of the user's own, which may do I/O
+            await asyncio.to_thread(xcom.set, **values)
+
+
+def _xcom_class() -> Any:
+    with suppress(ImportError):
+        importlib.import_module("airflow.sdk.execution_time.task_runner")
+    return importlib.import_module("airflow.sdk.execution_time.xcom").XCom

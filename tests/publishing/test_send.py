@@ -1,0 +1,58 @@
+"""How a record reaches Airflow from a trigger: by the SDK's own call, outside the event loop where that may block."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_ecsjobs import publishing
+
+TASK = SimpleNamespace(dag_id="dag", run_id="run", task_id="wait", map_index=3)
+EXPECTED = {
+    "key": "ecs_job",
+    "value": {"job_id": "j"},
+    "dag_id": "dag",
+    "run_id": "run",
+    "task_id": "wait",
+    "map_index": 3,
+}
+
+
+class BaseXCom:
+    """As Airflow 3.3's own."""
+
+    calls: list[tuple[str, bool, dict[str, Any]]]
+
+    @classmethod
+    async def aset(cls, **values: Any) -> None:
+        cls.calls.append(("aset", threading.current_thread() is threading.main_thread(), values))
+
+    @classmethod
+    def set(cls, **values: Any) -> None:
+        cls.calls.append(("set", threading.current_thread() is threading.main_thread(), values))
+
+
+class BackendOfTheUser(BaseXCom):
+    """Writes elsewhere, and may take its time."""
+
+
+@pytest.mark.parametrize(
+    ("xcom", "expected"), [(BaseXCom, ("aset", True, EXPECTED)), (BackendOfTheUser, ("set", False, EXPECTED))]
+)
+async def test_the_record_is_written_to_the_xcom_of_the_task(
+    monkeypatch: pytest.MonkeyPatch, xcom: type[BaseXCom], expected: tuple[str, bool, dict[str, Any]]
+) -> None:
+    monkeypatch.setattr(BaseXCom, "calls", [], raising=False)
+    monkeypatch.setattr(publishing, "_xcom_class", lambda: xcom)
+
+    await publishing._send(TASK, {"job_id": "j"})
+
+    assert xcom.calls == [expected]
+
+
+@pytest.mark.skipif(not publishing._has_pages, reason="Airflow 2 has no SDK")
+def test_airflow_has_the_class_that_is_called() -> None:
+    assert callable(publishing._xcom_class().set)
