@@ -87,7 +87,9 @@ def _push(record: dict[str, Any]) -> None:
     if not is_on():
         return
     try:
-        compat.get_current_context()["ti"].xcom_push(key=XCOM_KEY, value=record)
+        context = compat.get_current_context()
+        if getattr(context.get("task"), "do_xcom_push", True):
+            context["ti"].xcom_push(key=XCOM_KEY, value=record)
     except Exception:
         log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
 

@@ -84,10 +84,12 @@ def vanish() -> Iterator[Callable[[Emulator], None]]:
 def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pauses after trouble take hundredths of a second."""
     from airflow_provider_ecsjobs.core import responses
+    from airflow_provider_ecsjobs.core.auth import session
     from airflow_provider_ecsjobs.core.waiting import schedule
 
     monkeypatch.setattr(schedule, "FIRST_BACKOFF", 0.02)
     monkeypatch.setattr(schedule, "SHORTEST_DELAY", 0.01)
+    monkeypatch.setattr(session, "CONFIRM_AFTER", 0.02)
     monkeypatch.setattr(responses, "DELAY_OF_CODE", dict.fromkeys(responses.DELAY_OF_CODE, 0.05))
 
 
@@ -118,3 +120,11 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(BaseHook, "get_connection", noting)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def no_pause_after_deferral(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a trigger fire at once: no scheduler is behind."""
+    from airflow_provider_ecsjobs.core.waiting import schedule
+
+    monkeypatch.setattr(schedule, "FIRST_POLL_DELAY", 0.0)

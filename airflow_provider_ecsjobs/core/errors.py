@@ -75,6 +75,7 @@ class ApiError:
     :param hints: what can be done about the codes in it; lines.
     :param source: who was asked.
     :param outcome_unknown: whether the request was sent before, and may have been carried out then.
+    :param is_of_another: whether it was answered to another request of the same connection.
     """
 
     kind: ErrorKind
@@ -89,6 +90,7 @@ class ApiError:
     hints: tuple[str, ...] = field(default=())
     source: Source = Source.SERVICE
     outcome_unknown: bool = False
+    is_of_another: bool = False
 
     @property
     def is_passing(self) -> bool:
@@ -105,6 +107,8 @@ class ApiError:
         if self.details:
             said += f" [{join_limited(list(self.details), 5, '; ')}]"
         where = [f"HTTP {self.status}"] if self.status else []
+        if self.is_of_another:
+            where.append("to another request of this connection")
         if self.request_id:
             where.append(f"request id {self.request_id}")
         said = f"{said} ({', '.join(where)})" if where else said

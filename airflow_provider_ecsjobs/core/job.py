@@ -7,20 +7,24 @@ JSON object. A missing key, a value of another type or an undocumented field nev
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
-from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
+from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError, EcsJobsError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, duration
 
 # A job has sub-jobs, and Huawei documents no deeper level. Parts below this depth stay in `entities`.
 _MAX_DEPTH = 8
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
+_LAZY = re.compile(r"Lazy\w*Sequence\(")
+"""What Airflow renders the outputs of a mapped task to."""
+_ONE_FOR_EACH = "; a task waits for one job. Make a task for each: .partial(...).expand(job_id=...)"
 _REASONS: tuple[tuple[str, str, str], ...] = (
     # The object in the job (empty: the job itself), the key of the code, the key of the text.
     ("", "error_code", "fail_reason"),  # all services
@@ -192,6 +196,13 @@ class SubJob:
             return None
         return self.end_time - self.begin_time
 
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom: Airflow calls this, and could not read the job downstream.
+
+        :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
+        """
+        raise EcsJobsError("A Job can't be an XCom: no other task could read it. Return job.result().")
+
 
 @dataclass(frozen=True)
 class Job(SubJob):
@@ -243,6 +254,10 @@ class Job(SubJob):
         """The message of a failed query. Some services also put the message of a failed job there."""
         return clean(self.raw.get("message")) or None
 
+    def outline(self) -> Job:
+        """Return what can be said of the job later, without its entities."""
+        return outline_of(self.job_id, self.job_type, self.status.value, format_time(self.begin_time))
+
     def result(self) -> dict[str, Any]:
         """Return the result of a task for its XCom.
 
@@ -272,6 +287,12 @@ class Job(SubJob):
         took = self.duration if self.status.is_finished else None
         time = f"waited {duration(waited)}" if took is None else f"took {duration(took.total_seconds())}"
         return f"{name}: {self.status.value or 'no status'}{done}, {time}"
+
+
+def outline_of(job_id: str, job_type: str, status: str, begin_time: str | None) -> Job:
+    """Return a job of which only this is known. The texts that many jobs have in common are kept once."""
+    known = {"job_id": job_id, "job_type": sys.intern(job_type), "status": status}
+    return Job({**known, "begin_time": begin_time})
 
 
 def parse_time(value: Any) -> datetime | None:
@@ -319,8 +340,7 @@ def check_job_id(value: Any) -> str:
     :raises EcsInvalidJobIdError: the value can't be a job id; the message has the value and what to do.
     """
     if not isinstance(value, str):
-        hint = "; pass the 'job_id' in it" if isinstance(value, dict) else ""
-        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{hint}.")
+        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{_advice(value)}.")
     if not value.strip():
         raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
     if value.strip().lower() in RENDERED_NOTHING:
@@ -333,9 +353,23 @@ def check_job_id(value: Any) -> str:
     if not _JOB_ID.fullmatch(value):
         raise EcsInvalidJobIdError(
             f"job_id is {_shown(value)}, but a job id has only letters, digits, '-' and '_', 128 at most"
-            " (like 2c9eb2c5544cbf6101544f0602af2b4f)."
+            f" (like 2c9eb2c5544cbf6101544f0602af2b4f){_advice(value)}."
         )
     return value
+
+
+def _advice(value: Any) -> str:
+    """Say what to do about a value that holds job ids, but is none. Templates render such values to texts."""
+    text = value.lstrip() if isinstance(value, str) else ""
+    if isinstance(value, Mapping) or text.startswith("{"):
+        return "; pass the 'job_id' in it: \"{{ ti.xcom_pull(...)['job_id'] }}\""
+    if isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+        return _ONE_FOR_EACH
+    if text.startswith(("[", "(")) or _LAZY.match(text):
+        return _ONE_FOR_EACH
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "; native rendering makes a number of an id that has only digits. Pass the task's output itself"
+    return ""
 
 
 def _shown(value: Any) -> str:

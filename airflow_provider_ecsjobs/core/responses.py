@@ -1,21 +1,25 @@
-"""An HTTP answer -> a job, or a classified error.
-
-Huawei's own documentation warns that the HTTP status may not be accurate, so the code in the body goes before it.
-Error codes: *ECS API Reference, Returned Values for General Requests* and *API Gateway, Error Codes*.
-"""
+"""Reads a response: a job, or a classified error. What an error means is in ``response_table``."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.response_table import (
+    POLL_TABLE,
+    REQUEST_TABLE,
+    Row,
+    Sender,
+    deciding_row,
+    sender_of,
+)
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
@@ -25,35 +29,9 @@ MAX_NESTING = 100
 """How deep an answer may be nested; one that is deeper would break what Airflow does with it later."""
 MAX_DETAILS = 50
 """How many details of one error are read."""
-
-KIND_OF_CODE: Mapping[str, ErrorKind] = {
-    "Common.1503": ErrorKind.THROTTLED,
-    "Common.0024": ErrorKind.THROTTLED,
-    "APIGW.0308": ErrorKind.THROTTLED,
-    "APIG.0308": ErrorKind.THROTTLED,
-    "Common.0013": ErrorKind.UNAUTHORIZED,
-    "APIGW.0301": ErrorKind.UNAUTHORIZED,
-    "APIGW.0303": ErrorKind.UNAUTHORIZED,
-    "APIG.0301": ErrorKind.UNAUTHORIZED,
-    "APIGW.0307": ErrorKind.UNAUTHORIZED,
-    "APIG.0307": ErrorKind.UNAUTHORIZED,
-    "Pdp.0001": ErrorKind.FORBIDDEN,
-    "Ecs.0003": ErrorKind.FORBIDDEN,
-    "Ecs.0110": ErrorKind.FORBIDDEN,
-    "Common.0018": ErrorKind.REJECTED,
-    "Ecs.0023": ErrorKind.REJECTED,
-    # A 404 of the gateway: the endpoint does not serve this API at all. It says nothing about the job.
-    "APIGW.0101": ErrorKind.REJECTED,
-    "APIG.0101": ErrorKind.REJECTED,
-    "Common.0011": ErrorKind.NOT_FOUND,
-    "Ecs.0114": ErrorKind.NOT_FOUND,
-    "Ecs.0614": ErrorKind.NOT_FOUND,
-    # HTTP 400, but it says that the query failed, not that it was wrong.
-    "Common.0025": ErrorKind.TRANSIENT,
-    "Common.0001": ErrorKind.TRANSIENT,
-    "Ecs.0603": ErrorKind.TRANSIENT,
-}
-"""The codes whose meaning their HTTP status does not give, or not reliably."""
+RESERVED_KEYS = frozenset({"__classname__", "__id__", "__type", "__var"})
+"""Keys with a meaning to Airflow, which can't store them in an event or an XCom. Such a key gets one more underscore in
+front."""
 
 DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 """The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
@@ -67,14 +45,20 @@ def read_job(answer: Response | TransportFailure, *, job_id: str, now: float) ->
     :param answer: what came back.
     :param job_id: the id that was asked for.
     :param now: the time, in seconds since the epoch; to read a ``Retry-After`` that is a date.
+    :return: the job, or what came instead. A response about another job is trouble that passes, as of a stale cache.
     """
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
     body = object_in(answer)
-    if _job_in(answer, body):
-        assert body is not None
-        return Job.from_dict(body, job_id=job_id)
-    return read_error(answer, body, now=now)
+    if not _job_in(answer, body):
+        return read_error(answer, body, now=now, table=POLL_TABLE)
+    assert body is not None
+    answered = clean(body.get("job_id"), 200)
+    if answered and answered != job_id:
+        message = f"the response is about another job, {answered}"
+        request_id = clean(answer.headers.get("x-request-id"), 200)
+        return ApiError(ErrorKind.TRANSIENT, message, status=answer.status, request_id=request_id)
+    return Job.from_dict(body, job_id=job_id)
 
 
 def slowdown_in(answer: Response, *, now: float) -> ApiError | None:
@@ -97,30 +81,34 @@ def object_in(answer: Response) -> dict[str, Any] | None:
     return parse_object(answer.body) if answer.parsed is None else answer.parsed.value
 
 
-def read_error(answer: Response, body: Mapping[str, Any] | None, *, now: float) -> ApiError:
+def read_error(
+    answer: Response, body: Mapping[str, Any] | None, *, now: float, table: Sequence[Row] = REQUEST_TABLE
+) -> ApiError:
     """Classify an answer that is no success, whatever its HTTP status says.
 
     :param answer: what came back.
     :param body: its JSON object, ``None`` if it had none.
     :param now: the time, in seconds since the epoch.
+    :param table: says what it means.
     """
     request_id = clean(answer.headers.get("x-request-id"), 200)
     retry_after = parse_retry_after(answer.headers.get("retry-after"), now=now)
     if body is None:
         return ApiError(
-            _kind_without_json(answer.status),
+            deciding_row(table, answer.status, (), Sender.UNKNOWN).kind,
             _describe_without_json(answer),
             status=answer.status,
             request_id=request_id,
             retry_after=retry_after,
         )
-    code, message, details = _error_of(body)
+    inner = _error_of(body)
+    code, message, details = _said_in(inner)
     codes = [code, *(detail_code for detail_code, _ in details)]
-    kind = _kind(answer.status, codes)
+    row = deciding_row(table, answer.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
         message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
     return ApiError(
-        kind,
+        row.kind,
         message,
         code=code,
         status=answer.status,
@@ -186,33 +174,8 @@ def _job_in(answer: Response, body: Mapping[str, Any] | None) -> bool:
     return isinstance(status, str) and bool(status.strip())
 
 
-def _kind(status: int, codes: list[str]) -> ErrorKind:
-    kinds = [KIND_OF_CODE[code] for code in codes if code in KIND_OF_CODE]
-    # Before all others: each further request with a key that is not accepted brings its lock nearer.
-    if status == 401 or ErrorKind.UNAUTHORIZED in kinds:
-        return ErrorKind.UNAUTHORIZED
-    if kinds:
-        return kinds[0]
-    if status == 403:
-        return ErrorKind.FORBIDDEN
-    if status == 404:
-        return ErrorKind.NOT_FOUND
-    if status == 429:
-        return ErrorKind.THROTTLED
-    if status in (408, 425) or status >= 500 or status < 400:
-        # Below 400: a success that says it is none, or a redirect, which is never followed with credentials.
-        return ErrorKind.TRANSIENT
-    return ErrorKind.REJECTED
-
-
 def _delay_of(codes: list[str]) -> float | None:
     return next((DELAY_OF_CODE[code] for code in codes if code in DELAY_OF_CODE), None)
-
-
-def _kind_without_json(status: int) -> ErrorKind:
-    if status == 401:  # never tried again, whoever sent it: five failures lock the key
-        return ErrorKind.UNAUTHORIZED
-    return ErrorKind.THROTTLED if status == 429 else ErrorKind.TRANSIENT
 
 
 def _describe_without_json(answer: Response) -> str:
@@ -223,14 +186,17 @@ def _describe_without_json(answer: Response) -> str:
     return f"the answer is not a JSON object ({kind}, {len(answer.body)} bytes)"
 
 
-def _error_of(body: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
-    """Find code, message and details in any of the families of error bodies."""
-    inner: Mapping[str, Any] = body
+def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the object that holds code and message in any of the families of error bodies."""
     for value in () if body.get("code") or body.get("error_code") else body.values():
         # {"error": {...}} of ECS and IAM, {"badRequest": {...}} and {"itemNotFound": {...}} of OpenStack
         if isinstance(value, Mapping) and ("message" in value or "code" in value or "error_msg" in value):
-            inner = value
-            break
+            return value
+    return body
+
+
+def _said_in(inner: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
+    """Return code, message and details."""
     code = clean(inner.get("code") or inner.get("error_code"), 200)
     message = clean(inner.get("message") or inner.get("error_msg"))
     listed = inner.get("details")
@@ -259,13 +225,13 @@ _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_storable_i
 def _is_plain(text: str) -> bool:
     """Tell at a glance whether a JSON text has nothing to be replaced, and bounded nesting: nearly all are so."""
     # What may not stand in a text can come into it as an escape only, or as a surrogate that was sent as it is.
-    if "\\u" in text or _has_surrogate(text):
+    if "\\u" in text or '"__' in text or _has_surrogate(text):
         return False
     return text.count("{") + text.count("[") <= MAX_NESTING
 
 
 def _make_storable(parsed: dict[str, Any]) -> bool:
-    """Replace, in place, the texts that a database refuses in a JSON text; tell whether the nesting is bounded."""
+    """Replace, in place, what a database or Airflow refuses in a JSON text; tell whether the nesting is bounded."""
     level: list[Any] = [parsed]
     for _ in range(MAX_NESTING):
         deeper: list[Any] = []
@@ -275,8 +241,8 @@ def _make_storable(parsed: dict[str, Any]) -> bool:
                     deeper.append(value)
                 elif isinstance(value, str) and not _is_storable(value):
                     node[key] = _storable(value)
-                if isinstance(key, str) and not _is_storable(key):
-                    node[_storable(key)] = node.pop(key)
+                if isinstance(key, str) and (key in RESERVED_KEYS or not _is_storable(key)):
+                    node[_storable_key(key)] = node.pop(key)
         if not deeper:
             return True
         level = deeper
@@ -290,6 +256,10 @@ def _is_storable(text: str) -> bool:
 def _has_surrogate(text: str) -> bool:
     # isascii is one pass in C and true for nearly every text; only the others need the closer look.
     return not text.isascii() and _SURROGATE.search(text) is not None
+
+
+def _storable_key(key: str) -> str:
+    return f"_{key}" if key in RESERVED_KEYS else _storable(key)
 
 
 def _storable(text: str) -> str:

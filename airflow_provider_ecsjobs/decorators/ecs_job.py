@@ -12,15 +12,19 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_ecsjobs.compat import determine_kwargs
+from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.submission import submission_in
+from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
-from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy
+from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import TaskDecorator
 
+    from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
 
@@ -48,21 +52,20 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
         return _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
 
     def _once(self, context: Any, deadline: float | None) -> SubmitOnce:
-        def call(token: str | None, *_: bool) -> Submission:
+        def call(token: str | None, sent_before: SentBefore) -> Submission:
             # Merged into the context itself: to copy that would compute all that Airflow offers in it.
             context_merge(context, {**self.op_kwargs, **({_TOKEN: token} if self._takes_token else {})})
             kwargs = determine_kwargs(self.python_callable, self.op_args, context)
-            return submission_in(self.python_callable(*self.op_args, **kwargs), self.python_callable.__name__)
+            returned = self.python_callable(*self.op_args, **kwargs)
+            try:
+                return submission_in(returned, self.python_callable.__name__)
+            except EcsInvalidRequestError as error:
+                # Not as an error of the request: the function may have submitted one.
+                raise EcsInvalidRequestNoRetry(str(error)) from None
 
-        resend_policy = ResendPolicy(
-            "@task.ecs_job",
-            takes_token=self._takes_token,
-            allow_resend=False,
-            to_check="what the function has submitted",
-            # The function sends the request itself: only it knows whether it got that far.
-            marks=False,
-        )
-        return self._submit_once(context, resend_policy, call)
+        repeat = Repeat.BY_TOKEN if self._takes_token else Repeat.BY_FUNCTION
+        policy = SubmitPolicy("@task.ecs_job", repeat, "what the function has submitted")
+        return self._submit_once(context, policy, call, SubmitRecordStore(context.get("task_state_store")))
 
     def _is_safe_to_retry(self) -> bool:
         return self._takes_token or self.resubmit_unknown
@@ -75,8 +78,10 @@ def ecs_job_task(python_callable: Callable[..., Any] | None = None, **kwargs: An
     the job, deferred; it fails with the job's reason, and its result is that of
     :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsJobOperator`. In a DAG it is ``@task.ecs_job``.
 
-    A parameter ``client_token`` with a default is given the token that makes a create safe to repeat, to be sent as
-    ``X-Client-Token``: the same in all automatic retries.
+    With a parameter ``client_token`` that has a default, a create is submitted exactly once: the function is given the
+    token that makes it safe to repeat, to be sent as ``X-Client-Token``. All tries that may send the same request are
+    given the same one. Without it, the function is called *at least once*: a retry calls it again if the worker died
+    before the job was recorded.
 
     :param python_callable: the function.
     :param kwargs: ``huawei_ecs_conn_id`` and how to wait, and Airflow's own: see

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import (
     EcsInvalidRequestError,
-    EcsOutcomeUnknownError,
     EcsRejectedError,
     EcsUnauthorizedError,
 )
@@ -18,6 +17,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
@@ -29,55 +29,56 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
+from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
 from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
-    from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, Send
+    from airflow_provider_ecsjobs.operators.submit_once import SendRequest
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
-ON_PARTIAL_FAILURE = ("fail", "keep")
 
 
 class EcsBaseSubmitOperator(EcsBaseOperator):
     """An operator that starts a job and waits for it.
 
-    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins.
+    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins, as far as there are any.
 
-    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted.
+    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted (templated).
     :param resubmit_unknown: whether to send the request again even where doing it twice may do harm.
     :param on_partial_failure: what to do if a create made some of its servers: ``fail``, or ``keep`` them and succeed.
     :param not_found_grace: for how many seconds after the submit the API may not know the job.
     """
 
+    template_fields: Sequence[str] = ("wait_for_completion", *EcsBaseOperator.template_fields)
     _retry_resubmits = True
+    _makes_servers = False
     _job_id: str | None = None
 
     def __init__(
         self,
         *,
-        wait_for_completion: bool = True,
+        wait_for_completion: bool | str = True,
         resubmit_unknown: bool = False,
         on_partial_failure: str = "fail",
         not_found_grace: timedelta | float = DEFAULT_NOT_FOUND_GRACE,
         **kwargs: Any,
     ) -> None:
         super().__init__(not_found_grace=not_found_grace, **kwargs)
-        if on_partial_failure not in ON_PARTIAL_FAILURE:
-            raise ValueError(f"on_partial_failure is {on_partial_failure!r}; expected 'fail' or 'keep'.")
         self.wait_for_completion = wait_for_completion
-        self.resubmit_unknown = resubmit_unknown
-        self.on_partial_failure = on_partial_failure
+        self.resubmit_unknown: bool = literal("resubmit_unknown", resubmit_unknown)
+        self.on_partial_failure: str = literal("on_partial_failure", on_partial_failure)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit, push the ids, and wait, in the triggerer or here.
@@ -86,6 +87,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :raises EcsJobTimeout: it had not ended in time.
         :raises EcsRejectedNoRetry: the API did not take the request.
         """
+        self._prepare()
         policy = self._policy()
         try:
             return self._output(self._submit_and_wait(context, policy))
@@ -106,6 +108,13 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if self._job_id is not None:
             self._log_on_kill(self._job_id)
 
+    def _prepare(self) -> None:
+        """Read the rendered parameters.
+
+        :raises EcsInvalidRequestNoRetry: one is wrong.
+        """
+        self._read_parameters()
+
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         """Say what is to be submitted, and how.
 
@@ -117,45 +126,41 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Whether a retry that knows nothing of this try does no harm."""
         raise NotImplementedError
 
-    def _submit_once(self, context: Mapping[str, Any], resend_policy: ResendPolicy, send: Send) -> SubmitOnce:
+    def _submit_once(
+        self, context: Mapping[str, Any], policy: SubmitPolicy, send: SendRequest, record_store: SubmitRecordStore
+    ) -> SubmitOnce:
+        is_safe = policy.repeat is Repeat.BY_TOKEN or not self.resubmit_unknown
         return SubmitOnce(
-            resend_policy=replace(resend_policy, allow_resend=resend_policy.allow_resend or self.resubmit_unknown),
+            policy=replace(
+                policy,
+                repeat=policy.repeat if is_safe else Repeat.HARMLESS,
+                keeps_record=record_store.is_kept,
+                is_good=self._is_good,
+                grace=self.not_found_grace,
+            ),
             task_try=task_try_of(context, self.retries or 0),
-            record_store=SubmitRecordStore(context.get("task_state_store")),
+            record_store=record_store,
             send=send,
             poll_once=self.hook.poll_once,
-            is_good=self._is_good,
-            grace=self.not_found_grace,
             log=self.log,
         )
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
-        once = self._once(context, policy.deadline)
         try:
-            return once.run()
-        except EcsOutcomeUnknownNoRetry:
-            raise
+            return self._once(context, policy.deadline).run()
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
             raise EcsUnauthorizedNoRetry(str(error), error.error) from None
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
-        except EcsOutcomeUnknownError as error:
-            if once.resend_policy.takes_token or once.resend_policy.allow_resend:
-                raise  # a retry sends it again, which is safe
-            raise EcsOutcomeUnknownNoRetry(
-                f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to send"
-                " it again, or mark it as success. resubmit_unknown=True sends it again without asking.",
-                error.error,
-            ) from None
 
     def _submit_and_wait(self, context: Mapping[str, Any], policy: WaitPolicy) -> dict[str, Any]:
         self._leave_console_link(context)
         submission, seen = self._submit(context, policy)
         # The time that the cloud took to take it is none that the job was unknown for.
         policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
-        self._push_xcoms(context, submission.result())
+        self._push_result(context, submission.result())
         job_id = self._job_id = submission.job_id
         if job_id is None:
             return self._without_job(submission)
@@ -181,10 +186,14 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         return self._pull_xcom(context, name) if told is None else told
 
     def _without_job(self, submission: Submission) -> dict[str, Any]:
+        """Return the result of a request that no job was named for."""
         if submission.order_id is not None:
+            servers = f" for the servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
             self.log.warning(
-                "The API placed the order %s and named no job to wait for: what it changes changes once it is paid.",
+                "The API placed the order %s%s and named no job to wait for: %s once it is paid.",
                 submission.order_id,
+                servers,
+                "the servers come" if servers or self._makes_servers else "what it changes changes",
             )
         return submission.result()
 
@@ -198,17 +207,17 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :param submitted: the servers that the answer to the request named.
         """
         job = end.job
+        servers = submitted if job is None else existing_servers(job, submitted)
+        self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
-        servers = submitted if job is None else existing_servers(job, submitted)
         publish_end(end, self._job_id, servers)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
-        if len(servers) == 1:
-            self._leave_console_link(context, servers)
         if submitted != servers:
             # What comes to clean up can't delete servers that were never made.
             self._push_xcoms(context, {"server_ids": servers})
+        self._push_result(context, {"nic_ids": list(job.nic_ids)})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
         if self._is_good(job):

@@ -7,26 +7,41 @@ import time
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
-from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry, Verdict, judge, next_token
-from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.submit.idempotency import (
+    Done,
+    Fail,
+    Failure,
+    Poll,
+    Record,
+    Repeat,
+    Send,
+    SubmitPolicy,
+    TaskTry,
+    decide,
+)
+from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_ecsjobs.core.errors import ApiError
+    from airflow_provider_ecsjobs.core.job import Job
+    from airflow_provider_ecsjobs.core.steps import Log
+    from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.transport.errors import LogSink
 
-    Send = Callable[[str | None, bool, bool], Submission]
+    SendRequest = Callable[[str | None, SentBefore], Submission]
 
 STORE_KEY = "ecs_submit"
 """Under which the record lies in Airflow's task state store."""
-_TOKEN_USED_BEFORE = frozenset({"Ecs.0122", "Ecs.0124"})
+_TOKEN_USED_BEFORE = ("Ecs.0122", "Ecs.0124")
 
 
 class SubmitRecordStore:
@@ -44,7 +59,7 @@ class SubmitRecordStore:
         return self._store is not None
 
     def read(self) -> Record | None:
-        """Give the record, if there is one."""
+        """Return the record, if there is one."""
         return Record.from_dict(self._store.get(STORE_KEY)) if self._store is not None else None
 
     def write(self, record: Record) -> None:
@@ -59,7 +74,7 @@ class SubmitRecordStore:
 
 
 def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
-    """Tell which try of which task this is.
+    """Return which try of which task this is.
 
     :param context: Airflow's context.
     :param retries: how many retries the task has.
@@ -71,8 +86,7 @@ def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
     max_tries = int(ti.max_tries or 0)
     # max_tries begins as the number of retries; when a user clears the task it grows by the tries there were.
     before_clear = max(max_tries - retries, 0)
-    run = context.get("dag_run")
-    started, clears = getattr(run, "start_date", None), getattr(run, "clear_number", None)
+    started = getattr(context.get("dag_run"), "start_date", None)
     return TaskTry(
         dag_id=str(ti.dag_id),
         run_id=str(ti.run_id),
@@ -82,272 +96,152 @@ def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
         earlier_tries=max(tries_before - before_clear, 0),
         run_started=started.isoformat() if isinstance(started, datetime) else "",
         retries=retries,
-        clears=clears if isinstance(clears, int) else 0,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ResendPolicy:
-    """On what terms a task's request may be sent.
-
-    :param operation: names the request in the record.
-    :param takes_token: whether a client token makes it safe to send the request again.
-    :param allow_resend: whether it may be sent again without one.
-    :param to_check: what a user should look at where the outcome is not known.
-    :param marks: whether to note that the request is about to be sent.
-    :param digest: tells what is asked for from other requests of that name; empty if that is not known.
-    """
-
-    operation: str
-    takes_token: bool
-    allow_resend: bool
-    to_check: str
-    marks: bool = True
-    digest: str = ""
 
 
 @dataclass
 class SubmitOnce:
-    """One task's submit: finds out what earlier tries have done, and sends the request only if that is called for.
+    """One task's submit: carries out what is decided about the request, and about what earlier tries have sent.
 
-    :param resend_policy: on what terms the request may be sent.
+    :param policy: how the request may be sent.
     :param task_try: this try.
     :param record_store: the record.
-    :param send: sends the request with this token; the flags tell that an earlier sending may have been carried out,
-        and that an earlier try has sent it and was not refused.
+    :param send: sends the request with this client token, and is told what is known of an earlier sending.
     :param poll_once: asks for a job.
-    :param is_good: whether a job that failed is good enough.
-    :param grace: for how many seconds after its submit a job may be unknown.
     :param log: where to say what was found.
     """
 
-    resend_policy: ResendPolicy
+    policy: SubmitPolicy
     task_try: TaskTry
     record_store: SubmitRecordStore
-    send: Send
+    send: SendRequest
     poll_once: Callable[[str], Job | ApiError]
-    is_good: Callable[[Job], bool]
-    grace: float
     log: LogSink
-    _kept: Record | None = None
-    """The record as it is, but for a mark."""
 
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Submit, or find what was submitted.
 
         :return: what the API took; and the job, if it was looked at.
         :raises EcsJobNotFoundNoRetry: an earlier try's job is known no more.
-        :raises EcsOutcomeUnknownNoRetry: an earlier try may have sent what must not be sent twice.
+        :raises EcsOutcomeUnknownNoRetry: the request may have been sent, and must not be sent twice.
+        :raises EcsApiError: the request could not be sent, or not yet.
         """
-        record = self._kept = self.record_store.read()
-        if record is not None and record.operation != self.resend_policy.operation:
-            before = clean(record.operation, 100)
-            self._say(f"the task was {before} when it was submitted before; that is not looked at")
-            record = None
-        token = self.task_try.token if self.resend_policy.takes_token else None
-        if record is None:
-            # Without a record the token alone tells: it gives back the job of an earlier try, which may have failed.
-            return self._submit(token, chain=0 if self.record_store.is_kept else self.task_try.earlier_tries)
-        if not record.is_answered:
-            return self._resume_unknown_outcome(record, token)
-        return self._resume_job(record, token)
-
-    def _resume_job(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
-        """Go on from a recorded job."""
-        was_cleared = record.is_before_clear(self.task_try)
-        if record.job_id is None:  # an order alone: there was nothing to wait for
-            return self._submit(self._unused(record, token)) if was_cleared else (record.submission, None)
-        seen = self.poll_once(record.job_id)
-        # Without a token a repeat is told by the request alone. A create may well be named after the time.
-        if (
-            record.request != self.resend_policy.digest
-            and record.request
-            and (was_cleared or not self.resend_policy.takes_token)
-        ):
-            return self._submit_other(record, seen, token)
-        is_good = isinstance(seen, Job) and self.is_good(seen)
-        verdict = judge(record, seen, self.task_try, is_good=is_good, now=time.time(), grace=self.grace)
-        ago = duration(time.time() - record.submitted_at)
-        submitted = f"ECS job {record.job_id} was submitted {ago} ago by an earlier try"
-        if verdict in (Verdict.WAIT, Verdict.DONE):
-            self._say(f"{submitted}; nothing is submitted again")
-            self._reconnect(record)
-            return record.submission, seen
-        if verdict is Verdict.PURGED:
-            raise EcsJobNotFoundNoRetry(
-                f"{submitted}, and the API no longer knows it: finished jobs are purged after a day. How it ended can't"
-                f" be told: check {self.resend_policy.to_check}. To submit again, clear the task. The API said: {seen}"
-            )
-        if verdict is Verdict.RESUBMIT:
-            self._say(f"{submitted}, and failed; submitting again")
-            return self._submit(None if token is None else next_token(record.token or token, record.job_id))
-        self._say(f"{submitted}, before the task was cleared; submitting again")
-        return self._submit(self._unused(record, token))
-
-    def _submit_other(
-        self, record: Record, seen: Job | ApiError, token: str | None
-    ) -> tuple[Submission, Job | ApiError | None]:
-        """Submit what is another request than the recorded one, once that one's job has ended.
-
-        :raises EcsApiError: it goes on.
-        """
-        if isinstance(seen, Job) and not seen.status.is_finished and not record.is_given_up:
-            raise EcsApiError(
-                f"{self.resend_policy.operation}: ECS job {record.job_id} of an earlier try still runs, and the task's"
-                " parameters have changed since. Nothing is submitted beside it: clear the task when it has ended."
-            )
-        self._say(f"the parameters have changed since ECS job {record.job_id} was submitted; submitting anew")
-        return self._submit(self._unused(record, token))
-
-    @staticmethod
-    def _unused(record: Record, token: str | None) -> str | None:
-        """Give a token that the recorded request was not sent with."""
-        if token is None or token != record.token:
-            return token
-        return next_token(token, record.job_id or record.order_id or "")
-
-    def _resume_unknown_outcome(self, record: Record, token: str | None) -> tuple[Submission, Job | ApiError | None]:
-        """Go on from a request that was sent, or was about to be, by a try whose worker died or got no answer."""
-        was_cleared = record.is_before_clear(self.task_try)
-        if self.resend_policy.takes_token and record.token is not None:
-            self._say("an earlier try may have sent the request; asking with the same client token")
-            return self._submit_again(record, self._unused(record, token) if was_cleared else None)
-        if self.resend_policy.allow_resend or was_cleared:
-            self._say("an earlier try may have sent the request; sending it again")
-            return self._submit(token, outcome_unknown=not was_cleared)
-        ago = duration(time.time() - record.submitted_at)
-        raise EcsOutcomeUnknownNoRetry(
-            f"{self.resend_policy.operation}: an earlier try may have sent the request, {ago} ago: its worker ended"
-            " before the answer came. Whether it was carried out is not known, and doing it twice may do harm. Check"
-            f" {self.resend_policy.to_check}. Then clear the task to send it again, or mark it as success;"
-            " resubmit_unknown=True sends it again without asking."
-        )
-
-    def _submit_again(self, record: Record, fresh: str | None) -> tuple[Submission, Job | ApiError | None]:
-        """Ask with the token of a try that saw no answer.
-
-        :param record: the mark of that try.
-        :param fresh: after a user's clear, this attempt's own token: what has ended by then is history.
-        """
-        try:
-            submission, seen = self._submit(record.token, outcome_unknown=True, chain=0 if fresh else 1, mark=record)
-        except EcsRejectedError as error:
-            if fresh is None or error.error is None or error.error.code not in _TOKEN_USED_BEFORE:
-                raise
-            self._kept = None
-            self._put_back()
-            raise type(error)(f"{error} To submit it all the same, clear the task once more.", error.error) from None
-        if fresh is None:
-            return submission, seen
-        if submission.job_id is not None:
-            seen = self.poll_once(submission.job_id)
-            if isinstance(seen, Job) and seen.status.is_finished and _began_by(seen, record.submitted_at):
-                self._say(f"ECS job {submission.job_id} ended before the task was cleared; submitting again")
-                return self._submit(fresh)
-        if self._kept is not None:
-            self._reconnect(self._kept)
-        return submission, seen
-
-    def _submit(
-        self, token: str | None, *, outcome_unknown: bool = False, chain: int = 0, mark: Record | None = None
-    ) -> tuple[Submission, Job | ApiError | None]:
-        """Send the request.
-
-        :param token: the client token.
-        :param outcome_unknown: whether the request may have been sent before.
-        :param chain: how many jobs that the token gives back may be found failed, and be followed by another.
-        :param mark: of whose request it is, if not this attempt's: until it is known that its job goes on.
-        """
+        record, task_try = self.record_store.read(), self.task_try
+        seen: Job | ApiError | None = None
         while True:
-            submission = self._send_once(token, outcome_unknown=outcome_unknown, mark=mark)
-            if chain <= 0 or token is None or submission.job_id is None:
-                return submission, None
-            seen = self.poll_once(submission.job_id)
-            failed = isinstance(seen, Job) and seen.status is JobStatus.FAIL
-            if not failed or (isinstance(seen, Job) and self.is_good(seen)):
-                return submission, seen
-            self._say(f"ECS job {submission.job_id} of an earlier try failed; submitting again")
-            token, outcome_unknown, chain, mark = next_token(token, submission.job_id), False, chain - 1, None
+            step = decide(record, task_try, self.policy, seen, time.time())
+            match step:
+                case Poll(job_id):
+                    seen = self.poll_once(job_id)
+                case Done(settled, logs):
+                    self._say_all(logs)
+                    if settled != record:
+                        self._keep(settled)
+                    return settled.submission, seen
+                case Send():
+                    self._say_all(step.logs)
+                    record = self._send_once(step, record)
+                    if not step.may_find_job or record.job_id is None:
+                        return record.submission, None
+                    # Whatever the answer names, one of the earlier tries is accounted for.
+                    task_try = replace(task_try, earlier_tries=max(task_try.earlier_tries - 1, 0))
+                    seen = None
+                case Fail(failure, message, found):
+                    self._fail(failure, message, found)
 
-    def _send_once(self, token: str | None, *, outcome_unknown: bool, mark: Record | None) -> Submission:
-        record = mark or self._owned(Record(self.resend_policy.operation, 0, time.time(), token))
-        if self.resend_policy.marks:
-            self.record_store.write(record)
+    def _send_once(self, step: Send, before: Record | None) -> Record:
+        """Note that the request is about to be sent, send it, and record the answer.
+
+        :param step: what to note, and how to send it.
+        :param before: the record until now. It stays if the API did not take the request.
+        """
+        self.record_store.write(step.record)
         try:
-            submission = self.send(token, outcome_unknown, self._was_sent)
-        except EcsOutcomeUnknownError:
-            raise  # the mark stays, for the next try
-        except EcsJobsError as error:
-            answer = error.error if isinstance(error, EcsApiError) else None
-            if self.resend_policy.marks and not outcome_unknown and not (answer is not None and answer.outcome_unknown):
-                self._put_back()
+            submission = self.send(step.record.token, step.sent_before)
+        except AirflowFailException:
+            raise  # of a user's function: it may have submitted all the same
+        except Exception as error:
+            self._after_error(error, step.record, before)
             raise
         # Before anything is stored or pushed, which may fail: what the cloud answered is never lost.
-        if submission.job_id is not None or submission.order_id is not None:
+        answered = step.record.answered(submission)
+        if answered.is_answered:
             self._say(f"submitted: {submission.described()}")
-        answered = replace(
-            record, job_id=submission.job_id, order_id=submission.order_id, server_ids=submission.server_ids
-        )
-        self._kept = answered if answered.is_answered else None
-        self._put_back()
-        return submission
+            self._keep(answered)
+        return answered
 
-    def _reconnect(self, record: Record) -> None:
-        """Make a job that was submitted before a user's clear this attempt's own: its retries go on with it."""
-        if record.is_before_clear(self.task_try):
-            self._kept = self._owned(record)
-            self._put_back()
+    def _after_error(self, error: Exception, noted: Record, before: Record | None) -> None:
+        """Keep what the next try needs to know, and tell the user where only they can decide.
 
-    @property
-    def _was_sent(self) -> bool:
-        """Whether an earlier try may have sent this very request, and the API taken it.
-
-        What was refused leaves no record. Without records, any earlier try since the last clear may have.
+        :raises EcsOutcomeUnknownNoRetry: the request may have been carried out, and must not be sent again.
+        :raises EcsRejectedError: its token was used for another request, which may have been carried out.
         """
-        if not self.record_store.is_kept:
-            return self.task_try.earlier_tries > 0
-        kept = self._kept
-        return kept is not None and (kept.operation, kept.request) == (
-            self.resend_policy.operation,
-            self.resend_policy.digest,
-        )
+        if self.policy.repeat is Repeat.BY_TOKEN and _token_was_used(error):
+            self._reject_token(error, noted)
+        if isinstance(error, EcsOutcomeUnknownError):
+            if self.policy.repeat not in (Repeat.BY_TOKEN, Repeat.HARMLESS):
+                message = (
+                    f"{error}. Sending it again could do it twice, so it is not retried: check, then clear the task to"
+                    " send it again, or mark it as success. resubmit_unknown=True sends it again without asking."
+                )
+                self._fail(Failure.OUTCOME_UNKNOWN, message, noted, error.error)
+            return  # a retry sends it again, which is safe
+        is_open = isinstance(error, EcsApiError) and error.error is not None and error.error.outcome_unknown
+        if isinstance(error, EcsJobsError) and not is_open:
+            self._keep(before)
 
-    def _owned(self, record: Record) -> Record:
-        """Give the record as one of this attempt."""
-        task_try = self.task_try
-        return replace(
-            record,
-            max_tries=task_try.max_tries,
-            retries=task_try.retries,
-            clears=task_try.clears,
-            request=self.resend_policy.digest,
-        )
+    def _reject_token(self, error: Exception, noted: Record) -> NoReturn:
+        told = f"{clean(error)} To submit it all the same, clear the task."
+        if not isinstance(error, EcsRejectedError):
+            told = (
+                f"{clean(error)}. The client token was sent before, and that request may have been carried out: check"
+                f" {self.policy.to_check}. To submit it all the same, clear the task."
+            )
+        self._tell(told, noted)
+        raise EcsRejectedError(told, getattr(error, "error", None)) from error
 
-    def _put_back(self) -> None:
-        """Write the record as it is, in place of a mark. A store that fails is a warning.
+    def _fail(self, failure: Failure, message: str, noted: Record, error: ApiError | None = None) -> NoReturn:
+        if failure is Failure.PURGED:
+            raise EcsJobNotFoundNoRetry(message)
+        if failure is Failure.BUSY:
+            raise EcsApiError(message)
+        self._tell(message, noted)
+        raise EcsOutcomeUnknownNoRetry(message, error) from None
 
-        The request was answered: to fail now would leave its job alone, or hide why it was rejected. A retry is left
-        with what was written before.
+    def _tell(self, message: str, noted: Record) -> None:
+        """Tell the user, then note that they were told: a clear after this sends the request.
+
+        The log comes first, since the worker may die before the task fails.
+        """
+        self.log.log(logging.WARNING, "%s", message)
+        self._keep(noted.told(self.task_try))
+
+    def _keep(self, record: Record | None) -> None:
+        """Write the record. A store that fails is a warning.
+
+        To fail now would leave a job alone, or hide why the request was rejected. The next try is left with what was
+        written before.
         """
         try:
-            if self._kept is None:
+            if record is None:
                 self.record_store.forget()
             else:
-                self.record_store.write(self._kept)
+                self.record_store.write(record)
         except Exception as error:  # noqa: BLE001 - whatever the store raises
             why = f"{type(error).__name__}: {clean(error, 300)}"
             self._say(f"the answer could not be recorded ({why})", logging.WARNING)
 
+    def _say_all(self, logs: tuple[Log, ...]) -> None:
+        for log in logs:
+            self._say(log.message, log.level)
+
     def _say(self, what: str, level: int = logging.INFO) -> None:
-        self.log.log(level, "%s", f"{self.resend_policy.operation}: {what}")
+        self.log.log(level, "%s", f"{self.policy.operation}: {what}")
 
 
-def _began_by(job: Job, sent: float) -> bool:
-    """Whether a job was begun by the request that was sent then, rather than by one that was sent just now.
-
-    The times are of two clocks, so the nearer one counts.
-    """
-    if job.begin_time is None:
-        return True
-    began = job.begin_time.timestamp()
-    return abs(began - sent) <= abs(began - time.time())
+def _token_was_used(error: Exception) -> bool:
+    """Whether the API says that the client token belongs to another request, or is too old to be asked with."""
+    if isinstance(error, EcsApiError):
+        return error.error is not None and error.error.code in _TOKEN_USED_BEFORE
+    # A user's function raises what its client does.
+    return any(code in str(error) for code in _TOKEN_USED_BEFORE)

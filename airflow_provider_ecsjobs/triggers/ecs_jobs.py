@@ -13,10 +13,17 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
-from airflow_provider_ecsjobs.core.job import check_job_id
+from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Outcome, Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import (
+    DEFAULT_UNREACHABLE_TIMEOUT,
+    Outcome,
+    Wait,
+    WaitEnd,
+    WaitPolicy,
+)
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,
@@ -62,6 +69,9 @@ class EcsJobTriggerArguments:
     :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
     :param seen_status: the status that was logged last, so that it is not logged again.
     :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
+    :param seen_sub_jobs_total: the number of sub-jobs that was logged last.
+    :param seen_job_type: the job's type, where the job was seen.
+    :param seen_begin_time: when the job began, as the API writes it, where the job was seen.
     :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
     :param unreachable_timeout: for how many seconds there may be no good answer.
     :param order_id: the order that the job is for, if that is known; for messages.
@@ -86,6 +96,9 @@ class EcsJobTriggerArguments:
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str | None = None
     server_ids: list[str] | None = None
+    seen_sub_jobs_total: int = 0
+    seen_job_type: str | None = None
+    seen_begin_time: str | None = None
     limit: str | None = None
 
     @classmethod
@@ -115,6 +128,9 @@ class EcsJobTriggerArguments:
             unreachable_timeout=policy.unreachable_timeout,
             order_id=policy.order_id or None,
             server_ids=None if server_ids is None else list(server_ids),
+            seen_sub_jobs_total=wait.sub_jobs_total,
+            seen_job_type=None if wait.job is None else wait.job.job_type,
+            seen_begin_time=None if wait.job is None else format_time(wait.job.begin_time),
             limit=policy.limit or None,
             **connection,
         )
@@ -125,6 +141,7 @@ class EcsJobTriggerArguments:
         :raises EcsConfigError: an argument that is to be a number is none.
         """
         status = clean(self.seen_status, 100)
+        job_type, begin_time = clean(self.seen_job_type, 200), format_time(parse_time(self.seen_begin_time))
         return WaitPolicy(
             started=self._number("started", time.time()),
             deadline=self._number("deadline", None),
@@ -133,6 +150,8 @@ class EcsJobTriggerArguments:
             payment_timeout=self._number("payment_timeout", None),
             pending_since=self._number("pending_since", None),
             seen=(status, int(self._number("seen_sub_jobs_finished", 0.0))) if status else None,
+            seen_job=outline_of(self.job_id, job_type, status, begin_time) if status else None,
+            seen_sub_jobs_total=int(self._number("seen_sub_jobs_total", 0.0)),
             not_found_grace=self._number("not_found_grace", 0.0),
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
             order_id=clean(self.order_id, 200),
@@ -178,9 +197,16 @@ class EcsJobTrigger(BaseTrigger):
         return "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger", {**arguments, **self.later}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
+        """Wait, and send the one event. Nothing but a cancellation leaves it as an exception.
+
+        An event that comes while the scheduler still deals with the deferral would get the task failed.
+        """
+        began = monotonic_time()
         async with observe(self) as observer:
             end = await self._wait_to_the_end(observer)
+        early = schedule.FIRST_POLL_DELAY - (monotonic_time() - began)
+        if early > 0 and end.outcome is not Outcome.TIMEOUT:
+            await asyncio.sleep(early)
         yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 
     async def on_kill(self) -> None:

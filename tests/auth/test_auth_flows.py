@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_ecsjobs.core.auth.session import CONFIRM_AFTER
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
+from airflow_provider_ecsjobs.core.auth.state import AuthState
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_auth, poll_once
 from airflow_provider_ecsjobs.core.job import Job
@@ -147,14 +149,15 @@ def test_a_rotated_key_is_read_from_the_connection_again() -> None:
 
 
 @pytest.mark.parametrize("way", ["aksk", "token"])
-def test_a_wrong_key_is_tried_once_and_then_left_alone(way: str) -> None:
+def test_a_wrong_key_is_tried_twice_and_then_left_alone(way: str) -> None:
     cloud, auth = Cloud(), auth_of(way)
     cloud.revoked = {"Access=AK,", "given-token"}
     cloud.driver.reload = lambda: login(way)
     errors = [cloud.poll_once(auth) for _ in range(20)]
     assert all(error.kind is ErrorKind.UNAUTHORIZED for error in errors)
-    assert len(cloud.driver.requests) == 1
+    assert len(cloud.driver.requests) == 2
     assert cloud.driver.reloads == 1
+    assert cloud.driver.sleeps == [CONFIRM_AFTER]
 
 
 def test_a_rejected_key_is_tried_again_after_a_while_and_the_connection_read_first() -> None:
@@ -164,7 +167,7 @@ def test_a_rejected_key_is_tried_again_after_a_while_and_the_connection_read_fir
     cloud.driver.now += 61
     cloud.driver.reload = lambda: login(key=AccessKey("NEW", "SK2"))
     assert isinstance(cloud.poll_once(auth), Job)
-    assert len(cloud.driver.requests) == 2
+    assert len(cloud.driver.requests) == 3
 
 
 def test_an_unauthorized_login_gets_a_new_token_after_a_while() -> None:
@@ -185,14 +188,14 @@ def test_tokens_that_are_revoked_before_they_are_used_are_replaced() -> None:
     assert cloud.driver.reloads == 0
 
 
-def test_a_wrong_password_is_tried_once() -> None:
+def test_a_wrong_password_is_tried_twice() -> None:
     def iam(request: HttpRequest) -> Response:
         assert "/v3/auth/tokens" in request.url
         return answer(401, {"error": {"code": 401, "message": "The username or password is wrong."}})
 
     driver, auth = ScriptedDriver(iam), auth_of("password")
     errors = [driver.run(poll_once(auth, "j", driver.clock)) for _ in range(5)]
-    assert len(driver.requests) == 1
+    assert len(driver.requests) == 2
     assert "IAM user user of domain" in str(errors[-1])
     assert "'domain_name'" in str(errors[-1])
     assert "pw" not in str(errors[-1]).split()
@@ -209,9 +212,11 @@ def test_a_refusal_names_connection_and_key_and_what_to_check() -> None:
 
 @pytest.mark.parametrize(("minutes", "way"), [(20, "20 min behind"), (-20, "20 min ahead of")])
 def test_a_clock_that_is_off_is_named_as_the_cause(minutes: float, way: str) -> None:
-    date = format_datetime(datetime.fromtimestamp(START + minutes * 60, UTC), usegmt=True)
-    refused = Response(401, {"date": date}, REFUSED.body)
-    driver, auth = ScriptedDriver(lambda _: refused), auth_of()
+    def refuse(_: HttpRequest) -> Response:
+        date = format_datetime(datetime.fromtimestamp(driver.now + minutes * 60, UTC), usegmt=True)
+        return Response(401, {"date": date}, REFUSED.body)
+
+    driver, auth = ScriptedDriver(refuse), auth_of()
     error = driver.run(poll_once(auth, "j", driver.clock))
     assert f"this machine's clock is {way} the server's" in str(error)
 
@@ -262,7 +267,7 @@ def test_a_trial_that_reaches_nobody_settles_nothing() -> None:
     driver, auth = ScriptedDriver(lambda _: TransportFailure("no answer")), auth_of()
     error = driver.run(poll_once(auth, "j", driver.clock))
     assert error.kind is ErrorKind.TRANSIENT
-    assert not auth.proven
+    assert auth.state is AuthState.UNTRIED
 
 
 @pytest.mark.parametrize(

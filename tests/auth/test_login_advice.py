@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Routes = dict[str, bytes]
 
+pytestmark = pytest.mark.usefixtures("quick_backoff")
 JOB_ID = "00000000000000000000000000000abc"
 PROJECT = "11111111111111111111111111111111"
 SUCCESS = answer(200, {"status": "SUCCESS", "job_id": JOB_ID, "job_type": "createServer", "entities": {}})

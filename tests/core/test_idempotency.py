@@ -1,8 +1,7 @@
-"""Tokens, the record of a submit, and what is decided about a job that an earlier try has submitted."""
+"""Tokens, and the record of a submit."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from dataclasses import fields, replace
@@ -12,18 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Record, TaskTry, Verdict, judge, next_token
+from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Record, TaskTry, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from tests.core.samples import json_values
 
 NOW = 1_800_000_000.0
-GRACE = 60.0
 TOKEN = "0b0f5c2e-8f2a-5d0c-9f64-0a1b2c3d4e5f"
 UUID_OF_THE_API = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ATTEMPT = TaskTry("dag", "run", "task", -1, 2, 0, "2026-03-01T12:00:00.123456+00:00")
-RECORD = Record("create_servers", 2, NOW - 5, TOKEN, "job", "order", ("a", "b"))
+RECORD = Record("create_servers", 2, NOW - 5, TOKEN, "job", "order", ("a", "b"), highest_max_tries=2)
 names = st.text(max_size=8)
 attempts = st.builds(
     TaskTry,
@@ -71,7 +67,7 @@ class TestToken:
     def test_every_field_but_the_number_of_tries_is_covered_above(self) -> None:
         assert {field.name for field in fields(TaskTry)} == {
             *("dag_id", "run_id", "task_id", "map_index", "max_tries", "run_started"),
-            *("earlier_tries", "retries", "clears"),
+            *("earlier_tries", "retries"),
         }
 
 
@@ -106,6 +102,8 @@ records = st.builds(
     st.none() | st.text(min_size=1, max_size=8),
     st.lists(names, max_size=3).map(tuple),
     st.booleans(),
+    told_at=st.none() | st.integers(0, 99),
+    highest_max_tries=st.integers(99, 199),
 )
 
 
@@ -123,7 +121,7 @@ class TestRecord:
     def test_holds_ids_and_no_body(self) -> None:
         assert set(RECORD.to_dict()) == {
             *("operation", "max_tries", "submitted_at", "token", "job_id", "order_id", "server_ids", "is_given_up"),
-            *("retries", "clears", "request", "version"),
+            *("retries", "clears", "request", "told_at", "highest_max_tries", "version"),
         }
 
     @pytest.mark.parametrize(
@@ -201,64 +199,3 @@ class TestRecord:
 
     def test_giving_up_is_noted_and_nothing_else(self) -> None:
         assert RECORD.given_up() == replace(RECORD, is_given_up=True)
-
-
-UNFINISHED = ("INIT", "RUNNING", "PENDING_PAYMENT", "PAUSED")
-YES_NO = (False, True)
-
-
-def verdict(
-    seen: str | ErrorKind, *, cleared: bool = False, given_up: bool = False, good: bool = False, age: float = 5.0
-) -> Verdict:
-    looked = ApiError(seen, "said so") if isinstance(seen, ErrorKind) else Job.from_dict({"status": seen}, job_id="job")
-    record = replace(RECORD, submitted_at=NOW - age, is_given_up=given_up)
-    task_try = replace(ATTEMPT, max_tries=5 if cleared else record.max_tries)
-    return judge(record, looked, task_try, is_good=good, now=NOW, grace=GRACE)
-
-
-class TestJudge:
-    @pytest.mark.parametrize(("status", "given_up", "good"), list(itertools.product(UNFINISHED, YES_NO, YES_NO)))
-    def test_an_unfinished_job_is_waited_for(self, status: str, given_up: bool, good: bool) -> None:
-        assert verdict(status, given_up=given_up, good=good) is Verdict.WAIT
-
-    @pytest.mark.parametrize("status", UNFINISHED)
-    def test_an_unfinished_job_is_waited_for_after_a_clear_too(self, status: str) -> None:
-        assert verdict(status, cleared=True) is Verdict.WAIT
-
-    def test_an_order_that_stayed_unpaid_is_ordered_anew_after_a_clear(self) -> None:
-        assert verdict("PENDING_PAYMENT", cleared=True, given_up=True) is Verdict.AFRESH
-
-    @pytest.mark.parametrize("status", ["INIT", "RUNNING"])
-    def test_an_order_that_was_paid_after_all_is_waited_for(self, status: str) -> None:
-        assert verdict(status, cleared=True, given_up=True) is Verdict.WAIT
-
-    @pytest.mark.parametrize(("given_up", "good"), list(itertools.product(YES_NO, YES_NO)))
-    def test_a_success_is_done(self, given_up: bool, good: bool) -> None:
-        assert verdict("SUCCESS", given_up=given_up, good=good) is Verdict.DONE
-
-    @pytest.mark.parametrize(("good", "expected"), [(False, Verdict.RESUBMIT), (True, Verdict.DONE)])
-    def test_a_failure_is_submitted_again_unless_it_is_good_enough(self, good: bool, expected: Verdict) -> None:
-        assert verdict("FAIL", good=good) is expected
-
-    @pytest.mark.parametrize(
-        ("status", "given_up", "good"), list(itertools.product(("SUCCESS", "FAIL"), YES_NO, YES_NO))
-    )
-    def test_what_had_ended_before_a_clear_is_history(self, status: str, given_up: bool, good: bool) -> None:
-        assert verdict(status, cleared=True, given_up=given_up, good=good) is Verdict.AFRESH
-
-    @pytest.mark.parametrize("age", [0.0, 5.0, GRACE - 0.1])
-    @pytest.mark.parametrize("cleared", YES_NO)
-    def test_an_unknown_job_is_waited_for_within_the_grace(self, age: float, cleared: bool) -> None:
-        assert verdict(ErrorKind.NOT_FOUND, age=age, cleared=cleared) is Verdict.WAIT
-
-    @pytest.mark.parametrize("age", [GRACE, 90_000.0])
-    @pytest.mark.parametrize(("cleared", "expected"), [(False, Verdict.PURGED), (True, Verdict.AFRESH)])
-    def test_an_unknown_job_is_purged_after_the_grace(self, age: float, cleared: bool, expected: Verdict) -> None:
-        assert verdict(ErrorKind.NOT_FOUND, age=age, cleared=cleared) is expected
-
-    @pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind is not ErrorKind.NOT_FOUND])
-    @pytest.mark.parametrize(("cleared", "given_up"), list(itertools.product(YES_NO, YES_NO)))
-    def test_whatever_else_keeps_it_from_being_seen_is_no_reason_to_submit(
-        self, kind: ErrorKind, cleared: bool, given_up: bool
-    ) -> None:
-        assert verdict(kind, age=90_000.0, cleared=cleared, given_up=given_up) is Verdict.WAIT

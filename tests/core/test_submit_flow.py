@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_ecsjobs.core.auth.session import CONFIRM_AFTER
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import submit
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
@@ -266,14 +267,17 @@ class TestDeletingWhatIsGone:
 
 
 class TestLoggingIn:
-    def test_a_rejected_key_is_tried_once(self) -> None:
-        run = Submit(CREATE, REFUSED, TAKEN)
-        assert (run.error.kind, len(run.sent), run.seconds) == (ErrorKind.UNAUTHORIZED, 1, 0)
+    def test_a_refused_key_is_confirmed_once(self) -> None:
+        run = Submit(CREATE, REFUSED)
+        assert (run.error.kind, len(run.sent), run.seconds) == (ErrorKind.UNAUTHORIZED, 2, CONFIRM_AFTER)
         assert "Connection 'my_conn'" in run.error.advice
+
+    def test_a_401_that_passes_is_no_refusal(self) -> None:
+        assert Submit(CREATE, REFUSED, TAKEN).result == Submission("job", None, ("a",))
 
     def test_a_rejected_key_after_a_lost_response_is_told_with_the_unknown_outcome(self) -> None:
         run = Submit(CREATE, LOST, REFUSED)
-        assert (run.error.kind, len(run.sent)) == (ErrorKind.UNAUTHORIZED, 2)
+        assert (run.error.kind, len(run.sent)) == (ErrorKind.UNAUTHORIZED, 3)
         assert "It was sent before" in str(run.error)
 
     def test_an_unauthorized_token_is_replaced_and_the_request_sent_once_more(self) -> None:

@@ -67,6 +67,9 @@ PASSING: dict[str, dict[str, Any]] = {
     "202 with a code": {"status": 202, "body": {"code": "Common.0024", "message": "flow control"}},
     "202 with a code, nested": {"status": 202, "body": ecs_error("Common.0024")},
     "200 with a code": {"status": 200, "body": {"code": "Common.0025", "message": "query failed"}},
+    "401 in HTML": {"status": 401, "body": HTML},
+    "403 without a code": {"status": 403, "body": {}},
+    "404 of OpenStack": {"status": 404, "body": {"itemNotFound": {"code": 404, "message": "no"}}},
     "a redirect": {"status": 302, "headers": {"Location": "http://127.0.0.1:9/elsewhere"}, "body": ""},
 }
 """Trouble that passes: no wait ends by it alone."""
@@ -77,7 +80,7 @@ FIT_FOR_SUBMITS = tuple(
     name
     for name in PASSING
     # What they answer says of a query that it failed, but of a submit nothing of the kind.
-    if name not in ("400 query failed", "200 with a code")
+    if name not in ("400 query failed", "200 with a code", "401 in HTML", "403 without a code", "404 of OpenStack")
 )
 
 HARMLESS: dict[str, dict[str, Any]] = {
@@ -107,13 +110,12 @@ ENDING: dict[str, Ending] = {
         "APIGW.0301",
         {**_FOR_GOOD, "status": 401, "body": {"error_code": "APIGW.0301", "error_msg": "wrong"}},
     ),
-    "401 in HTML": Ending("unauthorized", "HTTP 401", {**_FOR_GOOD, "status": 401, "body": HTML}),
+    "401 of a service": Ending("error", "EPS.0003", {"status": 401, "body": ecs_error("EPS.0003")}),
     "403": Ending("error", "Pdp.0001", {"status": 403, "body": ecs_error("Pdp.0001")}),
-    "403 without a code": Ending("error", "HTTP 403", {"status": 403, "body": {}}),
     "400": Ending("error", "Ecs.9999", {"status": 400, "body": ecs_error("Ecs.9999")}),
     "400 of the wrong project": Ending("error", "Common.0018", {"status": 400, "body": ecs_error("Common.0018")}),
     "400 not found": Ending("not_found", "Common.0011", {"status": 400, "body": ecs_error("Common.0011")}),
-    "404": Ending("not_found", "HTTP 404", {"status": 404, "body": {"itemNotFound": {"code": 404, "message": "no"}}}),
+    "404": Ending("not_found", "HTTP 404", {"status": 404, "body": ecs_error("Common.0011")}),
 }
 
 

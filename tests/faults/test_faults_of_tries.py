@@ -36,7 +36,7 @@ CERTAIN = frozenset(
     {
         *HARMLESS,
         *(name for name in FIT_FOR_SUBMITS if name.startswith(("429", "202"))),
-        *("400 flow control", "501 Ecs.0603", "503", "503 with Retry-After", "a redirect"),
+        *("400 flow control", "501 Ecs.0603", "503", "503 with Retry-After"),
     }
 )
 """The kinds of trouble after which it is known that nothing was done."""

@@ -102,6 +102,16 @@ class LiveAirflow:
         run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf or {})})
         return str(run["dag_run_id"])
 
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear one task of a run, as a user does, whatever state it is in."""
+        wanted = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=wanted)
+
+    def state(self, dag_id: str, run_id: str, task_id: str) -> str | None:
+        """Return the state of a task."""
+        instances = self.task_instances(dag_id, run_id)
+        return next(str(one["state"]) for one in instances if one["task_id"] == task_id)
+
     def wait(self, dag_id: str, run_id: str, timeout: float) -> str:
         """Wait until a run has finished and return its state; ``TimeoutError`` with the tasks' states."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -22,14 +19,14 @@ pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 SERVER = {"name": "web", "flavor": "f", "image": "i", "vpc": "v", "subnets": ["s"], "root_volume": "SSD"}
 
 
-def test_a_changed_request_is_submitted_anew(connected: Emulator) -> None:
+def test_a_changed_request_is_submitted_anew_after_a_clear(connected: Emulator) -> None:
     first, second = connected.add_server("first"), connected.add_server("second")
     meant = [first]
     run = TaskRun(lambda: EcsStopServersOperator(task_id="task", server_ids=meant, **QUICK), store=Store())
     run.run()
 
     meant[:] = [second]
-    run.retry()
+    run.clear()
     run.run()
 
     assert {server["status"] for server in connected.servers.values()} == {"SHUTOFF"}
@@ -61,26 +58,3 @@ def test_a_create_that_is_named_after_the_time_is_still_one_request(connected: E
 
     assert run.run()["status"] == "SUCCESS"
     assert connected.counters["submits"] == 1
-
-
-def test_a_clear_is_seen_although_the_dag_has_fewer_retries_now(connected: Emulator) -> None:
-    retries, clears = 3, 0
-    run = TaskRun(
-        lambda: EcsCreateServersOperator(task_id="task", retries=retries, **SERVER, **QUICK), store=Store(), retries=3
-    )
-
-    def context() -> Any:
-        return {**run.context, "dag_run": SimpleNamespace(start_date=None, clear_number=clears)}
-
-    first = run.make()
-    first.wait_for_completion = False
-    first.execute(context())
-
-    retries, clears = 2, 1
-    run.clear()
-    again = run.make()
-    again.wait_for_completion = False
-    again.execute(context())
-
-    assert run.ti.max_tries == 3  # as before: it alone would not tell
-    assert len(connected.servers) == 2

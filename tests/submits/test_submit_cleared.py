@@ -8,9 +8,11 @@ import pytest
 
 from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore
 from airflow_provider_ecsjobs.core.submit.submission import Submission
+from airflow_provider_ecsjobs.exceptions import EcsOutcomeUnknownNoRetry
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
-from tests.support.submit_world import UNANSWERED, WRONG, World, error
+from tests.support.submit_world import SENT, UNANSWERED, WRONG, World, error
 
 
 class TestClearing:
@@ -22,7 +24,7 @@ class TestClearing:
         w.now += 90_000
         w.clear()
         assert w.job() == "job-2"
-        assert w.sends[1] == (w.task_try.token, False)
+        assert w.sends[1] == (w.task_try.token, SentBefore.TAKEN)
         assert w.sends[0] != w.sends[1]
 
     def test_what_runs_is_waited_for(self) -> None:
@@ -52,101 +54,64 @@ class TestClearing:
         assert w.job() == "job-2"
 
     @pytest.mark.parametrize("where", UNANSWERED)
-    @pytest.mark.parametrize("status", ["RUNNING", "SUCCESS", "FAIL"])
-    def test_an_unknown_outcome_is_asked_about_with_the_old_token_first(self, where: str, status: str) -> None:
+    @pytest.mark.parametrize("status", ["RUNNING", "SUCCESS"])
+    def test_a_create_without_an_answer_is_asked_about_and_its_job_is_the_result(self, where: str, status: str) -> None:
         w = World()
         old = w.task_try.token
         w.dies(where)
-        made = bool(w.jobs)
-        if made:
+        if w.jobs:
             w.end(status)
         w.clear()
         sends = len(w.sends)
-        is_history = made and status != "RUNNING"
-        assert w.job() == ("job-2" if is_history else "job-1")
-        assert w.sends[sends:] == [(old, True)] + [(w.task_try.token, False)] * is_history
+        assert w.job() == "job-1"
+        assert w.sends[sends:] == [(old, SentBefore.UNKNOWN)]
+
+    @pytest.mark.parametrize("where", SENT)
+    def test_a_create_without_an_answer_whose_job_failed_is_followed_by_another(self, where: str) -> None:
+        w = World()
+        w.dies(where)
+        w.end("FAIL")
+        w.clear()
+        assert w.job() == "job-2"
 
     @pytest.mark.parametrize("where", ["after mark", "before send", "after send", "before record", "after record"])
-    def test_history_stays_history_if_the_worker_dies_while_it_asks(self, where: str) -> None:
+    def test_the_job_stays_the_result_if_the_worker_dies_while_it_asks(self, where: str) -> None:
         w = World()
         w.dies("after send")
         w.end("SUCCESS")
         w.clear()
         w.dies(where)
         w.retry()
+        assert (w.job(), len(w.jobs)) == ("job-1", 1)
+        w.clear()  # now that the job is known, it is history
         assert w.job() == "job-2"
-        assert len(w.jobs) == 2
 
-    def test_a_silence_about_what_has_no_token_is_broken_by_sending_it(self) -> None:
-        w = World(takes_token=False)
+    def test_what_has_no_token_is_sent_only_by_a_clear_after_the_user_was_told(self) -> None:
+        w = World(repeat=Repeat.HARMFUL)
         w.dies("after mark")
+        for again in (w.clear, w.retry):
+            again()
+            with pytest.raises(EcsOutcomeUnknownNoRetry, match="clear the task to send it again"):
+                w.run()
+        assert w.sends == []
         w.clear()
         assert w.job() == "job-1"
-        assert w.sends == [(None, False)]
+        assert len(w.sends) == 1
 
     @pytest.mark.parametrize("code", ["Ecs.0122", "Ecs.0124"])
-    def test_a_token_that_can_not_be_asked_with_is_left_behind_by_another_clear(self, code: str) -> None:
+    def test_a_token_that_can_not_be_asked_with_is_left_behind_by_a_clear(self, code: str) -> None:
         w = World()
         w.dies("after send")
         w.retry()
-        for more in ("$", ".* clear the task once more"):
+        for _ in range(2):
             w.fault = EcsRejectedError("used before.", error("rejected", code))
-            with pytest.raises(EcsRejectedError, match=rf"^used before\.{more}") as caught:
+            with pytest.raises(EcsRejectedError, match=r"^used before\..* To submit it all the same, clear") as caught:
                 w.run()
             assert caught.value.error == error("rejected", code)
-            w.clear()
-        assert w.job() == "job-2"
-        assert w.sends[-1] == (w.task_try.token, False)
-
-
-class TestAClearAfterACreateThatNeverArrived:
-    """The old token, asked with again, makes a job; and that may have ended before it is looked at."""
-
-    @staticmethod
-    def ends_at_once(w: World, status: str) -> None:
-        send = w.send
-
-        def ending(*arguments: Any) -> Submission:
-            submission = send(*arguments)
-            w.end(status, submission.job_id or "")
-            return submission
-
-        w.send = ending  # type: ignore[method-assign]
-
-    @pytest.mark.parametrize("where", ["after mark", "before send"])
-    @pytest.mark.parametrize("status", ["SUCCESS", "FAIL"])
-    @pytest.mark.parametrize("ahead", [0.0, 900.0, -900.0])
-    def test_a_job_that_it_has_begun_itself_is_no_history(self, where: str, status: str, ahead: float) -> None:
-        w = World()
-        w.ahead = ahead
-        w.dies(where)
-        w.now += 3600
-        w.clear()
-        self.ends_at_once(w, status)
-        assert w.job() == "job-1"
-        assert len(w.sends) == 1 + (where == "before send")
-        w.retry()
-        # A failure is this attempt's own, and so is what its retry does about it.
-        assert w.job() == ("job-1" if status == "SUCCESS" else "job-2")
-
-    @pytest.mark.parametrize("ahead", [0.0, 900.0, -900.0])
-    def test_a_job_that_was_begun_then_is_history(self, ahead: float) -> None:
-        w = World()
-        w.ahead = ahead
-        w.dies("after send")
-        w.end("SUCCESS")
-        w.now += 3600
+            w.retry()
         w.clear()
         assert w.job() == "job-2"
-
-    def test_a_job_that_does_not_say_when_it_began_is_history(self) -> None:
-        w = World()
-        w.dies("after send")
-        w.end("SUCCESS")
-        w.began["job-1"] = None
-        w.now += 3600
-        w.clear()
-        assert w.job() == "job-2"
+        assert w.sends[-1] == (w.task_try.token, SentBefore.TAKEN)
 
 
 class TestWithoutAJob:
@@ -154,7 +119,7 @@ class TestWithoutAJob:
         w = World()
         placed: list[str | None] = []
 
-        def send(token: str | None, *_: bool) -> Submission:
+        def send(token: str | None, *_: SentBefore) -> Submission:
             placed.append(token)
             return Submission(None, f"order-{len(placed)}")
 
@@ -166,28 +131,36 @@ class TestWithoutAJob:
         assert w.run() == (Submission(None, "order-2"), None)
         assert len(set(placed)) == 2
 
-    def test_a_dry_run_leaves_no_record(self) -> None:
-        w = World(takes_token=False, allow_resend=True)
-        w.send = lambda *_: Submission(None)  # type: ignore[method-assign]
+    def test_where_nothing_is_left_to_do_a_retry_finds_that_again(self) -> None:
+        w = World(repeat=Repeat.HARMLESS)
+        sent: list[SentBefore] = []
+
+        def send(token: str | None, sent_before: SentBefore) -> Submission:
+            sent.append(sent_before)
+            return Submission(None)
+
+        w.send = send  # type: ignore[method-assign]
         assert w.run() == (Submission(None), None)
-        assert w.values == {}
-
-
-class TestWithoutMarks:
-    """A user's function sends the request itself: only its answer is recorded."""
-
-    def test_a_crash_leaves_nothing_and_a_response_is_found(self) -> None:
-        w = World(marks=False, takes_token=False, allow_resend=True)
-        w.dies("before send")
-        assert w.values == {}
         w.retry()
+        assert w.run() == (Submission(None), None)
+        assert sent == [SentBefore.NO, SentBefore.UNKNOWN]
+
+
+class TestAUsersFunction:
+    """``@task.ecs_job`` without a ``client_token``: only the function knows whether it has sent something."""
+
+    @pytest.mark.parametrize("again", ["retry", "clear"])
+    def test_is_called_again_after_a_crash_and_its_answer_is_found(self, again: str) -> None:
+        w = World(repeat=Repeat.BY_FUNCTION)
+        w.dies("before send")
+        getattr(w, again)()
         assert w.job() == "job-1"
         w.retry()
         assert w.job() == "job-1"
         assert len(w.sends) == 2
 
     def test_a_failure_leaves_the_record_as_it_was(self) -> None:
-        w = World(marks=False)
+        w = World()
         w.job()
         w.end("FAIL")
         before = w.record
@@ -262,7 +235,7 @@ class TestWithoutAStore:
         assert w.job() == "job-3"
 
     def test_what_has_no_token_is_sent_in_each_try(self) -> None:
-        w = World(kept=False, takes_token=False)
+        w = World(kept=False, repeat=Repeat.HARMFUL)
         w.job()
         w.retry()
         assert w.job() == "job-2"

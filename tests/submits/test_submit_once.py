@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsInvalidRequestError, EcsOutcomeUnknownError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submit.idempotency import Record, next_token
+from airflow_provider_ecsjobs.core.submit.idempotency import Record, Repeat, SentBefore, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 from tests.support.submit_world import BUSY, CRASHES, RETRIES, SENT, UNANSWERED, WRONG, Crash, World, error
@@ -24,21 +24,31 @@ class TestFirstTry:
     def test_sends_once_and_looks_at_nothing(self, kept: bool) -> None:
         w = World(kept=kept)
         assert w.run() == (Submission("job-1", None, ("server-of-job-1",)), None)
-        assert (w.sends, w.looks) == ([(w.task_try.token, False)], [])
+        assert (w.sends, w.looks) == ([(w.task_try.token, SentBefore.NO)], [])
         expected = Record(
-            "create_servers", RETRIES, w.now, w.task_try.token, "job-1", None, ("server-of-job-1",), retries=RETRIES
+            "create_servers",
+            RETRIES,
+            w.now,
+            w.task_try.token,
+            "job-1",
+            None,
+            ("server-of-job-1",),
+            retries=RETRIES,
+            highest_max_tries=RETRIES,
         )
         assert w.record == (expected if kept else None)
 
     def test_without_token_support_sends_none(self) -> None:
-        w = World(takes_token=False)
+        w = World(repeat=Repeat.HARMFUL)
         assert w.job() == "job-1"
-        assert w.sends == [(None, False)]
+        assert w.sends == [(None, SentBefore.NO)]
 
     def test_says_so_in_the_store_before_it_sends(self) -> None:
         w = World()
         w.dies("before send")
-        assert w.record == Record("create_servers", RETRIES, w.now, w.task_try.token, retries=RETRIES)
+        assert w.record == Record(
+            "create_servers", RETRIES, w.now, w.task_try.token, retries=RETRIES, highest_max_tries=RETRIES
+        )
 
     def test_a_store_that_takes_no_mark_keeps_it_from_being_sent(self) -> None:
         w = World()
@@ -88,19 +98,19 @@ class TestAfterACrash:
         w.end("FAIL")
         w.retry()
         assert w.job() == "job-2"
-        assert w.sends[-1] == (next_token(w.task_try.token, "job-1"), False)
+        assert w.sends[-1] == (next_token(w.task_try.token, "job-1"), SentBefore.TAKEN)
 
     @pytest.mark.parametrize("where", UNANSWERED)
     def test_what_harms_nothing_is_sent_again(self, where: str) -> None:
-        w = World(takes_token=False, allow_resend=True)
+        w = World(repeat=Repeat.HARMLESS)
         w.dies(where)
         w.retry()
         w.run()
-        assert w.sends[-1] == (None, True)
+        assert w.sends[-1] == (None, SentBefore.UNKNOWN)
 
     @pytest.mark.parametrize("where", UNANSWERED)
     def test_what_may_harm_is_never_sent_again(self, where: str) -> None:
-        w = World(takes_token=False)
+        w = World(repeat=Repeat.HARMFUL)
         w.dies(where)
         sends = list(w.sends)
         for _ in range(2):
@@ -115,7 +125,7 @@ class TestAfterACrash:
 
     @pytest.mark.parametrize("where", ["before mark", "after record"])
     def test_what_may_harm_goes_on_where_nothing_is_open(self, where: str) -> None:
-        w = World(takes_token=False)
+        w = World(repeat=Repeat.HARMFUL)
         w.dies(where)
         w.retry()
         assert w.job() == "job-1"
@@ -141,9 +151,9 @@ class TestARecordedJob:
             assert w.job() == f"job-{number}"
             w.end("FAIL", f"job-{number}")
             w.retry()
-            tokens.append((token, False))
+            tokens.append(token)
             token = next_token(token, f"job-{number}")
-        assert w.sends == tokens
+        assert [sent for sent, _ in w.sends] == tokens
 
     @pytest.mark.parametrize("where", CRASHES)
     def test_that_failed_is_followed_by_one_in_spite_of_a_crash(self, where: str) -> None:
@@ -202,21 +212,24 @@ class TestARecordedJob:
         w.clear()
         assert w.job() == "job-2"
 
-    def test_of_another_operation_is_not_looked_at(self) -> None:
+    def test_of_another_operation_is_one_of_another_request(self) -> None:
         w = World()
         w.job()
         w.more["operation"] = "create_post_paid_servers"
-        w.takes_token = False
+        w.repeat = Repeat.HARMFUL
+        w.retry()
+        assert w.job() == "job-1"
         w.clear()
+        with pytest.raises(EcsApiError, match="ECS job job-1 of an earlier try still runs"):
+            w.run()
+        w.end("SUCCESS")
         assert w.job() == "job-2"
-        assert w.looks == []
-        assert "the task was create_servers when it was submitted before" in w.said[1]
 
 
 class TestRefusedOrLost:
     @pytest.mark.parametrize("fault", [WRONG, BUSY, EcsInvalidRequestError("no such key")])
     def test_what_was_not_taken_leaves_no_record(self, fault: Exception) -> None:
-        w = World(takes_token=False)
+        w = World(repeat=Repeat.HARMFUL)
         w.fault = fault
         with pytest.raises(type(fault)) as caught:
             w.run()
@@ -227,7 +240,7 @@ class TestRefusedOrLost:
 
     @pytest.mark.parametrize("fault", [UNKNOWN, KeyError("a bug"), MemoryError()])
     def test_what_may_have_been_taken_leaves_its_mark(self, fault: Exception) -> None:
-        w = World(takes_token=False)
+        w = World(repeat=Repeat.HARMFUL)
         w.fault = fault
         with pytest.raises(type(fault)):
             w.run()
@@ -247,11 +260,11 @@ class TestRefusedOrLost:
         w.retry()
         assert w.job() == "job-1"
 
-    @pytest.mark.parametrize(("takes_token", "allow_resend"), [(True, False), (False, True), (False, False)])
-    def test_a_response_that_can_not_be_recorded_is_waited_for_all_the_same(
-        self, takes_token: bool, allow_resend: bool, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("repeat", [Repeat.BY_TOKEN, Repeat.HARMLESS, Repeat.HARMFUL])
+    def test_an_answer_that_can_not_be_recorded_is_waited_for_all_the_same(
+        self, repeat: Repeat, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        w = World(takes_token=takes_token, allow_resend=allow_resend)
+        w = World(repeat=repeat)
         write = w.set
 
         def failing(key: str, value: Any) -> None:
@@ -264,9 +277,9 @@ class TestRefusedOrLost:
             assert w.job() == "job-1"
         assert "the answer could not be recorded (RuntimeError: no database)" in w.said[-1]
         w.retry()
-        if takes_token:
+        if repeat is Repeat.BY_TOKEN:
             assert w.job() == "job-1"
-        elif allow_resend:
+        elif repeat is Repeat.HARMLESS:
             assert w.job() == "job-2"
         else:
             with pytest.raises(EcsOutcomeUnknownNoRetry):

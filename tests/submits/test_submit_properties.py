@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 from tests.support.submit_world import BUSY, CRASHES, WRONG, Crash, World
 
@@ -68,7 +69,7 @@ def test_without_a_store_each_try_makes_one_job_at_most(history: list[tuple[str,
 
 @given(st.lists(tries, max_size=8))
 def test_what_may_harm_is_sent_again_only_where_that_is_known_to_be_right(history: list[tuple[str, str, str]]) -> None:
-    world = World(takes_token=False)
+    world = World(repeat=Repeat.HARMFUL)
     for event, end, _ in history:
         with suppress(EcsOutcomeUnknownNoRetry):
             live(world, event, end, "retry")

@@ -20,8 +20,12 @@ from tests.support.task_runs import Store, TaskRun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STORES = pytest.mark.parametrize("store", [None, Store()], ids=["no store", "store"])
 WAITS = pytest.mark.parametrize("options", [{}, {"deferrable": False}, {"wait_for_completion": False}], ids=str)
+
+
+@pytest.fixture(params=[False, True], ids=["no store", "store"])
+def store(request: pytest.FixtureRequest) -> Store | None:
+    return Store() if request.param else None
 
 
 def rejecting_none(key: str, value: Any) -> None:
@@ -47,7 +51,6 @@ def create(store: Store | None, **options: Any) -> TaskRun:
     return TaskRun(lambda: EcsCreateServersOperator(task_id="task", **fields), store=store, retries=1)
 
 
-@STORES
 @WAITS
 def test_none_is_never_pushed(store: Store | None, options: dict[str, Any], connected: Emulator) -> None:
     task = reboot(connected.add_server(), store, **options)
@@ -57,7 +60,6 @@ def test_none_is_never_pushed(store: Store | None, options: dict[str, Any], conn
     assert connected.counters["submits"] == 1
 
 
-@STORES
 @WAITS
 def test_a_push_that_fails_after_an_accepted_submit_fails_no_task(
     store: Store | None, options: dict[str, Any], connected: Emulator, log_text: Callable[[], str]

@@ -26,7 +26,7 @@ class TestLedger:
         assert (record_store.is_kept, record_store.read()) == (True, None)
         record_store.write(Record("x", 1, 1.0))
         record_store.write(Record("y", 1, 1.0))
-        assert (list(store.values), record_store.read()) == ([STORE_KEY], Record("y", 1, 1.0))
+        assert (list(store.values), record_store.read()) == ([STORE_KEY], Record("y", 1, 1.0, highest_max_tries=1))
         record_store.forget()
         assert (store.values, record_store.read()) == ({}, None)
 

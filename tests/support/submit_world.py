@@ -12,9 +12,10 @@ import pytest
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsRejectedError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.operators import submit_once
-from airflow_provider_ecsjobs.operators.submit_once import ResendPolicy, SubmitOnce, SubmitRecordStore, task_try_of
+from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,32 +37,29 @@ class World:
     """A store and a cloud, which outlive all tries of the one task; and the next place where its worker dies.
 
     :param kept: whether Airflow has a store.
-    :param more: further terms of the request.
+    :param repeat: what makes it safe to send the request again.
+    :param more: more of the policy.
     """
 
     def __init__(
         self,
         *,
         kept: bool = True,
-        takes_token: bool = True,
-        allow_resend: bool = False,
+        repeat: Repeat = Repeat.BY_TOKEN,
         is_good: Callable[[Job], bool] = lambda job: False,
         **more: Any,
     ) -> None:
-        self.kept, self.takes_token, self.allow_resend, self.more = kept, takes_token, allow_resend, more
+        self.kept, self.repeat, self.more = kept, repeat, more
         self.is_good = is_good
         self.values: dict[str, str] = {}
         self.jobs: dict[str, str] = {}
         self.job_of: dict[str, str] = {}
-        self.sends: list[tuple[str | None, bool]] = []
+        self.sends: list[tuple[str | None, SentBefore]] = []
         self.looks: list[str] = []
         self.said: list[str] = []
         self.crash = ""
         self.fault: BaseException | None = None
         self.now = 1_800_000_000.0
-        self.ahead = 0.0
-        """How far the cloud's clock is ahead."""
-        self.began: dict[str, float | None] = {}
         self.try_number, self.max_tries = 1, RETRIES
 
     # The task state store
@@ -80,8 +78,8 @@ class World:
 
     # The cloud
 
-    def send(self, token: str | None, outcome_unknown: bool, was_sent: bool) -> Submission:
-        self.sends.append((token, outcome_unknown))
+    def send(self, token: str | None, sent_before: SentBefore) -> Submission:
+        self.sends.append((token, sent_before))
         self._die("before send")
         if self.fault is not None:
             fault, self.fault = self.fault, None
@@ -90,7 +88,6 @@ class World:
         if job_id is None:
             job_id = f"job-{len(self.jobs) + 1}"
             self.jobs[job_id] = "RUNNING"
-            self.began[job_id] = self.now + self.ahead
             self.job_of[token or f"none-{job_id}"] = job_id
         self._die("after send")
         return Submission(job_id, None, (f"server-of-{job_id}",))
@@ -100,9 +97,7 @@ class World:
         status = self.jobs[job_id]
         if status in set(ErrorKind):
             return error(status)
-        began = self.began[job_id]
-        told = {} if began is None else {"begin_time": datetime.fromtimestamp(began, UTC).isoformat()}
-        return Job.from_dict({"status": status, **told}, job_id=job_id)
+        return Job.from_dict({"status": status}, job_id=job_id)
 
     def log(self, level: int, event: str, /, *args: Any) -> None:
         self.said.append(event % args)
@@ -127,21 +122,20 @@ class World:
 
     def run(self) -> tuple[Submission, Job | ApiError | None]:
         """Let the task be tried once, in a process of its own."""
-        resend_policy = {
+        policy = {
             "operation": "create_servers",
-            "takes_token": self.takes_token,
-            "allow_resend": self.allow_resend,
+            "repeat": self.repeat,
             "to_check": "whether servers of this name exist",
+            "keeps_record": self.kept,
+            "is_good": self.is_good,
             **self.more,
         }
         once = SubmitOnce(
-            ResendPolicy(**resend_policy),
+            SubmitPolicy(**policy),
             task_try=self.task_try,
             record_store=SubmitRecordStore(self if self.kept else None),
             send=self.send,
             poll_once=self.poll_once,
-            is_good=self.is_good,
-            grace=60.0,
             log=self,
         )
         with mock.patch.object(submit_once, "time", SimpleNamespace(time=lambda: self.now)):

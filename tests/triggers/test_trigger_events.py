@@ -31,9 +31,9 @@ OUTCOMES: dict[str, tuple[list[dict[str, Any]], Fault | None, dict[str, Any], st
     "timeout": ([{"status": "RUNNING"}], None, {"deadline": 0}, "timeout"),
     "unpaid": ([{"status": "PENDING_PAYMENT"}], None, {"payment_timeout": 0}, "payment_timeout"),
     "unknown job": ([], None, {}, "not_found"),
-    "401": ([], Fault(times=9, status=401, body={}), {}, "unauthorized"),
+    "401": ([], Fault(times=9, status=401, body={"error_code": "APIGW.0301"}), {}, "unauthorized"),
     "unreachable": ([], Fault(times=999, status=500), {"unreachable_timeout": 0.1}, "unreachable"),
-    "403": ([], Fault(status=403, body={}), {}, "error"),
+    "403": ([], Fault(status=403, body={"error": {"code": "Pdp.0001"}}), {}, "error"),
 }
 
 

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentia
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind, Source
 from airflow_provider_ecsjobs.core.job import parse_time
+from airflow_provider_ecsjobs.core.response_table import LOGIN_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, parse_http_date, read_error
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean, join_limited
@@ -87,7 +88,9 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     if isinstance(parsed, ApiError):
         # Where the service can't be reached, that is all there is to say.
         said = [parsed.message, redactor.text(_text_of(answer)), trouble if parsed.status else ""]
-        return replace(parsed, message="; ".join(filter(None, said)), kind=_not_refused(parsed.kind))
+        # The metadata service takes no credentials, and no proxy is asked: this is about the server.
+        kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
+        return replace(parsed, message="; ".join(filter(None, said)), kind=kind)
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
     # They become headers, which an HTTP client would show whole if it refused them.
@@ -127,11 +130,6 @@ def _text_of(answer: Response | TransportFailure) -> str:
     if isinstance(answer, TransportFailure) or object_in(answer) is not None:
         return ""
     return clean(_TAG.sub(" ", answer.body[:_MAX_METADATA_TEXT].decode("utf-8", "replace")), 300)
-
-
-def _not_refused(kind: ErrorKind) -> ErrorKind:
-    # The metadata service takes no credentials, so it can't refuse them.
-    return ErrorKind.REJECTED if kind is ErrorKind.UNAUTHORIZED else kind
 
 
 def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credentials:
@@ -213,9 +211,7 @@ def _read(
     answer = redactor.response(answer)
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}", source=source)
-    error = read_error(answer, object_in(answer), now=now)
-    if answer.status == 404:  # an address that is wrong; nothing that is waited for is missing
-        error = replace(error, kind=ErrorKind.REJECTED)
+    error = read_error(answer, object_in(answer), now=now, table=LOGIN_TABLE)
     return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now), source=source)
 
 

@@ -1,7 +1,8 @@
-"""Sending requests in a login's name, and what to do when the cloud refuses it."""
+"""Sends requests in a log-in's name, and responds to a 401."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,10 +11,22 @@ from urllib.parse import quote
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials, authorized_request
 from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.providers import clock_skew, find_project, new_credentials
+from airflow_provider_ecsjobs.core.auth.state import AuthEvent, AuthState, next_state
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.redaction import Redactor
+from airflow_provider_ecsjobs.core.response_table import POLL_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
-from airflow_provider_ecsjobs.core.steps import Mask, Priority, Reload, Response, Send, SingleFlight, TransportFailure
+from airflow_provider_ecsjobs.core.steps import (
+    Log,
+    Mask,
+    Priority,
+    Reload,
+    Response,
+    Send,
+    SingleFlight,
+    Sleep,
+    TransportFailure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,14 +36,18 @@ if TYPE_CHECKING:
 
 UNAUTHORIZED_KEPT = 60.0
 """How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
+CONFIRM_AFTER = 5.0
+"""How many seconds after a coded 401 one more request confirms it."""
 MAX_RENEWALS = 3
 """How many new tokens in a row may be refused: one can be revoked, by a change of the password, before it is used."""
+MAX_RELOADS = 1
+"""How often in a row the Airflow connection is read again. A secrets backend may return another key each time."""
 _RETRY_REFRESH_AFTER = 30.0
 _MAX_ROUNDS = 8
 
 
 class AuthSession:
-    """What is known of a login: its identity, its project, and whether the cloud takes them. Shared by all flows.
+    """What is known of a log-in: its credentials, its project, and whether the cloud takes them. Shared by all flows.
 
     :param config: the connection.
     :param secrets: what else must never show up, such as a proxy's password.
@@ -41,99 +58,143 @@ class AuthSession:
         self.redactor = Redactor([*config.secrets, *secrets])
         self.credentials: Credentials | None = None
         self.project_id = config.project_id
-        self.proven = False
-        """Whether the cloud took this identity: until it has, one request at a time finds out."""
-        self.doubt: ApiError | None = None
-        """The 401 that this identity was answered with, while it is being seen to: nobody else need try it."""
-        self.renewals = 0
-        self.reloaded = False
-        self.unauthorized: ApiError | None = None
-        self._unauthorized_until = 0.0
+        self.state = AuthState.NONE
+        self._renewals = 0
+        self._reloads = 0
+        self._refusal: ApiError | None = None
+        self._refused_until = 0.0
+
+    @property
+    def unauthorized(self) -> ApiError | None:
+        """The confirmed 401; ``None`` unless the credentials are refused."""
+        return self._refusal if self.state is AuthState.REFUSED else None
 
     def is_ready(self, now: float) -> bool:
-        """Whether requests can be authorized without asking anybody."""
-        if self.unauthorized is not None or self.credentials is None or not self.project_id:
+        """Return whether requests can be authorized without another request before them."""
+        if self.state is AuthState.REFUSED or self.credentials is None or not self.project_id:
             return False
         return now < self.credentials.refresh_at
 
-    def change(self, config: AuthConfig) -> None:
-        """Begin anew with a connection that has changed."""
-        self.config, self.credentials, self.project_id, self.unauthorized = config, None, config.project_id, None
-        self.proven, self.doubt, self.renewals = False, None, 0
-        self.redactor.add(config.secrets)
-
     def hold(self, credentials: Credentials) -> None:
-        """Take a new identity, which the cloud has not seen yet."""
+        """Take new credentials, which the cloud has not seen yet."""
         self.redactor.add_handed_out(credentials.secrets)
-        self.credentials, self.proven, self.doubt = credentials, False, None
+        self.credentials = credentials
         self.project_id = self.project_id or credentials.project_id
+        self._on(AuthEvent.LOGGED_IN)
 
-    def prove(self) -> None:
-        """Note that the cloud took the identity."""
-        self.proven, self.renewals, self.reloaded = True, 0, False
+    def accept(self) -> None:
+        """Note that the cloud took the credentials."""
+        self._on(AuthEvent.ACCEPTED)
+        self._renewals = self._reloads = 0
 
-    def mark_unauthorized(self, error: ApiError, now: float) -> ApiError:
-        """Note that the cloud did not take it, and keep everybody from trying it again for a while.
+    def reject(self, error: ApiError, now: float) -> None:
+        """Note that the cloud answered with a coded 401. If that was to be confirmed, the credentials are refused.
 
+        :param error: the response, as those see it who did not send the request.
         :param now: the time by the monotonic clock.
         """
-        self.proven, self.doubt = False, None
-        error = advised(self.config, error)
-        not_again = "This process does not try it again for a minute, since failures in a row lock a login."
-        self.unauthorized = replace(error, advice=f"{error.advice} {not_again}")
-        self._unauthorized_until = now + UNAUTHORIZED_KEPT
-        return self.unauthorized
+        self._on(AuthEvent.UNAUTHORIZED)
+        if self.state is AuthState.REFUSED:
+            not_again = "This process does not try it again for a minute, since failures in a row lock a login."
+            error = advised(self.config, error)
+            self._refusal = replace(error, advice=f"{error.advice} {not_again}")
+            self._refused_until = now + UNAUTHORIZED_KEPT
+
+    def renew(self) -> bool:
+        """Give up a token or temporary key that is doubted; return whether another one can be fetched."""
+        if self.config.auth not in ("password", "agency") or self._renewals >= MAX_RENEWALS:
+            return False
+        self._renewals += 1
+        self.credentials = None
+        self._on(AuthEvent.REPLACED)
+        return True
+
+    def may_reload(self) -> bool:
+        """Return whether the connection is to be read again, and count it."""
+        self._reloads += 1
+        return self._reloads <= MAX_RELOADS
+
+    def change(self, config: AuthConfig) -> None:
+        """Begin anew with a connection that has changed."""
+        self.config, self.credentials, self.project_id = config, None, config.project_id
+        self._renewals = 0
+        self.redactor.add(config.secrets)
+        self._on(AuthEvent.REPLACED)
+
+    def await_confirmation(self) -> None:
+        """Let one more request tell, since nothing helped."""
+        self._on(AuthEvent.NOTHING_NEW)
+
+    def is_refused_now(self, now: float) -> bool:
+        """Return whether the credentials were refused within the last minute, by the monotonic clock."""
+        return self.state is AuthState.REFUSED and now < self._refused_until
 
     def retry(self) -> None:
-        """Begin anew after a refusal, with nothing of what was refused."""
-        self.credentials, self.unauthorized = None, None
-        self.renewals, self.reloaded = 0, False
+        """Let one request try again what was refused some time ago. A token is fetched anew."""
+        self.credentials = None
+        self._renewals = self._reloads = 0
+        self._on(AuthEvent.RETRY_DUE)
 
-    def is_unauthorized_now(self, now: float) -> bool:
-        """Whether the credentials were refused just now, by the monotonic clock; after that they may be tried again."""
-        return self.unauthorized is not None and now < self._unauthorized_until
-
-    def authorize_if_current(self, call: ApiRequest, used: Credentials | None, clock: Clock) -> HttpRequest | None:
+    def authorize_if_current(
+        self, call: ApiRequest, used: Credentials | None, meant_in: AuthState, clock: Clock
+    ) -> HttpRequest | None:
         """Build the request to the service, in the project's name.
 
-        :param used: the identity that was meant; ``None`` is returned if it has been replaced, doubted or refused.
+        :param used: the credentials that were meant.
+        :param meant_in: the state then.
+        :return: the request; ``None`` if the credentials have been replaced, doubted or refused since.
         """
-        if used is None or self.credentials is not used or self.doubt is not None or self.unauthorized is not None:
+        if used is None or self.credentials is not used or self.state is not meant_in:
             return None
         path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
         call = replace(call, path=path)
         return authorized_request(self.config.endpoint, used, call, now=clock.now(), project_id=self.project_id)
 
+    def _on(self, event: AuthEvent) -> None:
+        self.state = next_state(self.state, event)
+
 
 def send(
     auth: AuthSession, call: ApiRequest, clock: Clock, priority: Priority = Priority.POLL
 ) -> Flow[Response | TransportFailure | ApiError]:
-    """Send a request in the login's name: log in if need be, and once more where the cloud asks for it.
+    """Send a request in the log-in's name: log in if need be, and send it again after a coded 401.
 
-    On a 401 a token is replaced, then the connection is read again once, then the credentials count as refused.
-    As long as they are not proven, a single request at a time tries them: a thousand waits on a wrong key ask once.
+    After such a 401 a token is replaced, then the connection is read again once, then one more request confirms the
+    401 some seconds later. Only then the credentials are refused. While they are not proven, a single request at a
+    time tries them: a thousand waits on a wrong key ask twice.
 
     :param priority: how urgent it is.
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
+    own: ApiError | None = None
     for _ in range(_MAX_ROUNDS):
         failure = yield from establish(auth, clock)
         if failure is not None:
-            return failure
-        used, error = auth.credentials, auth.doubt
-        if error is None:
+            return _refused(own, failure)
+        if auth.state is not AuthState.DOUBTED:
+            used, meant_in = auth.credentials, auth.state
             answer = yield from _send_step(auth, call, used, clock, priority)
             if answer is None:
-                continue  # the identity was proven, or given up, before this request's turn came
-            error = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
-            if error is None or not error.is_unauthorized:
+                continue  # the credentials were proven, or given up, before this request's turn came
+            unauthorized = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
+            if unauthorized is None or not unauthorized.is_unauthorized:
                 return answer
-            if auth.credentials is used:
-                auth.doubt = error
-        lost: ApiError | None = yield SingleFlight("recovery", partial(_recover, auth, used, error, clock))
+            if isinstance(answer, Response):
+                own = unauthorized
+            # Whoever learns of it first notes it: the one that sent the request may have been cancelled.
+            if auth.credentials is used and auth.state is meant_in:
+                auth.reject(replace(unauthorized, is_of_another=True), clock.monotonic())
+        lost: ApiError | None = yield SingleFlight("recovery", partial(_recover, auth, clock))
         if lost is not None:
-            return lost
+            return _refused(own, lost)
     return ApiError(ErrorKind.TRANSIENT, "the credentials were replaced again and again while the request was made")
+
+
+def _refused(own: ApiError | None, shared: ApiError) -> ApiError:
+    """Return why a request was not authorized: what it was answered itself, or what all are told."""
+    if own is None or not shared.is_of_another:
+        return shared
+    return replace(own, advice=shared.advice)
 
 
 def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
@@ -150,15 +211,15 @@ def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
 def _send_step(
     auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, priority: Priority
 ) -> Flow[Response | TransportFailure | ApiError | None]:
-    """Send a request; or, while the identity is not proven, let whoever is the first send theirs.
+    """Send a request; or, while the credentials are not proven, wait for the one that tries them.
 
-    :return: the answer to this request. If somebody else's was sent: what went wrong with it, but never its answer;
+    :return: the answer to this request. If another one was sent: what went wrong with it, but never its answer;
         ``None`` if nothing did.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, clock), priority)
-    if auth.proven:
+    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), priority)
+    if auth.state is AuthState.PROVEN:
         return (yield from _redacted(auth, call, ask))
-    # The identity is part of the key: what is learnt of one says nothing of another that has replaced it.
+    # The credentials are part of the key: what is learnt of them says nothing of others that have replaced them.
     trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, auth, call, ask, used, clock))
     return trial.answer if trial.call is call else trial.transport_failure
 
@@ -171,7 +232,7 @@ def _redacted(auth: AuthSession, call: ApiRequest, ask: Send) -> Flow[Response |
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The request that tries an identity out: whose it is, its answer, and what others learn from it."""
+    """The request that tries credentials: whose it is, its answer, and what others learn from it."""
 
     call: ApiRequest
     answer: Response | TransportFailure | None
@@ -184,20 +245,21 @@ def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials |
         return _Trial(call, None)
     transport_failure = _what_it_leaves_open(answer, clock.now())
     if transport_failure is None and auth.credentials is used:
-        auth.prove()
+        auth.accept()
     return _Trial(call, answer, transport_failure)
 
 
 def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> ApiError | None:
-    """Tell why an answer does not show whether the identity is good; ``None`` if it is, whatever else it says."""
+    """Return why an answer does not show whether the credentials are good; ``None`` if they are."""
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
     body = object_in(answer)
-    error = read_error(answer, body, now=now)
+    error = read_error(answer, body, now=now, table=POLL_TABLE)
     # A job that failed has an error code too, but that is the job's.
     if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
         return None
-    return replace(error, skew=clock_skew(answer, now)) if error.is_passing or error.is_unauthorized else None
+    leaves_open = error.is_passing or error.is_unauthorized
+    return replace(error, is_of_another=True, skew=clock_skew(answer, now)) if leaves_open else None
 
 
 def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
@@ -207,26 +269,25 @@ def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiErro
     return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
 
 
-def _recover(auth: AuthSession, used: Credentials | None, error: ApiError, clock: Clock) -> Flow[ApiError | None]:
-    """Respond to a 401: a new token; else the connection read again, once; else it is final."""
-    if auth.unauthorized is not None:
-        return auth.unauthorized
-    if auth.credentials is not used:
-        return None
-    auth.proven = False
-    if auth.config.auth in ("password", "agency") and auth.renewals < MAX_RENEWALS:
-        auth.renewals += 1
-        auth.credentials = None
-    elif not (yield from _reload(auth)):
-        return auth.mark_unauthorized(error, clock.monotonic())
-    return (yield from establish(auth, clock))
+def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
+    """Respond to a 401, once for all: fetch a new token; else read the connection again; else have it confirmed."""
+    if auth.state is AuthState.DOUBTED and not auth.renew():
+        yield from _reload_or_pause(auth)
+    return auth.unauthorized or (yield from establish(auth, clock))
 
 
-def _reload(auth: AuthSession) -> Flow[bool]:
-    """Read the connection again; tell whether it has changed."""
-    if auth.reloaded:
-        return False
-    auth.reloaded = True
+def _reload_or_pause(auth: AuthSession) -> Flow[None]:
+    """Read the connection again. If there is nothing new in it, wait before the 401 is confirmed."""
+    if auth.may_reload() and (yield from _has_changed(auth)):
+        return
+    again = f"one more request in {CONFIRM_AFTER:g} s shows whether they are refused for good"
+    yield Log(logging.WARNING, f"Connection '{auth.config.conn_id}': the credentials were not accepted; {again}")
+    yield Sleep(CONFIRM_AFTER)
+    auth.await_confirmation()
+
+
+def _has_changed(auth: AuthSession) -> Flow[bool]:
+    """Read the connection again; return whether it has changed, and take it over then."""
     config: AuthConfig | None = yield Reload()
     if config is None or config == auth.config:
         return False
@@ -235,17 +296,19 @@ def _reload(auth: AuthSession) -> Flow[bool]:
 
 
 def _log_in(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
-    if auth.unauthorized is not None:
-        if auth.is_unauthorized_now(clock.monotonic()):
+    if auth.state is AuthState.REFUSED:
+        if auth.is_refused_now(clock.monotonic()):
             return auth.unauthorized
-        auth.retry()
-        yield from _reload(auth)
+        if not (yield from _has_changed(auth)):
+            auth.retry()
     while True:
         failure = yield from _renew_and_find(auth, clock)
         if failure is None or failure.kind is not ErrorKind.UNAUTHORIZED:
             return failure
-        if not (yield from _reload(auth)):
-            return auth.mark_unauthorized(failure, clock.monotonic())
+        auth.reject(failure, clock.monotonic())
+        if auth.unauthorized is not None:
+            return auth.unauthorized
+        yield from _reload_or_pause(auth)
 
 
 def _renew_and_find(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:

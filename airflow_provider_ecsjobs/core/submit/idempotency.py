@@ -1,197 +1,337 @@
-"""Submitting exactly once: the tokens that make a request safe to repeat, and the record that outlives a worker."""
+"""Submitting exactly once: what a try does about what earlier tries have sent.
+
+:func:`decide` looks it up in the table of :mod:`airflow_provider_ecsjobs.core.submit.decision_table`.
+"""
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+import logging
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.submit.submission import Submission
+from airflow_provider_ecsjobs.core.steps import Log
+from airflow_provider_ecsjobs.core.submit.decision_table import (
+    Action,
+    Cleared,
+    Recorded,
+    Repeat,
+    Request,
+    Seen,
+    Situation,
+    look_up,
+)
+from airflow_provider_ecsjobs.core.submit.record import RECORD_VERSION, Record, TaskTry, next_token
+from airflow_provider_ecsjobs.core.text import clean, duration
 
-_NAMESPACE = uuid.UUID("5b8a1f52-6d0e-5c3b-9a77-3f2d9c1e4b60")
-RECORD_VERSION = 1
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "RECORD_VERSION",
+    "Done",
+    "Fail",
+    "Failure",
+    "Poll",
+    "Record",
+    "Repeat",
+    "Send",
+    "SentBefore",
+    "SubmitPolicy",
+    "TaskTry",
+    "decide",
+    "next_token",
+    "situation_of",
+]
+
+
+class SentBefore(Enum):
+    """What is known of the same request having been sent before."""
+
+    NO = "no"
+    TAKEN = "an earlier try sent it, and the API may well have taken it"
+    UNKNOWN = "it may have been sent, and its outcome is unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class TaskTry:
-    """Which try of which task this is.
+class Poll:
+    """Ask for this job, then decide again."""
 
-    :param dag_id: the DAG.
-    :param run_id: its run.
-    :param task_id: the task.
-    :param map_index: which of a mapped task; -1 otherwise.
-    :param max_tries: Airflow's limit, the same for all automatic retries; it grows when a user clears the task.
-    :param earlier_tries: how many tries there were since the task first ran, or was last cleared.
-    :param run_started: when the run started, to the microsecond; tells apart two Airflows with the same DAG.
-    :param retries: how many retries the task has now.
-    :param clears: how often tasks of the run were cleared.
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Note this record, then send the request with its token.
+
+    :param record: what to note before it is sent.
+    :param sent_before: what is known of an earlier sending.
+    :param may_find_job: whether the answer may name a job of an earlier try: then look at it, and decide again.
+    :param logs: what to say first.
     """
 
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int = -1
-    max_tries: int = 0
-    earlier_tries: int = 0
-    run_started: str = ""
-    retries: int = 0
-    clears: int = 0
-
-    @property
-    def token(self) -> str:
-        """The client token of the first request: the same for all automatic retries, another one after a clear."""
-        parts = [self.dag_id, self.run_id, self.task_id, self.map_index, self.max_tries, self.run_started]
-        return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
-
-
-def next_token(token: str, failed_job_id: str) -> str:
-    """Give the token of the request that follows a job which failed."""
-    return str(uuid.uuid5(uuid.UUID(token), failed_job_id))
+    record: Record
+    sent_before: SentBefore = SentBefore.NO
+    may_find_job: bool = False
+    logs: tuple[Log, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What is kept of a submit, in Airflow's task state store: ids, never a body.
+class Done:
+    """Nothing is to be sent: this was submitted.
 
-    :param operation: what was asked for.
-    :param max_tries: Airflow's limit then: another one now means that a user has cleared the task since.
-    :param submitted_at: when, in seconds since the epoch.
-    :param token: the client token that was sent, ``None`` for an operation without.
-    :param job_id: the job; ``None`` from before the request is sent until its answer is here.
-    :param order_id: the order, if there is one.
-    :param server_ids: the servers that a create makes.
-    :param is_given_up: whether the wait for it ended because its order stayed unpaid.
-    :param retries: how many retries the task had then.
-    :param clears: how often tasks of the run had been cleared then.
-    :param request: a digest of what was asked for; empty if that is not known.
+    :param record: what was submitted, and what to keep of it.
+    :param logs: what to say.
+    """
+
+    record: Record
+    logs: tuple[Log, ...] = ()
+
+
+class Failure(Enum):
+    """Why nothing may be sent."""
+
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    PURGED = "purged"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """Fail the task.
+
+    :param failure: why.
+    :param message: what the user is told.
+    :param record: what was found.
+    """
+
+    failure: Failure
+    message: str
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitPolicy:
+    """How a task's request may be sent.
+
+    :param operation: names the request in the record.
+    :param repeat: what makes it safe to send it again.
+    :param to_check: what a user should look at where the outcome is not known.
+    :param digest: tells what is asked for from other requests of that name; empty if that is not known.
+    :param keeps_record: whether a record outlives the worker: on Airflow 3.3 and later.
+    :param is_good: whether a job that failed is good enough.
+    :param grace: for how many seconds after its submit a job may be unknown.
     """
 
     operation: str
-    max_tries: int
-    submitted_at: float
-    token: str | None = None
-    job_id: str | None = None
-    order_id: str | None = None
-    server_ids: tuple[str, ...] = ()
-    is_given_up: bool = False
-    retries: int = 0
-    clears: int = 0
-    request: str = ""
-
-    def is_before_clear(self, task_try: TaskTry) -> bool:
-        """Whether a user has cleared the task since.
-
-        ``max_tries`` then is another one; but not if the DAG was given fewer retries meanwhile.
-        """
-        return self.max_tries != task_try.max_tries or (
-            self.retries != task_try.retries and self.clears != task_try.clears
-        )
-
-    @property
-    def submission(self) -> Submission:
-        """What the API answered."""
-        return Submission(self.job_id, self.order_id, self.server_ids)
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the answer to the request is known."""
-        return self.job_id is not None or self.order_id is not None
-
-    def given_up(self) -> Record:
-        """Note that its order stayed unpaid for as long as it was waited for."""
-        return replace(self, is_given_up=True)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give what is stored, all JSON."""
-        return {**asdict(self), "server_ids": list(self.server_ids), "version": RECORD_VERSION}
-
-    @classmethod
-    def from_dict(cls, stored: Any) -> Record | None:
-        """Read what was stored, by this version or a later one; ``None`` if it can't be understood."""
-        if not isinstance(stored, Mapping):
-            return None
-        operation, max_tries = stored.get("operation"), stored.get("max_tries")
-        since = _seconds(stored.get("submitted_at"))
-        if not isinstance(operation, str) or not isinstance(max_tries, int) or since is None:
-            return None
-        listed = stored.get("server_ids")
-        servers = listed if isinstance(listed, list) else []
-        return cls(
-            operation,
-            max_tries,
-            since,
-            token=_token(stored.get("token")),
-            job_id=_text(stored.get("job_id")),
-            order_id=_text(stored.get("order_id")),
-            server_ids=tuple(server for server in servers if isinstance(server, str)),
-            is_given_up=stored.get("is_given_up") is True,
-            retries=_whole(stored.get("retries")),
-            clears=_whole(stored.get("clears")),
-            request=_text(stored.get("request")) or "",
-        )
+    repeat: Repeat
+    to_check: str
+    digest: str = ""
+    keeps_record: bool = True
+    is_good: Callable[[Job], bool] = lambda job: False
+    grace: float = 60.0
 
 
-class Verdict(Enum):
-    """What to do about a job that an earlier try has submitted."""
+def decide(
+    record: Record | None, task_try: TaskTry, policy: SubmitPolicy, seen: Job | ApiError | None, now: float
+) -> Poll | Send | Done | Fail:
+    """Decide what a try does next.
 
-    WAIT = "wait"
-    DONE = "done"
-    RESUBMIT = "resubmit"
-    """It failed, in a try before this one: submit again, with the next token."""
-    AFRESH = "afresh"
-    """It was before a user's clear, and is history: submit again, with this attempt's own token."""
-    PURGED = "purged"
-    """Nobody knows any more how it ended."""
-
-
-def judge(
-    record: Record, seen: Job | ApiError, task_try: TaskTry, *, is_good: bool, now: float, grace: float
-) -> Verdict:
-    """Decide about a recorded job.
-
-    :param record: the record.
-    :param seen: the job as it is now, or why that can't be told.
+    :param record: what earlier tries have left.
     :param task_try: this try.
-    :param is_good: whether the job, if it failed, is good enough all the same.
+    :param policy: how the request may be sent.
+    :param seen: the recorded job as it is now, or why that can't be told; ``None`` if it was not asked for.
     :param now: the time, in seconds since the epoch.
-    :param grace: for how many seconds after its submit a job may be unknown.
     """
-    was_cleared = record.is_before_clear(task_try)
+    situation = situation_of(record, task_try, policy, seen, now)
+    action = look_up(situation)
+    if record is None:
+        sent_before = SentBefore.TAKEN if situation.recorded is Recorded.NOT_KEPT else SentBefore.NO
+        return Send(_new_record(task_try, policy, task_try.token, now), sent_before, action is Action.SEND_AND_LOOK)
+    return _Case(record, task_try, policy, seen, now, situation).step(action)
+
+
+def situation_of(
+    record: Record | None, task_try: TaskTry, policy: SubmitPolicy, seen: Job | ApiError | None, now: float
+) -> Situation:
+    """Return the situation that the table is asked about."""
+    if record is None:
+        is_lost = not policy.keeps_record and task_try.earlier_tries > 0
+        recorded = Recorded.NOT_KEPT if is_lost else Recorded.NOTHING
+        return Situation(recorded, Cleared.NO, policy.repeat, Seen.NOT_YET, Request.SAME)
+    cleared = Cleared.YES if record.max_tries != task_try.max_tries else Cleared.NO
+    if not record.is_answered and record.told_at not in (None, task_try.max_tries):
+        cleared = Cleared.AFTER_TOLD
+    return Situation(
+        _recorded(record), cleared, _repeat(record, policy), _seen(record, policy, seen, now), _request(record, policy)
+    )
+
+
+def _recorded(record: Record) -> Recorded:
+    if not record.is_answered:
+        return Recorded.UNANSWERED
+    return Recorded.ORDER if record.job_id is None else Recorded.JOB
+
+
+def _repeat(record: Record, policy: SubmitPolicy) -> Repeat:
+    """Return what makes it safe to send the recorded request again. Nothing does if the task sends another one now."""
+    had_token, has_token = record.token is not None, policy.repeat is Repeat.BY_TOKEN
+    is_other = record.operation != policy.operation or had_token is not has_token
+    return Repeat.HARMFUL if is_other and not record.is_answered else policy.repeat
+
+
+def _seen(record: Record, policy: SubmitPolicy, seen: Job | ApiError | None, now: float) -> Seen:
+    if seen is None:
+        return Seen.NOT_YET
     if isinstance(seen, ApiError):
-        if seen.kind is not ErrorKind.NOT_FOUND or now - record.submitted_at < grace:
-            return Verdict.WAIT
-        return Verdict.AFRESH if was_cleared else Verdict.PURGED
+        is_purged = seen.kind is ErrorKind.NOT_FOUND and now - record.submitted_at >= policy.grace
+        return Seen.PURGED if is_purged else Seen.UNSEEN
     if not seen.status.is_finished:
         # A cancelled order stays unpaid for 14 days: a clear after such a wait is meant to order anew.
         is_dead = record.is_given_up and seen.status is JobStatus.PENDING_PAYMENT
-        return Verdict.AFRESH if was_cleared and is_dead else Verdict.WAIT
-    if was_cleared:
-        return Verdict.AFRESH
-    return Verdict.DONE if is_good or seen.status is JobStatus.SUCCESS else Verdict.RESUBMIT
+        return Seen.UNPAID if is_dead else Seen.RUNNING
+    return Seen.SUCCEEDED if seen.status is JobStatus.SUCCESS or policy.is_good(seen) else Seen.FAILED
 
 
-def _seconds(value: Any) -> float | None:
-    try:
-        return float(value) if isinstance(value, int | float) else None
-    except OverflowError:
-        return None
+def _request(record: Record, policy: SubmitPolicy) -> Request:
+    is_known = bool(record.request and policy.digest)
+    is_same = record.operation == policy.operation and (not is_known or record.request == policy.digest)
+    return Request.SAME if is_same else Request.CHANGED
 
 
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+def _new_record(task_try: TaskTry, policy: SubmitPolicy, token: str | None, now: float) -> Record:
+    """Return the record of a request that is about to be sent."""
+    return Record(
+        policy.operation,
+        task_try.max_tries,
+        now,
+        token if policy.repeat is Repeat.BY_TOKEN else None,
+        retries=task_try.retries,
+        request=policy.digest,
+        highest_max_tries=task_try.max_tries,
+    )
 
 
-def _token(value: Any) -> str | None:
-    try:
-        return str(uuid.UUID(value))
-    except (ValueError, AttributeError, TypeError):
-        return None
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A record, and how it was judged: makes the step of an action."""
 
+    record: Record
+    task_try: TaskTry
+    policy: SubmitPolicy
+    seen: Job | ApiError | None
+    now: float
+    situation: Situation
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    def step(self, action: Action) -> Poll | Send | Done | Fail:
+        record = self.record
+        match action:
+            case Action.POLL:
+                return Poll(record.job_id or "")
+            case Action.DONE:
+                return Done(self._owned(), self._why_nothing_is_sent())
+            case Action.ASK:
+                asked = replace(record.owned_by(self.task_try), submitted_at=self.now, request=self.policy.digest)
+                return self._send(asked, "an earlier try may have sent the request; asking with its client token", True)
+            case Action.SEND_AGAIN:
+                return self._send(self._new(None), "an earlier try may have sent the request; sending it again")
+            case Action.SEND_NEXT:
+                token = next_token(record.token or self.task_try.token, record.job_id or "")
+                # Without a record, the answer may be the job of yet another earlier try.
+                may_find_job = not self.policy.keeps_record and self.task_try.earlier_tries > 0
+                return self._send(self._new(token), f"{self._submitted()}, and failed; submitting again", may_find_job)
+            case Action.SEND_ANEW:
+                sent = self._submitted() if record.is_answered else "an earlier try may have sent the request"
+                return self._send(self._new(self._unused_token()), f"{sent}; the task was cleared, submitting anew")
+            case Action.FAIL_UNKNOWN:
+                return Fail(Failure.OUTCOME_UNKNOWN, self._unknown(), record)
+            case Action.FAIL_PURGED:
+                return Fail(Failure.PURGED, self._purged(), record)
+            case _:
+                return Fail(Failure.BUSY, self._busy(), record)
+
+    def _send(self, record: Record, why: str, may_find_job: bool = False) -> Send:
+        return Send(record, self._sent_before(), may_find_job, (Log(logging.INFO, why),))
+
+    def _sent_before(self) -> SentBefore:
+        recorded, cleared, repeat, _, request = self.situation
+        # A clear is a user's wish to have it sent anew; but with the same token it is still the same request.
+        is_same = cleared is Cleared.NO or (cleared is Cleared.YES and repeat is Repeat.BY_TOKEN)
+        if recorded is Recorded.UNANSWERED and is_same:
+            return SentBefore.UNKNOWN
+        return SentBefore.TAKEN if request is Request.SAME else SentBefore.NO
+
+    def _new(self, token: str | None) -> Record:
+        new = _new_record(self.task_try, self.policy, token, self.now)
+        return replace(new, highest_max_tries=max(new.max_tries, self.record.highest_max_tries))
+
+    def _unused_token(self) -> str:
+        """Return a token that no request of this task was sent with: an edit of ``retries`` can bring a limit back."""
+        own = self.task_try.token
+        if self.task_try.max_tries > self.record.highest_max_tries:
+            return own
+        return next_token(self.record.token or own, self.record.job_id or self.record.order_id or "")
+
+    def _owned(self) -> Record:
+        """Return the record. A job that goes on after a clear becomes this attempt's own, so its retries take it up."""
+        if self.situation.cleared is Cleared.NO:
+            return self.record
+        return replace(self.record.owned_by(self.task_try), request=self.policy.digest)
+
+    def _ago(self) -> str:
+        return f"{duration(self.now - self.record.submitted_at)} ago"
+
+    def _submitted(self) -> str:
+        record = self.record
+        what = f"ECS job {record.job_id}" if record.job_id is not None else f"order {record.order_id}"
+        return f"{what} was submitted {self._ago()} by an earlier try"
+
+    def _why_nothing_is_sent(self) -> tuple[Log, ...]:
+        logs = [Log(logging.INFO, f"{self._submitted()}; nothing is submitted again")]
+        if self.situation.request is Request.CHANGED:
+            changed = (
+                "the request is another one now than the one that was sent (does a template or a set in it change from"
+                " try to try?). What was sent counts. To submit anew, clear the task"
+            )
+            logs.append(Log(logging.WARNING, changed))
+        hint = self._edited_retries()
+        return (*logs, Log(logging.WARNING, hint)) if hint else tuple(logs)
+
+    def _edited_retries(self) -> str:
+        """Return how to submit anew where an edit of ``retries`` may hide a clear; empty if it can't."""
+        before, now = self.record.retries, self.task_try.retries
+        if self.situation.cleared is not Cleared.NO or before == now:
+            return ""
+        return (
+            f"the task has {now} retries now, and had {before} when it submitted, so a clear of it may look like a"
+            " retry. If you cleared it to submit anew, clear it once more"
+        )
+
+    def _unknown(self) -> str:
+        hint = self._edited_retries()
+        anyway = "; resubmit_unknown=True sends it again without asking" if self._is_this_operation else ""
+        return (
+            f"{clean(self.record.operation, 100)}: an earlier try may have sent the request, {self._ago()}, and its"
+            " answer was not recorded. Whether it was carried out is not known, and doing it twice may do harm. If an"
+            f" answer came, the log of that try names the job. Check {self.policy.to_check}. Then clear the task to"
+            f" send it again, or mark it as success{anyway}.{f' Note: {hint}.' if hint else ''}"
+        )
+
+    @property
+    def _is_this_operation(self) -> bool:
+        return self.record.operation == self.policy.operation
+
+    def _purged(self) -> str:
+        return (
+            f"{self._submitted()}, and the API no longer knows it: finished jobs are purged after a day. How it ended"
+            f" can't be told: check {self.policy.to_check}. To submit again, clear the task. The API said: {self.seen}"
+        )
+
+    def _busy(self) -> str:
+        runs = "still runs" if isinstance(self.seen, Job) else f"may still run (it can't be seen: {self.seen})"
+        return (
+            f"{self.policy.operation}: ECS job {self.record.job_id} of an earlier try {runs}, and the task's parameters"
+            " have changed since. Nothing is submitted beside it: clear the task when it has ended."
+        )

@@ -9,16 +9,38 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
+from airflow_provider_ecsjobs.core.submit.rules import Severity, broken_rules, split_path, values_at
+from airflow_provider_ecsjobs.core.submit.values import read_flag
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.operations import Operation
+    from airflow_provider_ecsjobs.core.submit.rules import Rule
 
     IsTemplated = Callable[[Any], bool]
 
+MAX_NESTING = 100
+"""How deep the body of a request may be nested. Airflow renders and encodes it level by level, and breaks far below."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+
+def check_nesting(body: Any) -> None:
+    """Check that a body is not nested too deep to be handled.
+
+    :raises EcsInvalidRequestError: it is.
+    """
+    level = [body]
+    for _ in range(MAX_NESTING):
+        below: list[Any] = []
+        for node in level:
+            inner = node.values() if isinstance(node, Mapping) else node if isinstance(node, list | tuple) else ()
+            below += [value for value in inner if isinstance(value, Mapping | list | tuple)]
+        if not below:
+            return
+        level = below
+    raise EcsInvalidRequestError(f"the body is nested deeper than {MAX_NESTING} levels.")
 
 
 def find_operation(name: Any) -> Operation:
@@ -44,6 +66,7 @@ def check_request(
     *,
     is_templated: IsTemplated = lambda value: False,
     names: Mapping[str, str] = MappingProxyType({}),
+    rules: Sequence[Rule] = (),
 ) -> None:
     """Check the parameters and the body of a request.
 
@@ -52,11 +75,14 @@ def check_request(
     :param body: the JSON object, ``None`` for none.
     :param is_templated: returns whether a value is a template and so not known yet. Such values are not checked.
     :param names: the caller's parameter names of the body's keys, where they differ.
+    :param rules: the cloud's rules for the values in the body.
     :raises EcsInvalidRequestError: something is missing, wrong or unused; the message lists all problems.
     """
+    check_nesting(body)
     problems = [
         *_parameter_problems(operation, parameters, is_templated),
         *_body_problems(operation, body, is_templated, names),
+        *broken_rules(rules, Severity.REFUSED, body, is_templated=is_templated, names=names),
     ]
     if problems:
         page = f"See the API page '{operation.page}'."
@@ -98,15 +124,48 @@ def _body_problems(
         return
     lacking: set[str] = set()
     for path in operation.required:
-        lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_templated))
+        if path in operation.nullable and path in body:
+            continue
+        lacking |= set(_lacking(body, split_path(path), "", is_templated))
     for path in sorted(lacking):
         name = names.get(re.sub(r"\[.*", "", path))
         yield f"{name} is missing ({path.split()[0]} in the body)" if name else f"the body lacks {path}"
-    dry_run = body.get("dry_run")
-    if dry_run is not None and not is_templated(dry_run) and not isinstance(dry_run, bool):
-        yield f"dry_run in the body is {clean(repr(dry_run), 100)}; expected true or false"
-    elif dry_run and not operation.has_dry_run:
+    yield from _flag_problems(operation, body, is_templated)
+
+
+def _flag_problems(operation: Operation, body: Mapping[str, Any], is_templated: IsTemplated) -> Iterator[str]:
+    for path in operation.flags:
+        for name, value in values_at(body, path, is_templated):
+            if value is not None and not isinstance(value, bool):
+                yield f"{name} in the body is {clean(repr(value), 100)}; expected true or false"
+    if body.get("dry_run") and not operation.has_dry_run:
         yield "the API has no dry run for it"
+
+
+def with_flags(operation: Operation, body: Any, is_templated: IsTemplated) -> Any:
+    """Return a body whose flags are booleans: a template gives them as text.
+
+    :param operation: what is asked for.
+    :param body: the JSON object.
+    :param is_templated: tells which values are not known yet, and stay as they are.
+    :raises EcsInvalidRequestError: one is neither true nor false.
+    """
+    for path in operation.flags:
+        body = _with_flag(body, split_path(path), path, is_templated)
+    return body
+
+
+def _with_flag(node: Any, steps: Sequence[str], path: str, is_templated: IsTemplated) -> Any:
+    if node is None or is_templated(node):
+        return node
+    if not steps:
+        return read_flag(f"{path} in the body", node)
+    step, *rest = steps
+    if step == "[]" and isinstance(node, list | tuple):
+        return [_with_flag(item, rest, path, is_templated) for item in node]
+    if isinstance(node, Mapping) and step in node:
+        return {**node, step: _with_flag(node[step], rest, path, is_templated)}
+    return node
 
 
 def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) -> Iterator[str]:
@@ -133,7 +192,7 @@ def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) 
 
 
 def _top(operation: Operation) -> list[str]:
-    return list(dict.fromkeys(re.split(r"[.\[]", path)[0] for path in operation.required))
+    return list(dict.fromkeys(split_path(path)[0] for path in operation.required))
 
 
 def read_ids(name: str, value: Any) -> list[str]:
@@ -141,7 +200,7 @@ def read_ids(name: str, value: Any) -> list[str]:
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, each once, in their order.
+    :return: the ids, each once, in their order; those of a set are sorted.
     :raises EcsInvalidRequestError: the value is none of these, or a template had no value.
     """
     if isinstance(value, str):
@@ -151,13 +210,18 @@ def read_ids(name: str, value: Any) -> list[str]:
     if not isinstance(value, Sequence | Set) or isinstance(value, bytes):
         raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
     found: dict[str, None] = {}
-    for part in value:
+    for part in in_order(value):
         # Mapped tasks that each return a list result in a list of lists.
         is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
-        for one in part if is_list else [part]:
+        for one in in_order(part) if is_list else [part]:
             if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
                 raise EcsInvalidRequestError(f"{name} holds {one!r}: the template or XCom it comes from had no value.")
             if not isinstance(one, str) or not _ID.fullmatch(one):
                 raise EcsInvalidRequestError(f"{name} holds {clean(repr(one), 100)}, which is not an id.")
             found[one] = None
     return list(found)
+
+
+def in_order(values: Iterable[Any]) -> Iterable[Any]:
+    """Return the values in an order that is the same in each process. A set has none, so it is sorted."""
+    return sorted(values, key=repr) if isinstance(values, Set) else values

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.text import clean, duration, point_in_time
 from airflow_provider_ecsjobs.core.waiting.schedule import (
@@ -33,6 +32,8 @@ STILL_RUNNING_EVERY = 3600.0
 FAILURES_BEFORE_UNREACHABLE = 3
 """So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
 
+_RESUMED_AFTER = 60.0
+"""A wait whose first poll comes so many seconds later than it can be due was begun elsewhere, by another triggerer."""
 _NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
 
 
@@ -75,6 +76,8 @@ class WaitPolicy:
     :param payment_timeout: how long an order may stay unpaid; ``None`` until the deadline, 0 not at all.
     :param pending_since: since when the order has been known, and reported, to be unpaid.
     :param seen: the status and the number of finished sub-jobs that were reported last.
+    :param seen_job: the outline of the job as it was seen before a restart; ``None`` if that is not known.
+    :param seen_sub_jobs_total: the number of sub-jobs that were seen.
     :param not_found_grace: how long after ``started`` the job may be unknown, for one just submitted.
     :param unreachable_timeout: how long there may be no good answer.
     :param order_id: the order that the job is for, where the submit was answered with one; for messages.
@@ -88,6 +91,8 @@ class WaitPolicy:
     payment_timeout: float | None = None
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
+    seen_job: Job | None = None
+    seen_sub_jobs_total: int = 0
     not_found_grace: float = 0.0
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str = ""
@@ -131,7 +136,7 @@ class Wait:
     logs: tuple[Log, ...] = ()
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
-    _sub_jobs_total: int = 0
+    sub_jobs_total: int = 0
     _is_in_step: bool = True
     _due: float | None = None
     _odd: tuple[str, ...] = ()
@@ -140,11 +145,15 @@ class Wait:
     _seen_at: float | None = None
     _answered_at: float | None = None
     _anchor: float | None = None
+    _is_resumed: bool = False
     _hour: int | None = None
 
     def __post_init__(self) -> None:
-        self.pending_since = self.policy.pending_since
-        self.seen = self.policy.seen
+        policy = self.policy
+        self.pending_since, self.seen, self.job = policy.pending_since, policy.seen, policy.seen_job
+        self.sub_jobs_total = policy.seen_sub_jobs_total
+        # More may have been seen before than is known here.
+        self._is_resumed = self.was_unfinished
         self.was_unfinished = self.was_unfinished or self.seen is not None
 
     def now(self, clock: Clock) -> float:
@@ -196,12 +205,14 @@ class Wait:
         return end
 
     def _take_in(self, result: Job | ApiError, now: float) -> WaitEnd | None:
-        outline, seen, self._answered_at = self.job, self.seen, now
+        if self._answered_at is None:
+            self._is_resumed |= now - self.policy.started > _RESUMED_AFTER + 2 * self.policy.max_poll_interval
+        outline, seen, self._answered_at = self.job if self.polls else None, self.seen, now
         end = self._receive_job(result, now) if isinstance(result, Job) else self._receive_error(result, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
             end = self._timeout(now)
         if end is None and isinstance(result, Job):
-            self.job = outline if outline is not None and self.seen == seen else _outline(result)
+            self.job = outline if outline is not None and self.seen == seen else result.outline()
         return end
 
     def take_logs(self) -> tuple[Log, ...]:
@@ -214,11 +225,12 @@ class Wait:
         """The pause in seconds that the last answer asked for; 0 if it asked for none."""
         return (self._last_error.retry_after if self._last_error else None) or 0.0
 
-    def next_delay(self, now: float, random: float) -> float:
+    def next_delay(self, now: float, random: float, least: float = 0.0) -> float:
         """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
 
         :param now: the time.
         :param random: a random number in [0, 1).
+        :param least: the least pause, where the deadline allows it.
         """
         policy = self.policy
         if self.failures:
@@ -227,11 +239,12 @@ class Wait:
             asked = self.requested_delay
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
-            delay = first_poll_delay if self._is_in_step else poll_delay
-            seconds = delay(now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
+            arguments = (now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
+            seconds = first_poll_delay(*arguments, least) if self._is_in_step else poll_delay(*arguments)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
+        seconds = max(seconds, least)
         if policy.deadline is not None:
             seconds = min(seconds, policy.deadline - now)
         seconds = max(seconds, SHORTEST_DELAY)
@@ -244,7 +257,7 @@ class Wait:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were kept waiting by the same trouble, and are answered at the same time.
         self._is_in_step = failed_before or self._is_late(now)
-        self._sub_jobs_total = job.sub_jobs_total
+        self.sub_jobs_total = job.sub_jobs_total
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         self._seen_at = now
         waited = max(now - self.policy.started, 0.0)
@@ -340,11 +353,14 @@ class Wait:
         return f"ECS job {self.job_id} can't be queried, {why}: {error}"
 
     def _not_found(self, error: ApiError, waited: float) -> str:
-        if self.job is not None:
+        check = "Check the job id, and that the connection's project and region are those it was submitted to"
+        if self.seen is not None:
             gone = f"the API no longer knows it, {duration(waited)} into the wait ({self._last_seen()})"
+        elif self._is_resumed:
+            gone = f"the API does not know it, {duration(waited)} into the wait ({self._last_seen()})."
+            gone += f" It may have been purged. If not: {check[0].lower()}{check[1:]}"
         else:
-            gone = "the API does not know it. Check the job id, and that the connection's project and region are those"
-            gone += " it was submitted to"
+            gone = f"the API does not know it. {check}"
         return (
             f"ECS job {self.job_id}: {gone}. Finished jobs are purged after a day, unpaid ones after 14 days."
             f" The API said: {error}"
@@ -375,14 +391,8 @@ class Wait:
         return WaitEnd(Outcome.TIMEOUT, message, self.job, self._last_error)
 
     def _last_seen(self) -> str:
-        if self.job is None or self.seen is None:
-            return "its status was never seen"
+        if self.seen is None:
+            return "its status was never seen" + (" since the wait was resumed" if self._is_resumed else "")
         status, finished = self.seen
-        done = f", {finished} of {self._sub_jobs_total} sub-jobs done" if self._sub_jobs_total else ""
+        done = f", {finished} of {self.sub_jobs_total} sub-jobs done" if self.sub_jobs_total else ""
         return f"last status {status}{done}"
-
-
-def _outline(job: Job) -> Job:
-    """Keep of a job what can be said of it later. The texts that many jobs have in common are kept once."""
-    outline = {"job_id": job.job_id, "job_type": sys.intern(job.job_type), "status": job.status.value}
-    return Job({**outline, "begin_time": format_time(job.begin_time)})

@@ -1,0 +1,181 @@
+"""What an error response means, as tables: one for a poll, one for a log-in, one for every other request.
+
+A response ends a wait only in the cloud's own words. What carries no known code is trouble that passes, at any HTTP
+status: it may come from a proxy or a gateway, and says nothing about the job.
+Error codes: *ECS API Reference, Returned Values for General Requests* and *API Gateway, Error Codes*.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from airflow_provider_ecsjobs.core.errors import ErrorKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_GATEWAY_CODE = re.compile(r"APIGW?\.\d{4}")
+_SERVICE_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]*\.\d{3,5}")
+
+
+class Sender(StrEnum):
+    """Who wrote an error response, by the form of its body."""
+
+    GATEWAY = "API Gateway"
+    """Its codes begin with ``APIGW.`` or ``APIG.``."""
+    ECS = "ECS"
+    """Its codes begin with ``Ecs.`` or ``Common.``."""
+    SERVICE = "another service"
+    """A code such as ``EPS.0003``."""
+    IAM = "IAM"
+    """``{"error": {"code": 401, "message": ..., "title": ...}}``."""
+    UNKNOWN_JSON = "anybody, in JSON"
+    """JSON without a code of the cloud, such as ``{"message": "no Route matched"}`` or ``{"itemNotFound": ...}``."""
+    UNKNOWN = "anybody, not in JSON"
+    """HTML, an empty body, a body that is cut off."""
+
+
+def sender_of(codes: Sequence[str], *, has_title: bool) -> Sender:
+    """Return who wrote an error response that is a JSON object.
+
+    :param codes: its code, empty if there is none, and those of its details.
+    :param has_title: whether there is a ``title`` beside the code.
+    """
+    for code in codes:
+        if _GATEWAY_CODE.fullmatch(code):
+            return Sender.GATEWAY
+        if _SERVICE_CODE.fullmatch(code):
+            return Sender.ECS if code.split(".")[0] in ("Ecs", "Common") else Sender.SERVICE
+    return Sender.IAM if has_title and codes[0].isdecimal() else Sender.UNKNOWN_JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. It applies if all of its conditions hold; the first row that applies decides.
+
+    :param what: what was answered, in words.
+    :param kind: what it means.
+    :param codes: one of the response's codes must be one of these; empty for any response.
+    :param senders: who wrote it; empty for anybody.
+    :param statuses: the HTTP status, from the first to the second of a pair; empty for any.
+    """
+
+    what: str
+    kind: ErrorKind
+    codes: frozenset[str] = frozenset()
+    senders: tuple[Sender, ...] = ()
+    statuses: tuple[tuple[int, int], ...] = ()
+
+    def applies(self, status: int, codes: Sequence[str], sender: Sender) -> bool:
+        """Return whether all conditions hold."""
+        return (
+            (not self.codes or not self.codes.isdisjoint(codes))
+            and (not self.senders or sender in self.senders)
+            and (not self.statuses or any(first <= status <= last for first, last in self.statuses))
+        )
+
+
+def deciding_row(table: Sequence[Row], status: int, codes: Sequence[str], sender: Sender) -> Row:
+    """Return the row that says what an error response means.
+
+    :param table: one of the tables below.
+    :param status: the HTTP status.
+    :param codes: the response's code and those of its details.
+    :param sender: who wrote it.
+    """
+    return next(row for row in table if row.applies(status, codes, sender))
+
+
+def _codes(**numbers: str) -> frozenset[str]:
+    """Return codes such as ``Ecs.0003``: each service with its numbers."""
+    return frozenset(f"{service}.{number}" for service, listed in numbers.items() for number in listed.split())
+
+
+def _of_gateway(numbers: str) -> frozenset[str]:
+    """Return codes of the gateway, in its two spellings."""
+    return _codes(APIGW=numbers, APIG=numbers)
+
+
+def _one(status: int) -> tuple[tuple[int, int], ...]:
+    return ((status, status),)
+
+
+_TRY_AGAIN_LATER = " ".join(map(str, range(1000, 1301)))
+_SERVICES = (Sender.ECS, Sender.SERVICE)
+
+# First: each further request with a key that is not accepted brings its lock nearer.
+_NOT_ACCEPTED = Row(
+    "the key, the signature or the token is not accepted",
+    ErrorKind.UNAUTHORIZED,
+    _codes(Common="0013") | _of_gateway("0301 0303 0305 0307 0311"),
+)
+_QUERY_FAILED = Row(
+    "the query of the job failed: try again later",
+    ErrorKind.TRANSIENT,
+    _codes(Common="0020 0021 0022 0026 0999", Ecs=_TRY_AGAIN_LATER),
+)
+_KNOWN = (
+    Row("flow control", ErrorKind.THROTTLED, _codes(Common="0024 1503") | _of_gateway("0308")),
+    Row("the service is busy", ErrorKind.TRANSIENT, _codes(Common="0001 0025", Ecs="0603")),
+    Row("the gateway can't reach its backend or IAM", ErrorKind.TRANSIENT, _of_gateway("0103 0108 0201 0610 0613")),
+    Row("there is no such job or server", ErrorKind.NOT_FOUND, _codes(Common="0011", Ecs="0114 0614")),
+    Row(
+        "a permission is missing",
+        ErrorKind.FORBIDDEN,
+        _codes(Pdp="0001", Ecs="0003 0110") | _of_gateway("0302 0304 0306 0310 0401 0402 0404 0801 0802"),
+    ),
+    Row("it is not the right project", ErrorKind.REJECTED, _codes(Common="0018", Ecs="0023")),
+    Row(
+        "the gateway does not serve this API, or rejects the request",
+        ErrorKind.REJECTED,
+        _of_gateway("0101 0104 0105 0106 0501 0502"),
+    ),
+    Row("IAM does not accept the token", ErrorKind.UNAUTHORIZED, senders=(Sender.IAM,), statuses=_one(401)),
+    Row(
+        "another code of a service at 401 or 403: a permission is missing",
+        ErrorKind.FORBIDDEN,
+        senders=_SERVICES,
+        statuses=_one(401) + _one(403),
+    ),
+    Row("a 401 without a known code", ErrorKind.TRANSIENT, statuses=_one(401)),
+    Row("too many requests", ErrorKind.THROTTLED, statuses=_one(429)),
+    Row("busy, broken or redirected", ErrorKind.TRANSIENT, statuses=(*_one(408), *_one(425), (500, 999), (0, 399))),
+)
+_NOT_JSON = Row("not JSON", ErrorKind.TRANSIENT, senders=(Sender.UNKNOWN,))
+_FORBIDDEN = Row("forbidden", ErrorKind.FORBIDDEN, statuses=_one(403))
+_OTHER_4XX = Row("any other 4xx", ErrorKind.REJECTED)
+
+POLL_TABLE: tuple[Row, ...] = (
+    _NOT_ACCEPTED,
+    _QUERY_FAILED,
+    *_KNOWN,
+    Row("another code of another service at 404", ErrorKind.TRANSIENT, senders=(Sender.SERVICE,), statuses=_one(404)),
+    Row("another code of a service at another 4xx", ErrorKind.REJECTED, senders=_SERVICES),
+    Row("anything without a known code", ErrorKind.TRANSIENT),
+)
+"""What a response to the query of a job means. ``TRANSIENT`` and ``THROTTLED`` pass, all others end the wait."""
+
+REQUEST_TABLE: tuple[Row, ...] = (
+    _NOT_ACCEPTED,
+    *_KNOWN,
+    _NOT_JSON,
+    _FORBIDDEN,
+    Row("not found", ErrorKind.NOT_FOUND, statuses=_one(404)),
+    _OTHER_4XX,
+)
+"""What a response to a submit means. There, JSON at a 4xx is a refusal even without a code."""
+
+LOGIN_TABLE: tuple[Row, ...] = (
+    Row("IAM accepts neither user nor key", ErrorKind.UNAUTHORIZED, frozenset({"401"}), statuses=_one(401)),
+    Row("the address of IAM is wrong", ErrorKind.REJECTED, frozenset({"404"}), statuses=_one(404)),
+    _NOT_ACCEPTED,
+    *_KNOWN,
+    _NOT_JSON,
+    _FORBIDDEN,
+    Row("a 404 without a known code", ErrorKind.TRANSIENT, statuses=_one(404)),
+    _OTHER_4XX,
+)
+"""What a response of IAM means, to a log-in or to the look-up of a project. Its own codes are HTTP statuses."""

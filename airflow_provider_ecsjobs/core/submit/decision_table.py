@@ -1,0 +1,128 @@
+"""The table of what a try does about what earlier tries have sent.
+
+``docs/exactly-once.md`` shows it to people. :func:`airflow_provider_ecsjobs.core.submit.idempotency.decide` reads it.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Recorded(Enum):
+    """What the record holds."""
+
+    NOTHING = "nothing"
+    NOT_KEPT = "no record is kept, and there was an earlier try"
+    """Before Airflow 3.3."""
+    UNANSWERED = "a request, but no answer"
+    """It was sent, or was about to be."""
+    ORDER = "an order without a job"
+    JOB = "a job"
+
+
+class Cleared(Enum):
+    """Whether a user has cleared the task since."""
+
+    NO = "no"
+    YES = "yes"
+    AFTER_TOLD = "yes, after being told that the outcome is unknown"
+
+
+class Repeat(Enum):
+    """What makes it safe to send the request again if its outcome is not known."""
+
+    BY_TOKEN = "its client token"  # noqa: S105 - no secret
+    HARMLESS = "doing it twice harms nothing"
+    HARMFUL = "nothing"
+    BY_FUNCTION = "nothing: a function of the user sends it"
+    """``@task.ecs_job`` without a ``client_token``: only the function knows whether it got as far as to send."""
+
+
+class Seen(Enum):
+    """How the recorded job is now."""
+
+    NOT_YET = "not asked yet"
+    RUNNING = "not finished"
+    UNPAID = "unpaid, after the task gave up waiting for the payment"
+    SUCCEEDED = "succeeded, or good enough"
+    FAILED = "failed"
+    PURGED = "unknown to the API, beyond the grace"
+    UNSEEN = "can't be seen"
+    """The API can't be asked just now, or does not know the job yet."""
+
+
+class Request(Enum):
+    """Whether the request is the recorded one."""
+
+    SAME = "the same"
+    CHANGED = "another one"
+
+
+class Situation(NamedTuple):
+    """All that the decision depends on."""
+
+    recorded: Recorded
+    cleared: Cleared
+    repeat: Repeat
+    seen: Seen
+    request: Request
+
+
+class Action(Enum):
+    """What to do."""
+
+    SEND = "send it with this attempt's token"
+    SEND_AND_LOOK = "send it with this attempt's token, then look at the job"
+    ASK = "send it with the recorded token, then look at the job"
+    SEND_AGAIN = "send it again"
+    SEND_NEXT = "send it with the next token"
+    SEND_ANEW = "send it with a token never used before"
+    POLL = "ask for the job"
+    DONE = "done: this is the result; wait for the job if it runs"
+    FAIL_UNKNOWN = "fail: tell the user that the outcome is unknown, and note that"
+    FAIL_PURGED = "fail: nobody can tell how the job ended"
+    FAIL_BUSY = "fail: the job may still run, so nothing is sent beside it; a retry looks again"
+
+
+class Row(NamedTuple):
+    """One row of the table. An empty tuple stands for any value."""
+
+    recorded: tuple[Recorded, ...]
+    cleared: tuple[Cleared, ...]
+    repeat: tuple[Repeat, ...]
+    seen: tuple[Seen, ...]
+    request: tuple[Request, ...]
+    action: Action
+
+    def covers(self, situation: Situation) -> bool:
+        """Whether the row is about this situation."""
+        return all(not allowed or value in allowed for allowed, value in zip(self[:5], situation, strict=True))
+
+
+_R, _C, _P, _S, _A = Recorded, Cleared, Repeat, Seen, Action
+TABLE: tuple[Row, ...] = (
+    # recorded         cleared            repeat                         the job now
+    Row((_R.NOTHING,), (), (), (), (), _A.SEND),
+    Row((_R.NOT_KEPT,), (), (_P.BY_TOKEN,), (), (), _A.SEND_AND_LOOK),
+    Row((_R.NOT_KEPT,), (), (), (), (), _A.SEND),
+    Row((_R.UNANSWERED,), (_C.AFTER_TOLD,), (_P.BY_TOKEN, _P.HARMFUL), (), (), _A.SEND_ANEW),
+    Row((_R.UNANSWERED,), (), (_P.BY_TOKEN,), (), (), _A.ASK),
+    Row((_R.UNANSWERED,), (), (_P.HARMFUL,), (), (), _A.FAIL_UNKNOWN),
+    Row((_R.UNANSWERED,), (), (_P.HARMLESS, _P.BY_FUNCTION), (), (), _A.SEND_AGAIN),
+    Row((_R.ORDER,), (_C.NO,), (), (), (), _A.DONE),
+    Row((_R.ORDER,), (), (), (), (), _A.SEND_ANEW),
+    Row((_R.JOB,), (), (), (_S.NOT_YET,), (), _A.POLL),
+    Row((_R.JOB,), (_C.NO,), (), (_S.SUCCEEDED, _S.RUNNING, _S.UNPAID, _S.UNSEEN), (), _A.DONE),
+    Row((_R.JOB,), (_C.NO,), (), (_S.FAILED,), (), _A.SEND_NEXT),
+    Row((_R.JOB,), (_C.NO,), (), (_S.PURGED,), (), _A.FAIL_PURGED),
+    Row((_R.JOB,), (), (), (_S.SUCCEEDED, _S.FAILED, _S.PURGED, _S.UNPAID), (), _A.SEND_ANEW),
+    Row((_R.JOB,), (), (), (_S.RUNNING, _S.UNSEEN), (Request.SAME,), _A.DONE),
+    Row((_R.JOB,), (), (), (_S.RUNNING, _S.UNSEEN), (Request.CHANGED,), _A.FAIL_BUSY),
+)
+"""The first row that covers the situation counts."""
+
+
+def look_up(situation: Situation) -> Action:
+    """Return what to do in this situation."""
+    return next(row.action for row in TABLE if row.covers(situation))
