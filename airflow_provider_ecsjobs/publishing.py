@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from airflow import __version__ as airflow_version
-from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_ecsjobs import compat
+from airflow_provider_ecsjobs.compat import conf
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, outline, snapshot
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
