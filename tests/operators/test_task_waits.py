@@ -111,6 +111,10 @@ def test_a_running_job_defers_with_all_the_trigger_needs(make: Make, connected: 
         "pending_since": None,
         "seen_status": "RUNNING",
         "seen_sub_jobs_finished": 1,
+        "seen_sub_jobs_total": 2,
+        "seen_job_type": "createServer",
+        "seen_begin_time": None,
+        "limit": "timeout=10 min",
         "not_found_grace": 5.0,
         "unreachable_timeout": 7.0,
         "order_id": None,
@@ -196,9 +200,9 @@ def test_unauthorized_credentials_are_not_retried(
     with pytest.raises(EcsUnauthorizedError, match=r"APIG[W]?\.0301") as caught:
         make("job-1", deferrable=deferrable).execute(CONTEXT)
 
-    # Failures in a row lock a key.
+    # Failures in a row lock a key: one more request confirms it, and there is no retry.
     assert isinstance(caught.value, AirflowFailException)
-    assert connected.counters["requests"] == 1
+    assert connected.counters["requests"] == 2
 
 
 def test_an_unreachable_api_can_be_retried(
