@@ -9,11 +9,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import (
+    ApiError,
+    EcsInvalidJobIdError,
+    EcsInvalidRequestError,
+    EcsJobsError,
+    ErrorKind,
+)
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
@@ -60,6 +66,13 @@ class Submission:
     def result(self) -> dict[str, Any]:
         """Give what a task returns that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
         return {"job_id": self.job_id, "order_id": self.order_id, "server_ids": list(self.server_ids)}
+
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom: Airflow calls this, and could not read the submission downstream.
+
+        :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
+        """
+        raise EcsJobsError("A Submission can't be an XCom: no other task could read it. Return submission.result().")
 
 
 @dataclass(frozen=True, slots=True)
