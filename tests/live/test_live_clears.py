@@ -32,7 +32,7 @@ from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 
 NOTES = Path({notes!r})
-QUICK = {{"poll_interval": 1, "max_poll_interval": 1, "retry_delay": 1}}
+QUICK = {{"poll_interval": 1, "max_poll_interval": 1, "retry_delay": 1, "deferrable": True}}
 SERVER = {{"name": "web", "imageRef": "i", "flavorRef": "f", "vpcid": "v", "nics": [{{"subnet_id": "s"}}]}}
 SERVER["root_volume"] = {{"volumetype": "SSD"}}
 
