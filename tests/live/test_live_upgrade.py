@@ -47,7 +47,7 @@ SOON_MISSED = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
 }
-"""The worker that waits does not outlive the stop, which Airflow notices after five minutes without heartbeats."""
+"""The worker that waits does not outlive the stop. Airflow notices its missing heartbeats after five minutes."""
 WAITING = {"sensor": "deferred", "operator": "deferred", "create": "deferred", "deferred": "deferred"}
 WAITING |= {"in_worker": "running"}
 
