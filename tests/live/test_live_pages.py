@@ -193,7 +193,7 @@ def test_the_list_of_waits_is_searched_sorted_and_led_out_of(
     alone.end_part(0, 11, **NO_HOST)
 
     with browser.window() as window, browser.window(theme="dark") as dark, browser.window(width=360) as narrow:
-        window.open(airflow.url, "nav")
+        window.open(airflow.url, "text=Browse")
         window.page.click("text=Browse")
         window.page.click("text=ECS jobs")
         window.wait_for(".list tbody tr:has-text('1 failed')")

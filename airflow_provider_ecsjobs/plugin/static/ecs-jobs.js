@@ -310,7 +310,7 @@ class JobView extends View {
     const share = (this.now - begin) / (record.deadline - begin);
     return h("dl", { class: "tiles" },
       tile("Sub-jobs", total ? `${number.format(done)} of ${number.format(total)} done` : "none", total ? bar(total, done, failed) : null, failed ? h("small", null, `${number.format(failed)} failed`) : null),
-      isWaiting ? tile("Waited", duration(this.now - begin), h("small", null, isTime(begin) ? `since ${clock(begin)}` : ""))
+      isWaiting ? tile("Waited", duration(this.now - begin), h("small", null, isTime(begin) ? `since ${this.now - begin < 43200 ? clock(begin) : moment(begin)}` : ""))
         : tile("Job took", duration(took), h("small", null, isTime(record.ended) ? `ended ${clock(record.ended)}` : isTime(task.ended) ? `the task ended ${clock(task.ended)}` : "")),
       isWaiting ? (isTime(record.deadline)
         ? tile("Deadline in", duration(left), h("div", { class: "bar", role: "img", "aria-label": `${Math.round(100 * share)} % of the time is over` }, h("i", { class: share > 0.9 ? "bad" : "run", style: { width: `${Math.min(100, Math.max(0, 100 * share))}%` } })), h("small", null, `at ${moment(record.deadline)}`))
