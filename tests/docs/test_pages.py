@@ -20,6 +20,13 @@ RAW = "https://raw.githubusercontent.com/airflow-provider-ecsjobs/airflow-provid
 GENERATED = {str(Path(page).relative_to(ROOT)) for page in (WAITING, EMULATOR, DECISIONS)}
 """Made from tables of the code, and compared with them elsewhere."""
 
+INCLUDED = {
+    "docs/benchmarks.md": "benchmarks/README.md",
+    "docs/changelog.md": "CHANGELOG.md",
+    "docs/contributing.md": "CONTRIBUTING.md",
+}
+"""Pages of the site that show another file of the repository."""
+
 TABLE_CHECKS = {
     "example dags",
     "exceptions",
@@ -39,6 +46,7 @@ PROSE_TABLES = {"docs/architecture.md", README}
 """Pages with tables that repeat nothing; their files and links are looked at below."""
 
 PROSE = {
+    "docs/api.md",
     "docs/architecture.md",
     "docs/how-waiting-works.md",
     "docs/index.md",
@@ -58,7 +66,21 @@ def test_a_test_reads_each_page(page: str) -> None:
     checked = [one.check for one in snippets() if one.page == page and one.check]
     checked += [check for of, check, _ in tables() if of == page and check]
 
-    assert checked or page in GENERATED | PROSE, "give it a snippet or a table that is checked, or add it to PROSE"
+    assert checked or page in GENERATED | PROSE | INCLUDED.keys(), (
+        "give it a snippet or a table that is checked, or add it to PROSE"
+    )
+
+
+@pytest.mark.parametrize("page", INCLUDED)
+def test_a_page_shows_the_file_that_it_is_named_after(page: str) -> None:
+    assert TEXTS[page].startswith(f"```{{include}} ../{INCLUDED[page]}\n")
+
+
+def test_the_contents_list_each_page_twice_for_readers_of_the_site_and_of_the_repository() -> None:
+    contents = TEXTS["docs/index.md"]
+    named = {f"docs/{name}.md" for name in re.findall(r"^([a-z-]+)$", contents, re.M)}
+    linked = {_of_this_repository("docs/index.md", link) for link in _links("docs/index.md")}
+    assert named == linked == set(PAGES) - {README, "docs/index.md"}
 
 
 @pytest.mark.parametrize("page", PAGES)
