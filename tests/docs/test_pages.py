@@ -39,6 +39,7 @@ TABLE_CHECKS = {
     "parameters of the trigger",
     "typed operators",
     "versions",
+    "xcoms",
 }
 """The tables that repeat the code, each compared with it by a test."""
 
@@ -57,6 +58,7 @@ PROSE = {
 }
 """Pages of sentences: their names, commands and links are looked at below; troubleshooting has a test of its own."""
 
+ROOTS = [ROOT, ROOT / "airflow_provider_ecsjobs"]
 MODULES = ["operators.servers", "operators.ecs_jobs", "sensors.ecs_jobs", "triggers.ecs_jobs", "hooks.ecs_jobs"]
 MODULES += ["exceptions", "plugin.ecs_jobs", "links.ecs_console"]
 
@@ -115,8 +117,8 @@ def test_the_names_exist(page: str) -> None:
         elif re.fullmatch(r"make [a-z0-9.-]+", code):
             assert re.search(rf"^{code.split()[1]}:", (ROOT / "Makefile").read_text(), re.M), code
         elif re.fullmatch(r"(tests|core|transport|operators|plugin|emulator|benchmarks|example_dags)/[\w/.]+", code):
-            package = ROOT / "airflow_provider_ecsjobs"
-            assert any(path.exists() for path in (ROOT / code, package / code, package / f"{code}.py")), code
+            module = f"{code.rpartition('.')[0] or code}.py"
+            assert any((root / name).exists() for root in ROOTS for name in (code, f"{code}.py", module)), code
 
 
 def _links(page: str) -> list[str]:

@@ -33,9 +33,9 @@ def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
         for task, cell in ((sensor, sensor_cell), (operator, operator_cell)):
             for name in code_in(cell):
                 listed[type(task)].add(name)
-                assert default == "required" or _plain(getattr(task, name)) == ast.literal_eval(default.strip("`")), (
-                    name
-                )
+                # None is given, and says that the configuration decides.
+                actual = None if name == "deferrable" else _plain(getattr(task, name))
+                assert default == "required" or actual == ast.literal_eval(default.strip("`")), name
                 assert ("(T)" in meaning) == (name in task.template_fields), name
     assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
     assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsBaseOperator)
@@ -74,7 +74,7 @@ def test_the_table_of_parameters_of_submits_is_that_of_the_code() -> None:
         expected |= {name: found.default for name, found in signature.items() if found.kind == found.KEYWORD_ONLY}
     assert rows == expected
     marked = {code_in(name)[0] for name, _, meaning in table("parameters of submits") if "(T)" in meaning}
-    assert marked == {"body"}
+    assert marked == {"body", "dry_run", "wait_for_completion"}
 
 
 def test_the_table_of_trigger_parameters_is_that_of_the_code() -> None:

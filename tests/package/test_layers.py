@@ -38,10 +38,9 @@ INSIDE_FUNCTIONS = {
     ("hooks.connection", "airflow_provider_ecsjobs.transport.config"),
     ("hooks.connection", "asgiref.sync"),
     ("hooks.ecs_jobs", "airflow_provider_ecsjobs.transport.sync_client"),  # requests
-    ("provider_info", "airflow"),  # its version alone, for the connection form before Airflow 3.2
-    ("provider_info", "flask_appbuilder.fieldwidgets"),  # Airflow 2.11
-    ("provider_info", "wtforms"),  # Airflow 2.11
-    ("provider_info", "wtforms.validators"),  # Airflow 3.0 and 3.1
+    ("provider_info", "flask_appbuilder.fieldwidgets"),  # Airflow 2.11 to 3.1
+    ("provider_info", "wtforms"),  # Airflow 2.11 to 3.1
+    ("provider_info", "wtforms.validators"),  # Airflow 2.11 to 3.1
     ("sensors.ecs_jobs", "airflow.sensors.base"),  # Airflow 2.11
 }
 

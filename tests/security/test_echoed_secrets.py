@@ -31,6 +31,7 @@ from tests.security.raw_server import RawServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.usefixtures("quick_backoff")
 JOB = "0123456789abcdef0123456789abcdef"
 QUICK = {"poll_interval": 0.01, "max_poll_interval": 0.01, "unreachable_timeout": 0.02}
 LOGINS = ("aksk", "temporary aksk", "password", "token", "agency", "env")

@@ -225,11 +225,12 @@ class Wait:
         """The pause in seconds that the last answer asked for; 0 if it asked for none."""
         return (self._last_error.retry_after if self._last_error else None) or 0.0
 
-    def next_delay(self, now: float, random: float) -> float:
+    def next_delay(self, now: float, random: float, least: float = 0.0) -> float:
         """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
 
         :param now: the time.
         :param random: a random number in [0, 1).
+        :param least: the least pause, where the deadline allows it.
         """
         policy = self.policy
         if self.failures:
@@ -238,11 +239,12 @@ class Wait:
             asked = self.requested_delay
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
-            delay = first_poll_delay if self._is_in_step else poll_delay
-            seconds = delay(now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
+            arguments = (now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
+            seconds = first_poll_delay(*arguments, least) if self._is_in_step else poll_delay(*arguments)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
+        seconds = max(seconds, least)
         if policy.deadline is not None:
             seconds = min(seconds, policy.deadline - now)
         seconds = max(seconds, SHORTEST_DELAY)
