@@ -1,4 +1,4 @@
-"""The tables of README.md are those of the code."""
+"""The tables of README.md and of docs/ are those of the code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_ecsjobs import exceptions
+from airflow_provider_ecsjobs import exceptions, get_provider_info
 from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.operators import servers
@@ -21,7 +21,7 @@ from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
-from tests.docs.readme_file import code_in, table
+from tests.docs.pages import ROOT, code_in, table
 
 INHERITED = {"timeout", "soft_fail", "mode"}
 
@@ -101,6 +101,17 @@ def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
     assert rows["metadata_endpoint"] == f"`{DEFAULT_METADATA_ENDPOINT}`"
     assert rows["connect_timeout"] == f"`{DEFAULT_CONNECT_TIMEOUT:g}`"
     assert rows["read_timeout"] == f"`{DEFAULT_READ_TIMEOUT:g}`"
+
+
+def test_the_table_of_options_is_that_of_the_configuration() -> None:
+    listed = {code_in(name)[0]: ast.literal_eval(default.strip("`")) for name, default, _ in table("options")}
+    options = get_provider_info()["config"]["ecsjobs"]["options"]
+    assert listed == {name: option["default"] == "True" for name, option in options.items()}
+
+
+def test_the_table_of_example_dags_has_all() -> None:
+    listed = {link.partition("]")[0].strip("[") for link, _ in table("example dags")}
+    assert listed == {path.stem for path in (ROOT / "example_dags").glob("*.py")}
 
 
 def _parameters(*tasks: type) -> set[str]:

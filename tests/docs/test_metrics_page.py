@@ -1,9 +1,9 @@
-"""Compares what README.md says of metrics with what the code declares."""
+"""Compares what docs/metrics.md says with what the code declares."""
 
 from __future__ import annotations
 
 from airflow_provider_ecsjobs.metrics import JOB_TYPES, METRICS, OTHER, POLL, SUBMITS, UNKNOWN, WAITS
-from tests.docs.readme_file import code_in, section, table
+from tests.docs.pages import TEXTS, code_in, table
 
 
 def test_the_table_of_metrics_is_that_of_the_code() -> None:
@@ -20,7 +20,7 @@ def test_the_outcomes_are_those_of_the_code() -> None:
 
 
 def test_the_values_that_stand_for_others_are_named() -> None:
-    named = set(code_in(section("Metrics")))
+    named = set(code_in(TEXTS["docs/metrics.md"]))
 
     assert {OTHER, UNKNOWN, POLL} <= named
     assert named & JOB_TYPES
