@@ -11,8 +11,7 @@ from configparser import RawConfigParser
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import conf
-
+from airflow_provider_ecsjobs.compat import conf
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.services import HOST_OF_SERVICE

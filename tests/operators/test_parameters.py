@@ -322,7 +322,7 @@ def test_a_task_defers_unless_a_user_has_set_that_tasks_do_not(
 
 
 def test_the_configuration_file_says_whether_tasks_defer_too(defers: Callable[..., bool]) -> None:
-    from airflow.providers.common.compat.sdk import conf
+    from airflow_provider_ecsjobs.compat import conf
 
     conf.read_dict({"operators": {"default_deferrable": "False"}})
     try:
