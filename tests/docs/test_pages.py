@@ -28,6 +28,7 @@ INCLUDED = {
 """Pages of the site that show another file of the repository."""
 
 TABLE_CHECKS = {
+    "capacity",
     "example dags",
     "exceptions",
     "fields",
@@ -43,7 +44,7 @@ TABLE_CHECKS = {
 }
 """The tables that repeat the code, each compared with it by a test."""
 
-PROSE_TABLES = {"docs/architecture.md", README}
+PROSE_TABLES = {"docs/architecture.md", "docs/from-huawei.md", "docs/from-sensor.md", "docs/upgrading.md", README}
 """Pages with tables that repeat nothing; their files and links are looked at below."""
 
 PROSE = {
@@ -55,6 +56,7 @@ PROSE = {
     "docs/outages.md",
     "docs/security.md",
     "docs/troubleshooting.md",
+    "docs/upgrading.md",
 }
 """Pages of sentences: their names, commands and links are looked at below; troubleshooting has a test of its own."""
 
