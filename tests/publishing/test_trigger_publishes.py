@@ -221,6 +221,22 @@ def test_a_failed_publish_is_a_debug_line_and_pauses_publishing(
     assert {record.levelname for record in ours} <= {"DEBUG"}
 
 
+async def test_a_record_that_can_not_be_made_ends_no_wait(
+    connected: Emulator, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a job that nobody thought of")
+
+    monkeypatch.setattr(publishing, "snapshot", broken)
+    job_id = connected.plant_job({"status": "RUNNING"}, {"status": "SUCCESS"})
+    trigger = EcsJobTrigger(job_id, poll_interval=0.03, max_poll_interval=0.03)
+    trigger.task_instance = trigger_of().task_instance
+
+    (event,) = [event.payload async for event in trigger.run()]
+
+    assert (event["outcome"], sent.begun) == ("finished", 0)
+
+
 @pytest.mark.parametrize("value", ["False", "neither"])
 async def test_nothing_is_published_where_it_is_switched_off(
     sent: Sent, monkeypatch: pytest.MonkeyPatch, value: str
