@@ -203,6 +203,11 @@ class PublishQueue:
             await asyncio.wait({self._sending[1]}, timeout=LAST_PUBLISH_SECONDS)
 
     async def _send_all(self) -> None:
+        try:
+            # No record is under way meanwhile: a wait that ends takes its own back.
+            await _prepare()
+        except Exception as error:  # noqa: BLE001 - whatever an import raises
+            self._pause("ECS jobs", error)
         while self._pending:
             publisher = next(iter(self._pending))
             record = self._pending.pop(publisher)
@@ -211,10 +216,13 @@ class PublishQueue:
             await asyncio.wait({sending})
             self._sending = None
             if sending.cancelled() or (error := sending.exception()) is not None:
-                log.debug("ECS job %s could not be published", record["job_id"], exc_info=error)
-                self._pending.clear()
-                self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
+                self._pause(f"ECS job {record['job_id']}", error)
             await asyncio.sleep(PACE)
+
+    def _pause(self, what: str, error: BaseException | None) -> None:
+        log.debug("%s could not be published", what, exc_info=error)
+        self._pending.clear()
+        self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
 
 
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, PublishQueue] = WeakKeyDictionary()
@@ -224,13 +232,18 @@ def _queue_of_this_loop() -> PublishQueue:
     return _queues.setdefault(asyncio.get_running_loop(), PublishQueue())
 
 
+async def _prepare() -> None:
+    """Import what sends a record, in a thread: it takes many seconds the first time, as it imports what runs a task."""
+    await asyncio.to_thread(_import_sender)
+
+
 async def _send(task_instance: Any, record: dict[str, Any]) -> None:
     """Write the XCom of a task, from its trigger.
 
     It must not be cancelled, and has no time limit: up to Airflow 3.1 a request that is left alone ends the triggerer.
+    To be called after :func:`_prepare`.
     """
-    # Takes seconds the first time: it imports what runs a task.
-    xcom, sync_to_async = await asyncio.to_thread(_import_sender)
+    xcom, sync_to_async = _import_sender()
     values = {
         "key": XCOM_KEY,
         "value": record,
