@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
 from airflow.models.xcom import XComModel
-from sqlalchemy import String, and_, cast, func, or_, select
+from sqlalchemy import String, and_, case, cast, func, or_, select
 
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.publishing import XCOM_KEY
@@ -35,20 +35,28 @@ _waits = or_(
         _record["outcome"].as_string().is_(None),
     ),
 )
+
+
+def _number(name: str) -> Any:
+    """Return a number of the record. Anything else is null: PostgreSQL ends the whole query where it can't convert."""
+    is_number = _record[name].as_string().regexp_match(r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$")
+    return case((is_number, _record[name].as_float()))
+
+
 _FIELDS = ("job_id", "job_type", "status", "total", "done", "failed", "started", "deadline", "seen_at")
-_started = func.coalesce(_record["started"].as_float(), 0.0)
+_started = func.coalesce(_number("started"), 0.0)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "task": (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.map_index),
     "run": (TaskInstance.run_id,),
     "job": (_record["job_type"].as_string(), _record["job_id"].as_string()),
     "status": (_record["status"].as_string(),),
     "progress": (
-        _record["done"].as_float() / func.nullif(_record["total"].as_float(), 0.0),
-        _record["total"].as_float(),
+        _number("done") / func.nullif(_number("total"), 0.0),
+        _number("total"),
     ),
     "waited": (-_started,),
-    "deadline": (_record["deadline"].as_float(),),
-    "seen": (_record["seen_at"].as_float(),),
+    "deadline": (_number("deadline"),),
+    "seen": (_number("seen_at"),),
 }
 """The columns of the list that it can be sorted by."""
 _ROW_ID = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql
 
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, snapshot
@@ -204,3 +207,21 @@ def test_ten_thousand_waits_come_by_the_page(pages: Pages, tasks: Tasks) -> None
     assert last[1][-1] == f"wait_{MANY - 1:05}"
     assert page(q="wait_04321")[1] == ["wait_04321"]
     assert page(sort="waited")[1][0] == f"wait_{MANY - 1:05}"
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_no_database_has_to_convert_what_is_no_number(sort: str) -> None:
+    """PostgreSQL ends the whole query with an error there: one strange record would take the list from everybody."""
+    ordered = select(*SORTS[sort])
+    statement = str(ordered.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+
+    conversions = re.findall(r"(THEN )?CAST\(xcom\.value ->> '\w+' AS FLOAT\)", statement)
+    assert all(conversions)
+
+
+def test_a_number_that_is_none_comes_as_the_least(pages: Pages, tasks: Tasks) -> None:
+    for task_id, deadline in {"a": STARTED + 5.5, "b": "soon", "c": STARTED, "d": None, "e": [1]}.items():
+        tasks.add(task_id=task_id, record=a_record(deadline=deadline))
+
+    assert [name for name in listed(pages, sort="-deadline") if name in "ac"] == ["a", "c"]
+    assert len(listed(pages, sort="-deadline")) == 5
