@@ -12,6 +12,7 @@ const ASK_AGAIN = 5; // seconds
 const ASK_AGAIN_AFTER_ERROR = 15;
 const OLD_AFTER = 180;
 const FOLD_BEYOND = 50;
+const BETWEEN_TRIES = new Set([null, "scheduled", "queued", "restarting", "up_for_retry"]);
 
 // ---------------------------------------------------------------- drawing
 
@@ -171,6 +172,12 @@ class View {
     throw new Error(said[answer.status] ?? `Airflow's API server answered with HTTP ${answer.status}.`);
   }
 
+  // The address has changed.
+  moved() {
+    this.draw();
+    this.read();
+  }
+
   set(state) {
     Object.assign(this.state, state);
     this.draw();
@@ -182,7 +189,7 @@ class View {
 
   trouble() {
     if (!this.error) return null;
-    const old = this.data ? ` What is shown is ${duration(Date.now() / 1000 - this.readAt)} old.` : "";
+    const old = this.data ? ` What is shown was read at ${clock(this.readAt)}.` : "";
     return h("p", { class: "note bad", role: "alert", key: "trouble" }, this.error + old);
   }
 
@@ -260,7 +267,8 @@ class JobView extends View {
   job(record) {
     const { task, console_url } = this.data;
     const status = text(record.status);
-    const isWaiting = !record.outcome && !task.is_over;
+    const isBetween = BETWEEN_TRIES.has(task.state);
+    const isWaiting = !record.outcome && !task.is_over && !isBetween;
     const age = this.now - record.seen_at;
     return [
       h("header", { class: "head" },
@@ -269,19 +277,21 @@ class JobView extends View {
         h("span", { class: "grow" }),
         h("span", { class: "muted num" }, isTime(record.seen_at) ? (isWaiting ? `seen ${duration(age)} ago` : `last seen ${moment(record.seen_at)}`) : ""),
         console_url ? h("a", { href: console_url, target: "_blank", rel: "noopener noreferrer" }, "ECS console ↗") : null),
-      isWaiting ? this.staleness(record, age) : null,
+      isBetween ? h("p", { class: "note", key: "between" }, `This is of the last try. The task has not begun anew yet (${task.state || "not scheduled"}).`) : null,
+      isWaiting ? this.staleness(record, task, age) : null,
       this.failure(record),
       this.tiles(record, task, isWaiting),
       ...this.timeline(record, isWaiting),
     ];
   }
 
-  staleness(record, age) {
-    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or found, and has not been looked at yet.");
+  staleness(record, task, age) {
+    const isInWorker = task.state === "running";
+    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, isInWorker ? "The task waits in a worker, and publishes what it sees of the job at the end." : "The job has been submitted or found, and has not been looked at yet.");
     const usual = OLD_AFTER + 2 * (isTime(record.poll_interval) ? record.poll_interval : 0);
     if (age < usual) return null;
     return h("p", { class: "note pay", role: "status", key: "old" },
-      `This is old: no look at the job was published for ${duration(age)}. The API may not answer, or the triggerer is stopped or busy. The task goes on by itself.`);
+      `This is old: no look at the job was published since ${moment(record.seen_at)}. ${isInWorker ? "The task waits in a worker, and may publish its job at the end only." : "The API may not answer, or the triggerer is stopped or busy."} The task goes on by itself.`);
   }
 
   failure(record) {
@@ -401,8 +411,6 @@ class ListView extends View {
     const { sort, page, ...rest } = { ...this.params, page: "1", ...change };
     const defaults = { sort: sort === "-waited" ? "" : sort, page: page === "1" ? "" : page };
     this.place.replaceSearch(query({ ...rest, ...defaults }));
-    this.draw();
-    this.read();
   }
 
   type(event) {
@@ -474,7 +482,7 @@ const styled = new Promise((done) => {
 const open = (node, place, key) => {
   let view = null, isClosed = false;
   styled.then(() => { if (!isClosed) view = key?.task_id ? new JobView(node, place, key) : new ListView(node, place); });
-  return () => { isClosed = true; view?.close(); node.replaceChildren(); };
+  return { moved: () => view?.moved(), close: () => { isClosed = true; view?.close(); node.replaceChildren(); } };
 };
 
 // Inside Airflow's UI: a thin component around a node that is ours.
@@ -484,6 +492,7 @@ const Page = (props) => {
   const go = router.useNavigate();
   const { search } = router.useLocation();
   const node = useRef(null);
+  const opened = useRef(null);
   const params = new URLSearchParams(search);
   const key = props.taskId
     ? { dag_id: props.dagId, run_id: props.runId, task_id: props.taskId, map_index: Number.parseInt(props.mapIndex ?? "-1", 10) }
@@ -491,8 +500,10 @@ const Page = (props) => {
   const name = key.task_id ? JSON.stringify(key) : "";
   useEffect(() => {
     const place = { navigate: (path) => go(path), search: () => globalThis.location.search, replaceSearch: (text) => go({ search: text }, { replace: true }) };
-    return open(node.current, place, key);
+    opened.current = open(node.current, place, key);
+    return opened.current.close;
   }, [name]);
+  useEffect(() => opened.current.moved(), [search]); // The router comes to a new address only after it was told to.
   return createElement("div", { className: "ecs-jobs", ref: node });
 };
 globalThis["ECS jobs"] = globalThis["ECS job"] = globalThis.AirflowPlugin = Page;
@@ -501,7 +512,13 @@ globalThis["ECS jobs"] = globalThis["ECS job"] = globalThis.AirflowPlugin = Page
 const standalone = document.getElementById("ecs-jobs");
 if (standalone) {
   standalone.classList.add("ecs-jobs");
-  const place = { search: () => location.search, replaceSearch: (text) => history.replaceState(null, "", text ? `?${text}` : location.pathname) };
+  const place = {
+    search: () => location.search,
+    replaceSearch: (text) => {
+      history.replaceState(null, "", text ? `?${text}` : location.pathname);
+      opened.moved();
+    },
+  };
   const dag = /\/ecsjobs\/dags\/([^/]+)\/job$/.exec(location.pathname);
-  open(standalone, place, dag && readKey(new URLSearchParams(location.search), decodeURIComponent(dag[1])));
+  const opened = open(standalone, place, dag && readKey(new URLSearchParams(location.search), decodeURIComponent(dag[1])));
 }
