@@ -43,6 +43,14 @@ def base_path() -> str:
     return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
+def _is_tab_on() -> bool:
+    try:
+        return bool(conf.getboolean(*TAB_OPTION, fallback=False))
+    except Exception:  # noqa: BLE001 - Airflow would leave out all of the plugin, with a traceback in each component
+        log.warning("[%s] %s is no boolean: tasks have no tab of their job", *TAB_OPTION)
+        return False
+
+
 def _react_apps() -> list[dict[str, Any]]:
     """Describe our places in the UI to Airflow 3.1 and later; others ignore it."""
     # An absolute path: Airflow 3.1 and 3.2 import it as it stands, where a relative one is no module specifier.
@@ -54,7 +62,7 @@ def _react_apps() -> list[dict[str, Any]]:
     }
     script = f"{root}/static/ecs-jobs.js"
     apps = [{"name": NAME, "destination": "nav", "category": "browse", "url_route": PAGE, "bundle_url": script}]
-    if conf.getboolean(*TAB_OPTION, fallback=False):
+    if _is_tab_on():
         # Up to Airflow 3.3 it is shown for all tasks of all DAGs, so that it has to be asked for.
         tab = {"name": "ECS job", "destination": "task_instance", "url_route": "ecs-job"}
         apps.append({**tab, "bundle_url": f"{script}?tab"})

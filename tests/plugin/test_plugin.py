@@ -43,7 +43,7 @@ def reloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., type]]:
     reload(ecs_jobs)
 
 
-def test_it_imports_no_other_module_of_ours_and_nothing_else() -> None:
+def test_beside_airflows_own_names_it_imports_nothing_but_itself() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED], capture_output=True, text=True, timeout=5 * A_MINUTE, check=True
     )
@@ -51,7 +51,6 @@ def test_it_imports_no_other_module_of_ours_and_nothing_else() -> None:
     modules = set(line[2:].split())
 
     assert {name for name in modules if name.startswith("airflow_provider_ecsjobs.")} == {
-        "airflow_provider_ecsjobs.compat",
         "airflow_provider_ecsjobs.plugin",
         "airflow_provider_ecsjobs.plugin.ecs_jobs",
     }
@@ -77,6 +76,12 @@ def test_a_user_can_switch_the_tab_of_tasks_on(reloaded: Callable[..., type]) ->
 
     assert [app["destination"] for app in apps] == ["nav", "task_instance"]
     assert len({app["bundle_url"] for app in apps}) == 2
+
+
+def test_an_option_that_is_no_boolean_leaves_the_pages_as_they_are(reloaded: Callable[..., type]) -> None:
+    apps = reloaded(ECSJOBS__TASK_TAB="perhaps").react_apps  # type: ignore[attr-defined]
+
+    assert [app["destination"] for app in apps] == ["nav"]
 
 
 def test_each_option_is_described_with_the_default_it_has() -> None:
