@@ -18,6 +18,8 @@ from pathlib import Path
 PACKAGE = "airflow_provider_ecsjobs"
 # The pytest fixture needs pytest, which is the user's to install.
 NOT_IMPORTED = {f"{PACKAGE}.emulator.pytest_plugin"}
+# The pages are for Airflow 3. The plugin itself imports them only there.
+NOT_ON_2 = {f"{PACKAGE}.plugin.queries", f"{PACKAGE}.plugin.web"}
 
 
 def import_everything() -> int:
@@ -34,7 +36,8 @@ def import_everything() -> int:
     if Path(package.__file__ or "").is_relative_to(Path(__file__).parents[1]):
         raise SystemExit("The checkout was imported in place of what is installed: run this from another folder.")
     names = [module.name for module in pkgutil.walk_packages(package.__path__, f"{PACKAGE}.")]
-    wanted = [name for name in names if name not in NOT_IMPORTED and not name.endswith("__main__")]
+    left_out = (*NOT_IMPORTED, *(NOT_ON_2 if version("apache-airflow").startswith("2.") else ()))
+    wanted = [name for name in names if name not in left_out and not name.endswith("__main__")]
     with warnings.catch_warnings():
         # Airflow's own are derived from one of these: that of a name which has moved is a FutureWarning.
         for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):

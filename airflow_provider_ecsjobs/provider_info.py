@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow import __version__ as airflow_version
-
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS
 from airflow_provider_ecsjobs.transport.config_fields import MAX_RATE, MAX_TIMEOUT, MIN_RATE, MIN_TIMEOUT
 
@@ -99,6 +97,7 @@ def form_widgets() -> dict[str, Any]:
 
 def _choice(schema: dict[str, Any]) -> list[Any]:
     """Return the validator that tells Airflow 3.0 and 3.1 the values to choose from."""
+    from airflow import __version__ as airflow_version
     from wtforms.validators import any_of
 
     # Airflow 2.11 has the fields of all types in one form, and fills all fields of one name alike. The validator would

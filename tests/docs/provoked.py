@@ -1,4 +1,4 @@
-"""Provokes the messages that the README explains."""
+"""Provokes the messages that docs/troubleshooting.md explains."""
 
 from __future__ import annotations
 

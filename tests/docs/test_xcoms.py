@@ -12,7 +12,7 @@ from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.wait_mixin import XCOM_KEYS
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from tests.docs.readme_file import ROOT
+from tests.docs.pages import ROOT
 from tests.support.task_runs import TaskRun
 
 if TYPE_CHECKING:

@@ -107,11 +107,6 @@ class LiveAirflow:
         wanted = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
         self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=wanted)
 
-    def state(self, dag_id: str, run_id: str, task_id: str) -> str | None:
-        """Return the state of a task."""
-        instances = self.task_instances(dag_id, run_id)
-        return next(str(one["state"]) for one in instances if one["task_id"] == task_id)
-
     def wait(self, dag_id: str, run_id: str, timeout: float) -> str:
         """Wait until a run has finished and return its state; ``TimeoutError`` with the tasks' states."""
 

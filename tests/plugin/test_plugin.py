@@ -22,7 +22,7 @@ from pathlib import Path
 STATIC = Path(package_file).parent / "plugin" / "static"
 IMPORTED = """
 import sys
-from airflow.providers.common.compat.sdk import AirflowPlugin, conf
+from airflow_provider_ecsjobs.compat import AirflowPlugin, conf
 before = set(sys.modules)
 import airflow_provider_ecsjobs.plugin.ecs_jobs
 print("@@" + " ".join(sorted(set(sys.modules) - before)))
