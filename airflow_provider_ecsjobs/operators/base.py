@@ -29,7 +29,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     :param region: in place of the connection's (templated).
     :param project_id: in place of the connection's (templated).
     :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None``: as
-        ``[operators] default_deferrable`` says where that is set, else in the triggerer.
+        ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says where that is set, else in the triggerer.
     :param poll_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
     :param max_poll_interval: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the
         gap is a tenth of the time waited.

@@ -7,7 +7,6 @@ used before anything is rendered, or in another process than the one that render
 from __future__ import annotations
 
 import os
-from configparser import RawConfigParser
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -189,10 +188,9 @@ def literal(name: str, value: Any) -> Any:
 def defers_by_default() -> bool:
     """Whether a task defers that does not say.
 
-    ``[operators] default_deferrable`` decides where a user has set it. Airflow's own default of it is False, which says
-    nothing about tasks that are there to wait.
+    ``[operators] default_deferrable`` decides where the environment sets it. Airflow's own default of it is False,
+    which says nothing about tasks that are there to wait. The configuration file says nothing either: Airflow itself
+    writes its default into it.
     """
-    section, option = "operators", "default_deferrable"
-    # The parser itself holds what a configuration file says; Airflow keeps its defaults elsewhere.
-    is_set = f"AIRFLOW__{section}__{option}".upper() in os.environ or RawConfigParser.has_option(conf, section, option)
-    return bool(conf.getboolean(section, option)) if is_set else True
+    is_set = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE" in os.environ
+    return bool(conf.getboolean("operators", "default_deferrable")) if is_set else True

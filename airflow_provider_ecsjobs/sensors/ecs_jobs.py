@@ -49,7 +49,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, ``mode`` says how to wait.
-        ``None``: as ``[operators] default_deferrable`` says where that is set, else in the triggerer.
+        ``None``: as ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says where that is set, else in the triggerer.
     :param poke_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
     :param max_wait: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the gap is a
         tenth of the time waited.
