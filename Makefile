@@ -40,7 +40,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs lint types clean
+.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs screenshots lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -87,6 +87,9 @@ docs: $(VENV_DOCS)/.installed ## make the site of the documentation, and check i
 	$(VENV_DOCS)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
 	@echo "Open build/docs/index.html"
 
+screenshots: $(VENV)/.installed ## take the pictures of the pages in docs/images anew, in a real Airflow 3 and Chromium
+	ECSJOBS_SCREENSHOTS=docs/images $(VENV)/bin/python -m pytest tests/live/test_live_pages.py
+
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
@@ -130,7 +133,7 @@ $(VENV)/.ha-installed: $(VENV)/.installed
 $(VENV_DIST)/.installed: Makefile $(LOCK)
 	@rm -rf $(VENV_DIST)
 	@$(call make_venv,$(VENV_DIST))
-	@$(call install,$(VENV_DIST),-c $(LOCK) build check-wheel-contents hatchling hatch-fancy-pypi-readme twine)
+	@$(call install,$(VENV_DIST),-c $(LOCK) build check-wheel-contents hatchling twine)
 	@touch "$@"
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.
