@@ -48,8 +48,8 @@ def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority =
     :return: the job, or the classified error.
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(auth, call, clock, priority)
-    read = answer if isinstance(answer, ApiError) else read_job(answer, job_id=job_id, now=clock.now())
+    response = yield from send(auth, call, clock, priority)
+    read = response if isinstance(response, ApiError) else read_job(response, job_id=job_id, now=clock.now())
     if isinstance(read, ApiError):
         return advised(auth.config, read)
     return replace(read, project_id=auth.project_id, region=auth.config.region)
@@ -61,13 +61,13 @@ def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError
     :return: the job, or the last error.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        answer = yield from poll_once(auth, job_id, clock)
-        if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
+        result = yield from poll_once(auth, job_id, clock)
+        if not isinstance(result, ApiError) or not result.is_passing or attempt == ATTEMPTS:
             break
-        yield Log(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
+        yield Log(logging.WARNING, f"ECS job {job_id}: {result}; asking again")
         delay = backoff(attempt, LONGEST_BACKOFF, clock.random())
-        yield Sleep(min(max(delay, answer.retry_after or 0.0), LONGEST_BACKOFF))
-    return answer
+        yield Sleep(min(max(delay, result.retry_after or 0.0), LONGEST_BACKOFF))
+    return result
 
 
 def wait_for_job(auth: AuthSession, wait: Wait, clock: Clock, *, poll_first: bool = True) -> Flow[WaitEnd]:
@@ -97,18 +97,18 @@ def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
 
     :return: the end of the wait, if that is it.
     """
-    answer: Job | ApiError | None = None
+    result: Job | ApiError | None = None
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
-        answer = yield SingleFlight(
+        result = yield SingleFlight(
             ("job", wait.job_id), partial(poll_once, auth, wait.job_id, clock), detached=False, timeout=left
         )
-        if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
-            answer = None  # asked in time, but what came in the end tells nothing
-    if answer is None:
-        answer = yield from _final_poll(auth, wait, clock)
+        if isinstance(result, ApiError) and result.is_passing and wait.seconds_left(clock) <= 0:
+            result = None  # asked in time, but what came in the end tells nothing
+    if result is None:
+        result = yield from _final_poll(auth, wait, clock)
     now = wait.now(clock)
-    return wait.give_up(now) if answer is None else wait.receive(answer, now)
+    return wait.give_up(now) if result is None else wait.receive(result, now)
 
 
 def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
@@ -118,17 +118,17 @@ def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiEr
     """
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
-    key = ("last look", wait.job_id, wait.policy.deadline)
+    key = ("final poll", wait.job_id, wait.policy.deadline)
     together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, Priority.FINAL_POLL), detached=False)
-    answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
-    if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
-        return answer
-    delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), answer.retry_after or 0.0)
+    result: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
+    if not isinstance(result, ApiError) or not result.is_passing or wait.failures:
+        return result
+    delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
     if clock.monotonic() + delay >= until:
-        return answer
+        return result
     yield Sleep(delay)
     second: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
-    return answer if second is None else second
+    return result if second is None else second
 
 
 def submit(
@@ -157,8 +157,8 @@ def submit(
     failures, call = 0, request.call()
     anchor = clock.anchor()
     while True:
-        answer = yield from send(auth, call, clock)
-        result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=clock.now())
+        response = yield from send(auth, call, clock)
+        result = response if isinstance(response, ApiError) else read_submission(response, request, now=clock.now())
         if isinstance(result, Submission):
             return result
         if result.code in request.operation.done_codes and (missing_ok or outcome_unknown):
@@ -198,8 +198,8 @@ def check_auth(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     failure = yield from establish(auth, clock)
     if failure is not None:
         return failure
-    answer = yield from poll_once(auth, "0" * 32, clock)
+    result = yield from poll_once(auth, "0" * 32, clock)
     # Only ECS says that there is no such job; a gateway or a proxy that answers here is no proof.
-    if not isinstance(answer, ApiError) or answer.kind is ErrorKind.NOT_FOUND:
+    if not isinstance(result, ApiError) or result.kind is ErrorKind.NOT_FOUND:
         return None
-    return answer
+    return result

@@ -39,79 +39,79 @@ DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_job(answer: Response | TransportFailure, *, job_id: str, now: float) -> Job | ApiError:
+def read_job(response: Response | TransportFailure, *, job_id: str, now: float) -> Job | ApiError:
     """Read the answer to a job query.
 
-    :param answer: what came back.
+    :param response: what came back.
     :param job_id: the id that was asked for.
     :param now: the time, in seconds since the epoch; to read a ``Retry-After`` that is a date.
     :return: the job, or what came instead. A response about another job is trouble that passes, as of a stale cache.
     """
-    if isinstance(answer, TransportFailure):
-        return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    body = object_in(answer)
-    if not _job_in(answer, body):
-        return read_error(answer, body, now=now, table=POLL_TABLE)
+    if isinstance(response, TransportFailure):
+        return ApiError(ErrorKind.TRANSIENT, response.reason)
+    body = object_in(response)
+    if not _job_in(response, body):
+        return read_error(response, body, now=now, table=POLL_TABLE)
     assert body is not None
-    answered = clean(body.get("job_id"), 200)
-    if answered and answered != job_id:
-        message = f"the response is about another job, {answered}"
-        request_id = clean(answer.headers.get("x-request-id"), 200)
-        return ApiError(ErrorKind.TRANSIENT, message, status=answer.status, request_id=request_id)
+    named = clean(body.get("job_id"), 200)
+    if named and named != job_id:
+        message = f"the response is about another job, {named}"
+        request_id = clean(response.headers.get("x-request-id"), 200)
+        return ApiError(ErrorKind.TRANSIENT, message, status=response.status, request_id=request_id)
     return Job.from_dict(body, job_id=job_id)
 
 
-def slowdown_in(answer: Response, *, now: float) -> ApiError | None:
+def slowdown_in(response: Response, *, now: float) -> ApiError | None:
     """Tell whether an answer asks for fewer requests (:attr:`ErrorKind.THROTTLED`), or for none before some time.
 
-    :param answer: what came back, to whichever request.
+    :param response: what came back, to whichever request.
     :param now: the time, in seconds since the epoch.
     """
-    body = object_in(answer)
-    if _job_in(answer, body):
+    body = object_in(response)
+    if _job_in(response, body):
         return None
-    error = read_error(answer, body, now=now)
+    error = read_error(response, body, now=now)
     # Only the header speaks for the whole service; the pause that a code asks for is about one request.
-    asks_for_delay = error.is_passing and answer.status >= 300 and "retry-after" in answer.headers
+    asks_for_delay = error.is_passing and response.status >= 300 and "retry-after" in response.headers
     return error if error.kind is ErrorKind.THROTTLED or asks_for_delay else None
 
 
-def object_in(answer: Response) -> dict[str, Any] | None:
+def object_in(response: Response) -> dict[str, Any] | None:
     """Give the JSON object in an answer, as :func:`parse_object` does; parsed by the driver, if that did."""
-    return parse_object(answer.body) if answer.parsed is None else answer.parsed.value
+    return parse_object(response.body) if response.parsed is None else response.parsed.value
 
 
 def read_error(
-    answer: Response, body: Mapping[str, Any] | None, *, now: float, table: Sequence[Row] = REQUEST_TABLE
+    response: Response, body: Mapping[str, Any] | None, *, now: float, table: Sequence[Row] = REQUEST_TABLE
 ) -> ApiError:
     """Classify an answer that is no success, whatever its HTTP status says.
 
-    :param answer: what came back.
+    :param response: what came back.
     :param body: its JSON object, ``None`` if it had none.
     :param now: the time, in seconds since the epoch.
     :param table: says what it means.
     """
-    request_id = clean(answer.headers.get("x-request-id"), 200)
-    retry_after = parse_retry_after(answer.headers.get("retry-after"), now=now)
+    request_id = clean(response.headers.get("x-request-id"), 200)
+    retry_after = parse_retry_after(response.headers.get("retry-after"), now=now)
     if body is None:
         return ApiError(
-            deciding_row(table, answer.status, (), Sender.UNKNOWN).kind,
-            _describe_without_json(answer),
-            status=answer.status,
+            deciding_row(table, response.status, (), Sender.UNKNOWN).kind,
+            _describe_without_json(response),
+            status=response.status,
             request_id=request_id,
             retry_after=retry_after,
         )
     inner = _error_of(body)
     code, message, details = _said_in(inner)
     codes = [code, *(detail_code for detail_code, _ in details)]
-    row = deciding_row(table, answer.status, codes, sender_of(codes, has_title="title" in inner))
+    row = deciding_row(table, response.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
-        message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
+        message = "the answer has neither a job nor an error in it" if response.status < 300 else ""
     return ApiError(
         row.kind,
         message,
         code=code,
-        status=answer.status,
+        status=response.status,
         request_id=request_id or clean(body.get("request_id"), 200),
         # ECS errors can repeat themselves as their only detail.
         details=tuple(
@@ -167,8 +167,8 @@ def parse_http_date(value: str) -> float | None:
         return None
 
 
-def _job_in(answer: Response, body: Mapping[str, Any] | None) -> bool:
-    if body is None or not 200 <= answer.status < 300:
+def _job_in(response: Response, body: Mapping[str, Any] | None) -> bool:
+    if body is None or not 200 <= response.status < 300:
         return False
     status = body.get("status")
     return isinstance(status, str) and bool(status.strip())
@@ -178,12 +178,12 @@ def _delay_of(codes: list[str]) -> float | None:
     return next((DELAY_OF_CODE[code] for code in codes if code in DELAY_OF_CODE), None)
 
 
-def _describe_without_json(answer: Response) -> str:
-    if 300 <= answer.status < 400:
-        location = clean(answer.headers.get("location", "").split("?")[0], 200)
+def _describe_without_json(response: Response) -> str:
+    if 300 <= response.status < 400:
+        location = clean(response.headers.get("location", "").split("?")[0], 200)
         return f"the server answered with a redirect to {location or 'nowhere'}, which is not followed"
-    kind = clean(answer.headers.get("content-type"), 100) or "no content type"
-    return f"the answer is not a JSON object ({kind}, {len(answer.body)} bytes)"
+    kind = clean(response.headers.get("content-type"), 100) or "no content type"
+    return f"the answer is not a JSON object ({kind}, {len(response.body)} bytes)"
 
 
 def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:

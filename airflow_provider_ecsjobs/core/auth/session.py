@@ -173,13 +173,13 @@ def send(
             return _refused(own, failure)
         if auth.state is not AuthState.DOUBTED:
             used, meant_in = auth.credentials, auth.state
-            answer = yield from _send_step(auth, call, used, clock, priority)
-            if answer is None:
+            response = yield from _send_step(auth, call, used, clock, priority)
+            if response is None:
                 continue  # the credentials were proven, or given up, before this request's turn came
-            unauthorized = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
+            unauthorized = response if isinstance(response, ApiError) else _unauthorized_in(response, clock.now())
             if unauthorized is None or not unauthorized.is_unauthorized:
-                return answer
-            if isinstance(answer, Response):
+                return response
+            if isinstance(response, Response):
                 own = unauthorized
             # Whoever learns of it first notes it: the one that sent the request may have been cancelled.
             if auth.credentials is used and auth.state is meant_in:
@@ -221,13 +221,13 @@ def _send_step(
         return (yield from _redacted(auth, call, ask))
     # The credentials are part of the key: what is learnt of them says nothing of others that have replaced them.
     trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, auth, call, ask, used, clock))
-    return trial.answer if trial.call is call else trial.transport_failure
+    return trial.response if trial.call is call else trial.transport_failure
 
 
 def _redacted(auth: AuthSession, call: ApiRequest, ask: Send) -> Flow[Response | TransportFailure | None]:
     """Send a request, and take what is secret out of its answer before anybody reads it."""
-    answer: Response | TransportFailure | None = yield ask
-    return None if answer is None else auth.redactor.response(answer, call.secrets)
+    response: Response | TransportFailure | None = yield ask
+    return None if response is None else auth.redactor.response(response, call.secrets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,38 +235,38 @@ class _Trial:
     """The request that tries credentials: whose it is, its answer, and what others learn from it."""
 
     call: ApiRequest
-    answer: Response | TransportFailure | None
+    response: Response | TransportFailure | None
     transport_failure: ApiError | None = None
 
 
 def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials | None, clock: Clock) -> Flow[_Trial]:
-    answer = yield from _redacted(auth, call, ask)
-    if answer is None:
+    response = yield from _redacted(auth, call, ask)
+    if response is None:
         return _Trial(call, None)
-    transport_failure = _what_it_leaves_open(answer, clock.now())
+    transport_failure = _what_it_leaves_open(response, clock.now())
     if transport_failure is None and auth.credentials is used:
         auth.accept()
-    return _Trial(call, answer, transport_failure)
+    return _Trial(call, response, transport_failure)
 
 
-def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> ApiError | None:
+def _what_it_leaves_open(response: Response | TransportFailure, now: float) -> ApiError | None:
     """Return why an answer does not show whether the credentials are good; ``None`` if they are."""
-    if isinstance(answer, TransportFailure):
-        return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    body = object_in(answer)
-    error = read_error(answer, body, now=now, table=POLL_TABLE)
+    if isinstance(response, TransportFailure):
+        return ApiError(ErrorKind.TRANSIENT, response.reason)
+    body = object_in(response)
+    error = read_error(response, body, now=now, table=POLL_TABLE)
     # A job that failed has an error code too, but that is the job's.
-    if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
+    if body is not None and 200 <= response.status < 300 and ("job_id" in body or not error.code):
         return None
     leaves_open = error.is_passing or error.is_unauthorized
-    return replace(error, is_of_another=True, skew=clock_skew(answer, now)) if leaves_open else None
+    return replace(error, is_of_another=True, skew=clock_skew(response, now)) if leaves_open else None
 
 
-def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
-    if isinstance(answer, TransportFailure) or 200 <= answer.status < 300:
+def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiError | None:
+    if isinstance(response, TransportFailure) or 200 <= response.status < 300:
         return None
-    error = read_error(answer, object_in(answer), now=now)
-    return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
+    error = read_error(response, object_in(response), now=now)
+    return replace(error, skew=clock_skew(response, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
 
 
 def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:

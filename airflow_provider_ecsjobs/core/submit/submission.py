@@ -160,23 +160,23 @@ def check_client_token(operation: Operation, token: Any) -> None:
 
 
 def read_submission(
-    answer: Response | TransportFailure, request: SubmitRequest, *, now: float
+    response: Response | TransportFailure, request: SubmitRequest, *, now: float
 ) -> Submission | ApiError:
     """Read the answer to a request that starts a job.
 
     :return: what the API took; or an error, of the kind ``OUTCOME_UNKNOWN`` where the request may have been carried out
         although the answer does not say so.
     """
-    if isinstance(answer, TransportFailure):
-        kind = ErrorKind.OUTCOME_UNKNOWN if answer.may_have_arrived else ErrorKind.TRANSIENT
-        return ApiError(kind, answer.reason)
-    body = object_in(answer)
-    error = read_error(answer, body, now=now)
-    if 200 <= answer.status < 300:
+    if isinstance(response, TransportFailure):
+        kind = ErrorKind.OUTCOME_UNKNOWN if response.may_have_arrived else ErrorKind.TRANSIENT
+        return ApiError(kind, response.reason)
+    body = object_in(response)
+    error = read_error(response, body, now=now)
+    if 200 <= response.status < 300:
         taken = _taken(body) if body is not None else None
         if taken is not None:
             return _usable(taken, error)
-        is_empty = body is not None or not answer.body.strip()
+        is_empty = body is not None or not response.body.strip()
         if request.is_dry_run and is_empty and not error.code:
             return Submission(None)
     # A redirect, too: it is not followed, but whoever sent it may have passed the request on.
