@@ -1,4 +1,4 @@
-"""Getting an identity and a project: a token from IAM, an agency's key from the metadata service, a project by region.
+"""Obtains credentials and the project: from the connection, from IAM, or from the metadata service.
 
 API pages: IAM *Obtaining a User Token Through Password Authentication*, *Querying Project Information*; ECS *Obtaining
 the Temporary Credentials of an Agency*.
@@ -37,11 +37,11 @@ _METADATA_TOKEN_SECONDS = "21600"  # noqa: S105 - a length of time
 _METADATA_TRIES = 2
 _MAX_METADATA_TEXT = 10_000
 REFRESH_MARGIN = 600.0
-"""How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
+"""How many seconds before it expires a token or temporary key is replaced; a tenth of its lifetime, if that is less."""
 
 
 def new_credentials(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
-    """Get what requests are authorized with: from the connection itself, from IAM, or from the metadata service."""
+    """Obtain credentials from the connection itself, from IAM, or from the metadata service."""
     if config.auth == "password":
         return (yield from _new_token(config, clock, redactor))
     if config.auth == "agency":
@@ -76,7 +76,7 @@ def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Cre
 
 
 def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
-    """Ask the metadata service for the agency's key, with a token of IMDSv2 where the service hands them out."""
+    """Request the agency's key from the metadata service, with an IMDSv2 token if the service issues one."""
     url = f"{config.metadata_endpoint}/openstack/latest/securitykey"
     for _ in range(_METADATA_TRIES):
         token, trouble = yield from _metadata_token(config, redactor)
@@ -86,14 +86,14 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     what = f"asking the metadata service at {_host(url)} for the agency's key"
     parsed = _read(response, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
-        # Where the service can't be reached, that is all there is to say.
+        # If the service can't be reached, there is nothing to add.
         said = [parsed.message, redactor.text(_text_of(response)), trouble if parsed.status else ""]
-        # The metadata service takes no credentials, and no proxy is asked: this is about the server.
+        # The metadata service takes no credentials, and no proxy is used: these statuses are about the server itself.
         kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
         return replace(parsed, message="; ".join(filter(None, said)), kind=kind)
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
-    # They become headers, which an HTTP client would show whole if it refused them.
+    # They become headers. An HTTP client that rejects a header shows all of it.
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
         no_key = f"{what}: there is no key in the answer"
@@ -102,10 +102,11 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
 
 
 def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, str]]:
-    """Ask the metadata service for a token of IMDSv2.
+    """Request an IMDSv2 token from the metadata service.
 
-    :return: the token, empty if there is none; and what went wrong, empty if the service does not know IMDSv2. Without
-        a token the key is asked for all the same: the service may not need one.
+    Without a token, the key is requested all the same: the service may not need one.
+
+    :return: the token, empty if there is none; and the error, empty if the service does not support IMDSv2.
     """
     url = f"{config.metadata_endpoint}/meta-data/latest/api/token"
     response = yield HttpRequest("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _METADATA_TOKEN_SECONDS}, is_direct=True)
@@ -121,12 +122,12 @@ def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, s
 
 
 def _is_stale_token(response: Response | TransportFailure) -> bool:
-    """Whether the metadata service does not take a token: a 401 that is not about a missing agency."""
+    """Return whether the metadata service rejected its token: a 401 that is not about a missing agency."""
     return isinstance(response, Response) and response.status == 401 and _NO_AGENCY not in _text_of(response)
 
 
 def _text_of(response: Response | TransportFailure) -> str:
-    """Return what an answer of the metadata service says in its own words, if it is a text or HTML; in one line."""
+    """Return the text of a response of the metadata service in one line; empty if it is JSON."""
     if isinstance(response, TransportFailure) or object_in(response) is not None:
         return ""
     return clean(_TAG.sub(" ", response.body[:_MAX_METADATA_TEXT].decode("utf-8", "replace")), 300)
@@ -140,7 +141,7 @@ def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credenti
     return replace(
         credentials,
         expires_at=end.timestamp(),
-        # A token that is over when it comes (a clock that is off) is used all the same; the 401 tells.
+        # A token that seems to have expired already is used all the same: our clock may be wrong. A 401 would show it.
         refresh_at=end.timestamp() - min(REFRESH_MARGIN, lifetime / 10) if lifetime else math.inf,
     )
 
@@ -148,14 +149,14 @@ def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credenti
 def find_project(
     config: AuthConfig, credentials: Credentials, clock: Clock, redactor: Redactor
 ) -> Flow[str | ApiError]:
-    """Look the project up by the region's name.
+    """Find the project by the region's name.
 
-    :return: the project's id, or an error that says which projects there are.
+    :return: the project's id, or an error that lists the projects.
     """
     projects = yield from _projects(config, credentials, [("name", config.region)], clock, redactor)
     if isinstance(projects, ApiError):
         return projects
-    # Projects below it, such as 'cn-north-4_team', begin with the same name.
+    # Its subprojects, such as 'cn-north-4_team', begin with the same name.
     named = [project for project in projects if project[1] == config.region]
     if len(named) == 1:
         return named[0][0]
@@ -187,7 +188,7 @@ def _projects(
 
 
 def _is_project_id(value: Any) -> TypeGuard[str]:
-    """Whether a value may stand in a path and in a header."""
+    """Return whether a value can be used as a project id, in a path and in a header."""
     return isinstance(value, str) and _PROJECT_ID.fullmatch(value) is not None
 
 
@@ -203,7 +204,7 @@ def _read(
     *,
     now: float,
 ) -> dict[str, Any] | ApiError:
-    """Return the object in an answer as it came, secrets and all; or the error, without them."""
+    """Return the JSON object in a response, not redacted; or the error, redacted."""
     if isinstance(response, Response) and 200 <= response.status < 300:
         body = object_in(response)
         if body is not None:
@@ -216,7 +217,7 @@ def _read(
 
 
 def clock_skew(response: Response, now: float) -> float:
-    """Tell how far our clock is ahead of the server's, in seconds; 0 where the server does not say."""
+    """Return how far our clock is ahead of the server's, in seconds; 0 if the response has no date."""
     date = parse_http_date(response.headers.get("date", ""))
     return 0.0 if date is None else now - date
 
