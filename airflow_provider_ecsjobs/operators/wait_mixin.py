@@ -241,10 +241,10 @@ class EcsJobWaitMixin(_Task):
         finally:
             self.hook.close()
 
-    def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
+    def _receive(self, wait: Wait, result: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
-        self._seen = answer if isinstance(answer, Job) else None
-        end = wait.receive(answer, time.time())
+        self._seen = result if isinstance(result, Job) else None
+        end = wait.receive(result, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
         return end
