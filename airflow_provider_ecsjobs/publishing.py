@@ -1,8 +1,8 @@
 """Publishes the record of a job that the pages in Airflow's UI show, as one XCom of the task.
 
-The worker publishes at the deferral and at each end. The trigger publishes changes in an asyncio task of its own, so
-that no poll waits for it. Publishing is paced: all requests of a triggerer to Airflow go through one process, which
-also sends the heartbeats. If a record could not be published, only a debug line is logged.
+The worker publishes at the deferral, during its own waits, and at each end. The trigger publishes changes in an asyncio
+task of its own, so that no poll waits for it. Publishing is paced: all requests of a triggerer to Airflow go
+through one process, which also sends the heartbeats. If a record could not be published, only a debug line is logged.
 """
 
 from __future__ import annotations
@@ -91,6 +91,34 @@ def _push(record: dict[str, Any]) -> None:
             context["ti"].xcom_push(key=XCOM_KEY, value=record)
     except Exception:
         log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
+
+
+def observer_in_worker() -> WaitObserver:
+    """Return the observer of a wait in a worker. It counts the polls, and publishes the job if that is switched on."""
+    return WorkerPublisher() if is_on() else WAIT_METRICS
+
+
+class WorkerPublisher:
+    """Publishes the job of a wait in a worker. The wait pauses for each publish."""
+
+    def __init__(self) -> None:
+        self._shown: int | None = None
+        self._shown_at = 0.0
+
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """Count the poll. Publish the job, if it is due and the job has not ended."""
+        WAIT_METRICS.polled(wait, result)
+        if not isinstance(result, Job) or result.status.is_finished:
+            return
+        now, shown = monotonic_time(), outline(result)
+        age = REFRESH_AFTER if self._shown is None else now - self._shown_at
+        if age >= (REFRESH_AFTER if shown == self._shown else SHORTEST_GAP):
+            self._shown, self._shown_at = shown, now
+            publish_wait(wait, result)
+
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """Count the end. The task publishes it."""
+        WAIT_METRICS.ended(wait, end, now)
 
 
 def observe(trigger: Any) -> AbstractAsyncContextManager[WaitObserver]:

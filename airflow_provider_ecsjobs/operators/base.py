@@ -29,7 +29,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     :param region: the region, in place of the connection's (templated).
     :param project_id: the project, in place of the connection's (templated).
     :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None`` means
-        ``[operators] default_deferrable`` if that is set, else the triggerer.
+        what ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says if that is set, else the triggerer.
     :param poll_interval: the shortest delay between two polls, in seconds or as a ``timedelta``.
     :param max_poll_interval: the longest delay between two polls, in seconds or as a ``timedelta``. Between the two,
         the delay is a tenth of the time waited.

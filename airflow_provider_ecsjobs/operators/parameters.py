@@ -7,7 +7,6 @@ A parameter that steers the *request* is templated. It is converted when its val
 from __future__ import annotations
 
 import os
-from configparser import RawConfigParser
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -189,10 +188,8 @@ def literal(name: str, value: Any) -> Any:
 def defers_by_default() -> bool:
     """Return whether a task defers if its ``deferrable`` is not set.
 
-    ``[operators] default_deferrable`` decides if a user has set it. Airflow's default is False, but that is not meant
-    for tasks whose purpose is to wait. So without a user's setting the task defers.
+    ``[operators] default_deferrable`` decides if the environment sets it. Airflow's default is False. It is not meant
+    for tasks whose purpose is to wait. The configuration file does not count: Airflow itself writes its default there.
     """
-    section, option = "operators", "default_deferrable"
-    # The parser itself holds the values of a configuration file. Airflow keeps its defaults elsewhere.
-    is_set = f"AIRFLOW__{section}__{option}".upper() in os.environ or RawConfigParser.has_option(conf, section, option)
-    return bool(conf.getboolean(section, option)) if is_set else True
+    is_set = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE" in os.environ
+    return bool(conf.getboolean("operators", "default_deferrable")) if is_set else True

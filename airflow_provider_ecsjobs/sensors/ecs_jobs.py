@@ -49,7 +49,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     :param service: the service that the job belongs to (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, ``mode`` says how to wait.
-        ``None`` means ``[operators] default_deferrable`` if that is set, else the triggerer.
+        ``None`` means ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` if that is set, else the triggerer.
     :param poke_interval: the shortest delay between two polls, in seconds or as a ``timedelta``.
     :param max_wait: the longest delay between two polls, in seconds or as a ``timedelta``. Between the two, the delay
         is a tenth of the time waited.

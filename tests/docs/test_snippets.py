@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -23,12 +24,14 @@ from airflow_provider_ecsjobs import exceptions
 from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE
 from tests.docs.pages import README, ROOT, TEXT, TEXTS, Snippet, snippet, snippets
 from tests.docs.provoked import provoked_messages
 from tests.live.demo import EXPECTED_STATES
 from tests.support.dag_runs import run_dag
 from tests.support.patience import A_MINUTE
+from tests.support.task_runs import TaskRun
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,6 +44,10 @@ CHECKS = {
     "dag": "python",
     "submit dag": "python",
     "submit snippet": "python",
+    "fleet dag": "python",
+    "fleet of waits": "python",
+    "operator": "python",
+    "metrics settings": "ini",
     "python": "python",
     "failure text": "text",
     "connection": "json",
@@ -114,7 +121,11 @@ def test_the_check_of_the_installation_tells_whether_it_works(tmp_path: Path, is
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize("failing", [0, 1], ids=["success", "failure"])
 @pytest.mark.parametrize("found", snippets("dag"), ids=str)
-def test_the_dags_run(found: Snippet, failing: int, connected: Emulator, tmp_path: Path) -> None:
+def test_the_dags_run(
+    found: Snippet, failing: int, connected: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {**connected.connection(), "conn_type": "huaweicloud"}
+    monkeypatch.setenv("AIRFLOW_CONN_HUAWEICLOUD_DEFAULT", json.dumps(other))
     module = _import(found.text, tmp_path / f"{_module_name(found)}_{failing}.py")
     job_id = connected.start_job(sub_jobs=3, failing=failing, **AT_ONCE)
     states = run_dag(module.dag, {"job_id": job_id}).states
@@ -130,6 +141,50 @@ def test_the_dags_that_submit_run(found: Snippet, connected: Emulator, tmp_path:
     created = [made for made in connected.submissions if made["operation"] == "create_servers"]
     assert len(created) == 1
     assert len(connected.servers) == (0 if "Delete" in found.text else 1)
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_fleet_is_made_and_deleted_in_parts(connected: Emulator, tmp_path: Path) -> None:
+    found = snippet("fleet dag")
+    states = run_dag(_import(found.text, tmp_path / "fleet.py").dag).states
+    assert states == dict.fromkeys(("part.create", "part.use", "part.delete"), "success")
+    made = sorted(made["operation"] for made in connected.submissions)
+    assert made == ["create_servers", "create_servers", "delete_servers", "delete_servers"]
+    assert connected.servers == {}
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_task_waits_for_each_of_many_jobs(connected: Emulator, tmp_path: Path) -> None:
+    module = _import(snippet("fleet of waits").text, tmp_path / "many_jobs.py")
+    jobs = [connected.start_job(**AT_ONCE), connected.start_job(failing=1, **AT_ONCE)]
+    assert sorted(run_dag(module.dag, {"job_ids": jobs}).states["wait"].split(", ")) == ["failed", "success"]
+
+
+@pytest.mark.parametrize("found", snippets("operator"), ids=str)
+def test_the_call_of_each_operator_works(found: Snippet, connected: Emulator) -> None:
+    *before, call = ast.parse(found.text).body
+    assert isinstance(call, ast.Expr)
+    names = _things_in(connected)
+    exec(compile(ast.Module(before, []), found.page, "exec"), names)
+
+    def make() -> Any:
+        task = eval(compile(ast.Expression(call.value), found.page, "eval"), names)
+        task.deferrable, task.poll_interval, task.max_poll_interval = False, 0.05, 0.05
+        if getattr(task, "admin_password", None):
+            task.admin_password = "Of-the-connection-1"  # what the template renders to
+        return task
+
+    assert TaskRun(make).run()["status"] == "SUCCESS"
+    assert len(connected.submissions) == 1
+
+
+def test_each_operator_for_servers_has_a_guide() -> None:
+    called = {
+        name
+        for page in ("server-operators", "servers")
+        for name in re.findall(r"(\w+)\(\n? *task_id", TEXTS[f"docs/{page}.md"])
+    }
+    assert called == set(servers.__all__)
 
 
 @pytest.mark.parametrize("found", snippets("submit snippet"), ids=str)
@@ -291,6 +346,19 @@ def _wait_through(connection: Any, monkeypatch: pytest.MonkeyPatch, auth: str = 
         monkeypatch.setenv(VARIABLE, json.dumps({**fields, "host": emulator.url, "extra": {**extra, **there}}))
         assert EcsJobsHook().wait_for_job(emulator.start_job(**AT_ONCE)).server_ids
         assert EcsJobsHook().test_connection()[0]
+
+
+def _things_in(emulator: Emulator) -> dict[str, Any]:
+    """Return what the calls of operators name: a server, a disk that it has, and so on."""
+    volume = "volume-that-is-attached"
+    server_id = emulator.add_server(nics=["first-nic", "second-nic"], volumes=[volume])
+    return {
+        "server_id": server_id,
+        "off_id": emulator.add_server(status="SHUTOFF"),
+        "volume_id": "a-volume",
+        "attached_volume_id": volume,
+        "nic_id": "second-nic",
+    }
 
 
 def _module_name(found: Snippet) -> str:
