@@ -74,7 +74,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
         if self.poll_interval > self.max_poll_interval:
             self._warn(
                 f"poll_interval is {self.poll_interval:g} s, above max_poll_interval ({self.max_poll_interval:g} s),"
-                f" which has no effect: each gap is {self.poll_interval:g} s. Raise max_poll_interval."
+                f" which has no effect: each delay is {self.poll_interval:g} s. Raise max_poll_interval."
             )
 
     def _policy(self) -> WaitPolicy:

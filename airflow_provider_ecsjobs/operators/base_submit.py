@@ -195,7 +195,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
                 "The API placed the order %s%s and named no job to wait for: %s once it is paid.",
                 submission.order_id,
                 servers,
-                "the servers come" if servers or self._makes_servers else "what it changes changes",
+                "the servers are created" if servers or self._makes_servers else "the change takes effect",
             )
         return submission.result()
 
@@ -224,7 +224,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             return {**self._result(end), "server_ids": servers}
         if self._is_good(job):
             self._log_beside_failure(job)
-            self.log.warning("%s\nThe task goes on with the servers that exist.", explain_failure(job, servers))
+            self.log.warning("%s\nThe task continues with the servers that exist.", explain_failure(job, servers))
             return {**job.result(), "server_ids": servers}
         return self._result(end, servers)
 
@@ -239,8 +239,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             if SubmitRecordStore(context.get("task_state_store")).is_kept or self._is_safe_to_retry():
                 raise
             raise EcsOutcomeUnknownNoRetry(
-                f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again:"
-                " there is none. Check, then clear the task, or mark it as success.",
+                f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again."
+                " The task is not retried. Check, then clear the task, or mark it as success.",
                 error.error,
             ) from None
 
@@ -253,4 +253,4 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
                 record_store.write(record.given_up())
         except Exception as error:  # noqa: BLE001 - whatever the store raises: the task fails for another reason
             why = f"{type(error).__name__}: {clean(error, 300)}"
-            self.log.warning("That the order stayed unpaid could not be recorded (%s)", why)
+            self.log.warning("It could not be recorded that the order stayed unpaid (%s)", why)

@@ -333,7 +333,7 @@ class EcsJobWaitMixin(_Task):
                 ti.xcom_push(key=key, value=value)
             except Exception as error:  # noqa: BLE001 - whatever the API server or a backend raises
                 self.log.warning(
-                    "The XCom %r could not be pushed, so tasks that read it do not find it; this task goes on. %s: %s",
+                    "The XCom %r could not be pushed, so other tasks do not find it. This task continues. %s: %s",
                     key,
                     type(error).__name__,
                     clean(error, 300),
@@ -352,6 +352,6 @@ class EcsJobWaitMixin(_Task):
 
     def _log_on_kill(self, job_id: Any) -> None:
         self.log.warning(
-            "The task stops, but ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
+            "The task stops, but ECS job %s continues in Huawei Cloud: there is no API that cancels it.",
             clean(job_id, 200),
         )

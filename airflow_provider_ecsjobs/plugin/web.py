@@ -88,7 +88,7 @@ async def _answer(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
     except Exception:
         # An exception that leaves this application would break the connection.
-        log.exception("%s could not be answered", request.url.path)
+        log.exception("The request %s failed", request.url.path)
         response = JSONResponse({"detail": "This could not be read: see the API server's log."}, 500)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

@@ -106,7 +106,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         if self.poke_interval > max_wait:
             yield (
                 f"poke_interval is {self.poke_interval:g} s, above max_wait ({max_wait:g} s), which has no effect:"
-                f" each gap is {self.poke_interval:g} s. Raise max_wait."
+                f" each delay is {self.poke_interval:g} s. Raise max_wait."
             )
         if not self.reschedule:
             return
@@ -115,7 +115,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         elif self.poke_interval < SHORTEST_RESCHEDULE:
             yield (
                 f'poke_interval is {self.poke_interval:g} s with mode="reschedule". Below {SHORTEST_RESCHEDULE:g} s'
-                " a scheduler that is behind fails the task, although its job goes on. Raise it, and give the task"
+                " a scheduler that is behind fails the task, although its job continues. Raise it, and give the task"
                 " retries."
             )
 

@@ -211,7 +211,7 @@ class EcsJobTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Log that the job continues. This cancels nothing: Airflow also calls it when another triggerer takes over."""
         self.log.info(
-            "This wait stops. ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
+            "This wait stops. ECS job %s continues in Huawei Cloud: there is no API that cancels it.",
             clean(self.arguments.job_id, 200),
         )
 
@@ -238,9 +238,9 @@ class EcsJobTrigger(BaseTrigger):
             end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: {error}")
         except Exception as error:
             # For an exception, Airflow would show the user only "Trigger failure".
-            self.log.exception("ECS job %s: the wait broke off", clean(self.arguments.job_id, 200))
+            self.log.exception("ECS job %s: the wait failed", clean(self.arguments.job_id, 200))
             what = f"{type(error).__name__}: {clean(error, 500)}"
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: the wait broke off with {what}")
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: the wait failed with {what}")
         count_wait(end, monotonic_time() - began)
         return end
 
