@@ -251,13 +251,13 @@ def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials |
     response = yield from _redacted(auth, call, ask)
     if response is None:
         return _Trial(call, None)
-    transport_failure = _what_it_leaves_open(response, clock.now())
+    transport_failure = _error_unless_proven(response, clock.now())
     if transport_failure is None and auth.credentials is used:
         auth.accept()
     return _Trial(call, response, transport_failure)
 
 
-def _what_it_leaves_open(response: Response | TransportFailure, now: float) -> ApiError | None:
+def _error_unless_proven(response: Response | TransportFailure, now: float) -> ApiError | None:
     """Return the error of a response that does not prove the credentials; ``None`` if it proves them."""
     if isinstance(response, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, response.reason)
@@ -266,8 +266,8 @@ def _what_it_leaves_open(response: Response | TransportFailure, now: float) -> A
     # A failed job has an error code too, but it is not the error of the request.
     if body is not None and 200 <= response.status < 300 and ("job_id" in body or not error.code):
         return None
-    leaves_open = error.is_passing or error.is_unauthorized
-    return replace(error, is_of_another=True, skew=clock_skew(response, now)) if leaves_open else None
+    is_unproven = error.is_passing or error.is_unauthorized
+    return replace(error, is_of_another=True, skew=clock_skew(response, now)) if is_unproven else None
 
 
 def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiError | None:
