@@ -7,6 +7,7 @@ import importlib
 import math
 import time
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -15,6 +16,7 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.waiting.durations import Durations
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import (
     DEFAULT_UNREACHABLE_TIMEOUT,
@@ -166,6 +168,12 @@ class EcsJobTriggerArguments:
         return float(value)
 
 
+@lru_cache(maxsize=16)
+def durations_of(service: str) -> Durations:
+    """Return the durations of the service's jobs whose end this process has seen."""
+    return Durations()
+
+
 _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 
 
@@ -224,7 +232,9 @@ class EcsJobTrigger(BaseTrigger):
                 # Who had trouble with the connection has paused already.
                 poll_first = wait.failures > 0
                 flow = flows.wait_for_job(client.auth, wait, client.clock, poll_first=poll_first)
-                return await client.run(flow, self.log)
+                end = await client.run(flow, self.log)
+                durations_of(self.arguments.service).add(end.job)
+                return end
             finally:
                 await lease.leave()
         except EcsJobsError as error:
@@ -244,7 +254,9 @@ class EcsJobTrigger(BaseTrigger):
 
     def _wait(self, observer: WaitObserver) -> Wait:
         check_names(*self._connection)
-        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=observer)
+        return Wait(
+            check_job_id(self.arguments.job_id), self.arguments.policy(), observer, durations_of(self.arguments.service)
+        )
 
     async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
         """Share the connection's client; where that can't be had in time, give the end of the wait."""

@@ -25,6 +25,7 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import Clock
+    from airflow_provider_ecsjobs.core.waiting.durations import Durations
 
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
 STILL_RUNNING_EVERY = 3600.0
@@ -128,6 +129,7 @@ class Wait:
     job_id: str
     policy: WaitPolicy
     observer: WaitObserver | None = None
+    durations: Durations | None = None
     was_unfinished: bool = False
     """Whether the job was seen before it had ended."""
     polls: int = 0
@@ -238,8 +240,10 @@ class Wait:
             asked = self.requested_delay
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
-            delay = first_poll_delay if self._is_in_step else poll_delay
-            seconds = delay(now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
+            likely = self.durations.likely_pause(self, now) if self.durations else None
+            # Where an end is expected, the first poll needs no spreading: it comes at its own job's time.
+            delay = first_poll_delay if self._is_in_step and (likely is None or self.polls) else poll_delay
+            seconds = delay(now - policy.started, policy.poll_interval, policy.max_poll_interval, random, likely)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)

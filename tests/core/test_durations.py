@@ -1,0 +1,180 @@
+"""The durations of earlier jobs: what is kept of them, and what they make of the pauses between polls."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.waiting.durations import (
+    EXCESS,
+    FEWEST_KNOWN,
+    FEWEST_LEFT,
+    KEPT,
+    MOST_KINDS,
+    Durations,
+    likely_pause,
+)
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from tests.support.learned_waits import JOB_ID, RUNNING, START, Lengths, ended_job, polls_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+TEN_MINUTES = [600.0] * FEWEST_KNOWN
+
+
+def known(lengths: Iterable[float], **fields: int) -> Durations:
+    durations = Durations()
+    for length in lengths:
+        durations.add(ended_job(length, **fields))
+    return durations
+
+
+def waiting(started: float = START, parts: int = 0) -> Wait:
+    policy = WaitPolicy(started=started, seen=("RUNNING", 0), seen_job=RUNNING.outline(), seen_sub_jobs_total=parts)
+    return Wait(JOB_ID, policy)
+
+
+class TestLikelyPause:
+    def test_it_is_the_longest_while_no_end_is_near(self) -> None:
+        assert likely_pause(TEN_MINUTES, 100, 10, 60) == 60
+
+    def test_it_ends_a_little_after_the_time_of_the_earlier_jobs(self) -> None:
+        assert likely_pause(TEN_MINUTES, 560, 56, 60) == pytest.approx(40 + EXCESS * 56)
+
+    def test_a_few_jobs_that_ended_early_hardly_shorten_it(self) -> None:
+        assert likely_pause([20.0, *TEN_MINUTES], 0, 10, 60) == pytest.approx(20 + EXCESS * 10 * 17)
+
+    def test_it_is_the_shorter_the_more_jobs_ended_near_together(self) -> None:
+        spread = [100.0 + 10 * number for number in range(FEWEST_KNOWN)]
+        dense = [100.0 + 2 * number for number in range(FEWEST_KNOWN)]
+        assert likely_pause(dense, 99, 10, 60) < likely_pause(spread, 99, 10, 60)  # type: ignore[operator]
+
+    def test_few_earlier_jobs_tell_nothing(self) -> None:
+        assert likely_pause(TEN_MINUTES[1:], 0, 10, 60) is None
+
+    def test_once_nearly_all_would_have_ended_they_tell_nothing(self) -> None:
+        longer = [900.0] * (FEWEST_LEFT - 1)
+        assert likely_pause([*TEN_MINUTES, *longer], 601, 60, 60) is None
+        assert likely_pause([*TEN_MINUTES, *longer, 950], 601, 60, 60) == 60
+
+    @given(
+        durations=st.lists(st.floats(0, 1e6), min_size=FEWEST_KNOWN, max_size=KEPT).map(sorted),
+        age=st.floats(0, 1e6),
+        usual=st.floats(0.1, 60),
+    )
+    def test_the_earlier_jobs_would_have_ended_so_long_before(
+        self, durations: list[float], age: float, usual: float
+    ) -> None:
+        pause = likely_pause(durations, age, usual, 60)
+        if pause is None:
+            return
+        left = [duration - age for duration in durations if duration > age]
+        excess = statistics.fmean(max(pause - each, 0) for each in left)
+        assert 0 < pause <= 60
+        assert excess <= EXCESS * usual * (1 + 1e-6) + 1e-6
+        assert pause == 60 or excess == pytest.approx(EXCESS * usual, rel=1e-6, abs=1e-6)
+
+
+class TestWhatIsKept:
+    def test_the_latest_durations_of_each_kind(self) -> None:
+        durations = known([*[10.0] * KEPT, *[600.0] * KEPT])
+        assert durations.likely_pause(waiting(), START + 100) == 60
+
+    def test_jobs_of_another_type_or_size_tell_nothing(self) -> None:
+        durations = known(TEN_MINUTES, parts=3)
+        assert durations.likely_pause(waiting(parts=3), START + 100) == 60
+        assert durations.likely_pause(waiting(parts=4), START + 100) is None
+        other = Wait(JOB_ID, WaitPolicy(started=START, seen_job=Job({**RUNNING.raw, "job_type": "stopServer"})))
+        assert durations.likely_pause(other, START + 100) is None
+
+    def test_all_sizes_count_while_the_size_is_not_known(self) -> None:
+        assert known(TEN_MINUTES, parts=3).likely_pause(waiting(), START + 100) == 60
+
+    def test_a_job_that_was_never_seen_has_no_kind(self) -> None:
+        assert known(TEN_MINUTES).likely_pause(Wait(JOB_ID, WaitPolicy(started=START)), START + 100) is None
+
+    @pytest.mark.parametrize(
+        "lacking",
+        [{"status": "RUNNING"}, {"job_type": None}, {"end_time": None}, {"begin_time": ""}],
+        ids=lambda fields: next(iter(fields)),
+    )
+    def test_an_answer_without_a_duration_is_not_kept(self, lacking: dict[str, object]) -> None:
+        durations = Durations()
+        for _ in range(KEPT):
+            durations.add(Job({**ended_job(600).raw, **lacking}))
+        assert not durations._kinds
+
+    def test_the_kinds_are_bounded_in_number(self) -> None:
+        durations = Durations()
+        for number in range(3 * MOST_KINDS):
+            durations.add(ended_job(600, job_type=f"type{number}"))
+        assert len(durations._kinds) == MOST_KINDS
+
+
+class TestAge:
+    def test_a_job_may_be_older_than_its_wait(self) -> None:
+        durations = known(TEN_MINUTES)
+        assert durations.likely_pause(waiting(started=START + 550), START + 560) == pytest.approx(40 + EXCESS * 10)
+
+    def test_with_a_fast_clock_the_usual_schedule_comes_early(self) -> None:
+        assert known(TEN_MINUTES).likely_pause(waiting(started=START + 3600), START + 3700) is None
+
+    def test_with_a_slow_clock_the_time_waited_counts(self) -> None:
+        durations = known(TEN_MINUTES)
+        assert durations.likely_pause(waiting(started=START - 3600), START - 3040) == pytest.approx(40 + EXCESS * 56)
+
+
+class TestSchedule:
+    @pytest.mark.parametrize("median", [30, 600, 7200])
+    def test_the_bounds_hold(self, median: float) -> None:
+        rng = random.Random(median)
+        lengths = Lengths(median, 0.4, rng)
+        durations = lengths.history()
+        for _ in range(20):
+            gaps = [after - before for before, after in pairwise(polls_of(lengths.next(), durations, rng))]
+            assert min(gaps) >= 9 - 1e-6
+            assert max(gaps) <= 60 + 1e-6
+
+    def test_equal_bounds_are_a_fixed_gap(self) -> None:
+        lengths = Lengths(600, 0.15, random.Random(1))
+        even = random.Random(2)
+        bounds = {"poll_interval": 20, "max_poll_interval": 20}
+        polls = polls_of(600, lengths.history(), random.Random(2), **bounds)
+        assert polls == polls_of(600, None, even, **bounds)
+
+    def test_waits_that_come_out_of_one_outage_are_spread(self) -> None:
+        wait = waiting()
+        wait.durations = known(TEN_MINUTES)
+        wait._is_in_step, wait.polls = True, 1
+        assert wait.next_delay(START + 100, 0.0) == pytest.approx(6)
+        assert wait.next_delay(START + 100, 1.0) == pytest.approx(60)
+
+    @pytest.mark.parametrize(("median", "most"), [(30, 0.9), (120, 0.65), (600, 0.5)])
+    def test_it_saves_requests(self, median: float, most: float) -> None:
+        rng = random.Random(7)
+        lengths = Lengths(median, 0.15, rng)
+        jobs = [lengths.next() for _ in range(100)]
+        durations = lengths.history()
+        usual = [polls_of(length, None, rng) for length in jobs]
+        learned = [polls_of(length, durations, rng) for length in jobs]
+        assert sum(map(len, learned)) <= most * sum(map(len, usual))
+
+    @pytest.mark.parametrize("length", [30, 300, 1500, 7200])
+    @pytest.mark.parametrize("sigma", [0.02, 0.4, 1.0])
+    @pytest.mark.parametrize("median", [20, 200, 2000])
+    def test_a_history_that_misleads_costs_a_tenth_at_most(self, median: float, sigma: float, length: float) -> None:
+        rng = random.Random(11)
+        durations = Lengths(median, sigma, rng).history()
+        jobs = [length * rng.uniform(0.8, 1.2) for _ in range(20)]
+        usual = sum(len(polls_of(each, None, rng)) for each in jobs)
+        learned = [polls_of(each, durations, rng) for each in jobs]
+        assert sum(map(len, learned)) <= 1.1 * usual
+        assert all(polls[-1] - each <= 60 + 1e-6 for polls, each in zip(learned, jobs, strict=True))
