@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
-from airflow_provider_ecsjobs.core.steps import Log, Priority, SingleFlight, Sleep
+from airflow_provider_ecsjobs.core.steps import ORDINARY, Log, Priority, SingleFlight, Sleep, Turn
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
@@ -40,14 +40,19 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority = Priority.POLL) -> Flow[Job | ApiError]:
+def poll_once(
+    auth: AuthSession,
+    job_id: str,
+    clock: Clock,
+    turn: Turn = ORDINARY,
+) -> Flow[Job | ApiError]:
     """Ask for a job once. API page: *Querying the Execution Status of a Job*.
 
-    :param priority: how urgent it is.
+    :param turn: the place in the queue.
     :return: the job, or the classified error.
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(auth, call, clock, priority)
+    answer = yield from send(auth, call, clock, turn)
     read = answer if isinstance(answer, ApiError) else read_job(answer, job_id=job_id, now=clock.now())
     if isinstance(read, ApiError):
         return advised(auth.config, read)
@@ -99,9 +104,9 @@ def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     answer: Job | ApiError | None = None
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
-        answer = yield SingleFlight(
-            ("job", wait.job_id), partial(poll_once, auth, wait.job_id, clock), detached=False, timeout=left
-        )
+        turn = wait.durations.turn_of(wait, wait.now(clock)) if wait.durations else ORDINARY
+        ask = partial(poll_once, auth, wait.job_id, clock, turn)
+        answer = yield SingleFlight(("job", wait.job_id), ask, detached=False, timeout=left)
         if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
             answer = None  # asked in time, but what came in the end tells nothing
     if answer is None:
@@ -118,7 +123,9 @@ def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiEr
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # Not with those of an earlier deadline: their answer may be from before this one.
     key = ("last look", wait.job_id, wait.policy.deadline)
-    together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, Priority.FINAL_POLL), detached=False)
+    together = SingleFlight(
+        key, partial(poll_once, auth, wait.job_id, clock, Turn(Priority.FINAL_POLL)), detached=False
+    )
     answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
         return answer

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.steps import Turn
 from airflow_provider_ecsjobs.core.waiting.durations import (
     EXCESS,
     FEWEST_KNOWN,
@@ -44,43 +45,43 @@ def waiting(started: float = START, parts: int = 0) -> Wait:
 
 class TestLikelyPause:
     def test_it_is_the_longest_while_no_end_is_near(self) -> None:
-        assert likely_pause(TEN_MINUTES, 100, 10, 60) == 60
+        assert likely_pause(TEN_MINUTES, 100, 0.5, 60) == 60
 
     def test_it_ends_a_little_after_the_time_of_the_earlier_jobs(self) -> None:
-        assert likely_pause(TEN_MINUTES, 560, 56, 60) == pytest.approx(40 + EXCESS * 56)
+        assert likely_pause(TEN_MINUTES, 560, 3, 60) == pytest.approx(43)
 
     def test_a_few_jobs_that_ended_early_hardly_shorten_it(self) -> None:
-        assert likely_pause([20.0, *TEN_MINUTES], 0, 10, 60) == pytest.approx(20 + EXCESS * 10 * 17)
+        assert likely_pause([20.0, *TEN_MINUTES], 0, 0.5, 60) == pytest.approx(20 + 0.5 * 17)
 
     def test_it_is_the_shorter_the_more_jobs_ended_near_together(self) -> None:
         spread = [100.0 + 10 * number for number in range(FEWEST_KNOWN)]
         dense = [100.0 + 2 * number for number in range(FEWEST_KNOWN)]
-        assert likely_pause(dense, 99, 10, 60) < likely_pause(spread, 99, 10, 60)  # type: ignore[operator]
+        assert likely_pause(dense, 99, 0.5, 60) < likely_pause(spread, 99, 0.5, 60)  # type: ignore[operator]
 
     def test_few_earlier_jobs_tell_nothing(self) -> None:
-        assert likely_pause(TEN_MINUTES[1:], 0, 10, 60) is None
+        assert likely_pause(TEN_MINUTES[1:], 0, 0.5, 60) is None
 
     def test_once_nearly_all_would_have_ended_they_tell_nothing(self) -> None:
         longer = [900.0] * (FEWEST_LEFT - 1)
-        assert likely_pause([*TEN_MINUTES, *longer], 601, 60, 60) is None
-        assert likely_pause([*TEN_MINUTES, *longer, 950], 601, 60, 60) == 60
+        assert likely_pause([*TEN_MINUTES, *longer], 601, 3, 60) is None
+        assert likely_pause([*TEN_MINUTES, *longer, 950], 601, 3, 60) == 60
 
     @given(
         durations=st.lists(st.floats(0, 1e6), min_size=FEWEST_KNOWN, max_size=KEPT).map(sorted),
         age=st.floats(0, 1e6),
-        usual=st.floats(0.1, 60),
+        excess=st.floats(0.01, 10),
     )
     def test_the_earlier_jobs_would_have_ended_so_long_before(
-        self, durations: list[float], age: float, usual: float
+        self, durations: list[float], age: float, excess: float
     ) -> None:
-        pause = likely_pause(durations, age, usual, 60)
+        pause = likely_pause(durations, age, excess, 60)
         if pause is None:
             return
         left = [duration - age for duration in durations if duration > age]
-        excess = statistics.fmean(max(pause - each, 0) for each in left)
+        before = statistics.fmean(max(pause - each, 0) for each in left)
         assert 0 < pause <= 60
-        assert excess <= EXCESS * usual * (1 + 1e-6) + 1e-6
-        assert pause == 60 or excess == pytest.approx(EXCESS * usual, rel=1e-6, abs=1e-6)
+        assert before <= excess * (1 + 1e-6) + 1e-6
+        assert pause == 60 or before == pytest.approx(excess, rel=1e-6, abs=1e-6)
 
 
 class TestWhatIsKept:
@@ -130,6 +131,26 @@ class TestAge:
     def test_with_a_slow_clock_the_time_waited_counts(self) -> None:
         durations = known(TEN_MINUTES)
         assert durations.likely_pause(waiting(started=START - 3600), START - 3040) == pytest.approx(40 + EXCESS * 56)
+
+
+class TestTurn:
+    def test_the_likelier_the_job_has_ended_the_sooner(self) -> None:
+        durations = known(TEN_MINUTES)
+        early, due = (durations.turn_of(waiting(), START + age).patience for age in (60, 590))
+        assert early == pytest.approx(550)
+        assert due == pytest.approx(20)
+
+    def test_it_counts_from_the_last_look(self) -> None:
+        durations, wait = known([*TEN_MINUTES, *[1200.0] * FEWEST_KNOWN]), waiting()
+        unlooked = durations.turn_of(wait, START + 700)
+        wait.seen_at = START + 690
+        assert durations.turn_of(wait, START + 700).patience > unlooked.patience + 500
+
+    def test_without_a_history_it_is_the_order_of_arrival(self) -> None:
+        assert Durations().turn_of(waiting(), START + 60) == Turn()
+
+    def test_its_most_is_the_longest_gap(self) -> None:
+        assert known(TEN_MINUTES).turn_of(waiting(), START).longest == waiting().policy.max_poll_interval
 
 
 class TestSchedule:

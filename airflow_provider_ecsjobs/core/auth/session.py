@@ -17,15 +17,16 @@ from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.response_table import POLL_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import (
+    ORDINARY,
     Log,
     Mask,
-    Priority,
     Reload,
     Response,
     Send,
     SingleFlight,
     Sleep,
     TransportFailure,
+    Turn,
 )
 
 if TYPE_CHECKING:
@@ -155,7 +156,10 @@ class AuthSession:
 
 
 def send(
-    auth: AuthSession, call: ApiRequest, clock: Clock, priority: Priority = Priority.POLL
+    auth: AuthSession,
+    call: ApiRequest,
+    clock: Clock,
+    turn: Turn = ORDINARY,
 ) -> Flow[Response | TransportFailure | ApiError]:
     """Send a request in the log-in's name: log in if need be, and send it again after a coded 401.
 
@@ -163,7 +167,7 @@ def send(
     401 some seconds later. Only then the credentials are refused. While they are not proven, a single request at a
     time tries them: a thousand waits on a wrong key ask twice.
 
-    :param priority: how urgent it is.
+    :param turn: the place in the queue.
     :return: the answer to this very request, or the error that kept it from being sent or authorized.
     """
     own: ApiError | None = None
@@ -173,7 +177,7 @@ def send(
             return _refused(own, failure)
         if auth.state is not AuthState.DOUBTED:
             used, meant_in = auth.credentials, auth.state
-            answer = yield from _send_step(auth, call, used, clock, priority)
+            answer = yield from _send_step(auth, call, used, clock, turn)
             if answer is None:
                 continue  # the credentials were proven, or given up, before this request's turn came
             unauthorized = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
@@ -209,14 +213,14 @@ def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
 
 
 def _send_step(
-    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, priority: Priority
+    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, turn: Turn
 ) -> Flow[Response | TransportFailure | ApiError | None]:
     """Send a request; or, while the credentials are not proven, wait for the one that tries them.
 
     :return: the answer to this request. If another one was sent: what went wrong with it, but never its answer;
         ``None`` if nothing did.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), priority)
+    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), turn)
     if auth.state is AuthState.PROVEN:
         return (yield from _redacted(auth, call, ask))
     # The credentials are part of the key: what is learnt of them says nothing of others that have replaced them.

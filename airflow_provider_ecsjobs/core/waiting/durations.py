@@ -1,15 +1,18 @@
 """The durations of earlier jobs, and from them the pause after which a job is likely to have ended.
 
 Jobs of one type and size take similar times. So a wait can be quiet until an end is likely, and then ask more often.
+Where requests queue, those whose jobs are likeliest to have ended go first.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_right, insort
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from airflow_provider_ecsjobs.core.steps import ORDINARY, Priority, Turn
 from airflow_provider_ecsjobs.core.waiting.schedule import _base_delay
 
 if TYPE_CHECKING:
@@ -60,15 +63,32 @@ class Durations:
         :param now: the time, in seconds since the epoch.
         :return: the pause in seconds; ``None`` if earlier jobs tell nothing.
         """
-        job, policy = wait.job, wait.policy
-        recent = None if job is None else self._kinds.get((job.job_type, wait.sub_jobs_total))
-        if job is None or recent is None or policy.max_poll_interval <= policy.poll_interval:
+        policy = wait.policy
+        if policy.max_poll_interval <= policy.poll_interval:
             return None
-        waited = now - policy.started
+        usual = _base_delay(now - policy.started, policy.poll_interval, policy.max_poll_interval)
+        return self._pause(wait, now, EXCESS * usual, policy.max_poll_interval)
+
+    def turn_of(self, wait: Wait, now: float) -> Turn:
+        """Return the place in the queue of a poll that is due: the likelier the job has ended, the sooner.
+
+        :param wait: the wait.
+        :param now: the time, in seconds since the epoch.
+        """
+        policy = wait.policy
+        seen_at = policy.started if wait.seen_at is None else wait.seen_at
+        pause = self._pause(wait, seen_at, policy.poll_interval, math.inf)
+        return ORDINARY if pause is None else Turn(Priority.POLL, seen_at + pause - now, policy.max_poll_interval)
+
+    def _pause(self, wait: Wait, now: float, excess: float, longest: float) -> float | None:
+        job = wait.job
+        recent = None if job is None else self._kinds.get((job.job_type, wait.sub_jobs_total))
+        if job is None or recent is None:
+            return None
         # A job may be older than its wait. With a machine clock that is fast, the history only ends too early.
+        waited = now - wait.policy.started
         age = waited if job.begin_time is None else max(waited, now - job.begin_time.timestamp())
-        usual = _base_delay(waited, policy.poll_interval, policy.max_poll_interval)
-        return likely_pause(recent.ordered, age, usual, policy.max_poll_interval)
+        return likely_pause(recent.ordered, age, excess, longest)
 
 
 class _Recent:
@@ -87,15 +107,15 @@ class _Recent:
         insort(self.ordered, seconds)
 
 
-def likely_pause(durations: Sequence[float], age: float, usual: float, longest: float) -> float | None:
+def likely_pause(durations: Sequence[float], age: float, excess: float, longest: float) -> float | None:
     """Compute the pause after which a job is likely to have ended.
 
     Of the earlier jobs, those count that took longer than this job has taken by now. The pause ends when they would
-    have ended, on average, :data:`EXCESS` of the usual pause before. So it is short where many of them ended.
+    have ended, on average, ``excess`` before. So it is short where many of them ended.
 
     :param durations: the durations of earlier jobs of the kind in seconds, the shortest first.
     :param age: how long the job has run, in seconds.
-    :param usual: the usual pause in seconds, without durations.
+    :param excess: how long before the poll earlier jobs would have ended, on average, in seconds.
     :param longest: the longest pause in seconds.
     :return: the pause in seconds, at most ``longest``; ``None`` if the durations tell nothing.
     """
@@ -103,7 +123,7 @@ def likely_pause(durations: Sequence[float], age: float, usual: float, longest: 
     left = len(durations) - first
     if len(durations) < FEWEST_KNOWN or left < FEWEST_LEFT:
         return None
-    wanted, ended_after, pause = EXCESS * usual * left, 0.0, longest
+    wanted, ended_after, pause = excess * left, 0.0, longest
     for ended, duration in enumerate(durations[first:]):
         remaining = duration - age
         if remaining >= pause:

@@ -144,7 +144,7 @@ class Wait:
     _odd: tuple[str, ...] = ()
     _last_error: ApiError | None = None
     _failing_since: float | None = None
-    _seen_at: float | None = None
+    seen_at: float | None = None
     _answered_at: float | None = None
     _anchor: float | None = None
     _is_resumed: bool = False
@@ -261,7 +261,7 @@ class Wait:
         self._is_in_step = failed_before or self._is_late(now)
         self.sub_jobs_total = job.sub_jobs_total
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
-        self._seen_at = now
+        self.seen_at = now
         waited = max(now - self.policy.started, 0.0)
         seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
@@ -374,14 +374,14 @@ class Wait:
         limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
         allowed = f", the limit is {limit}" if limit else ""
         waited = f"after {duration(now - started)}{allowed}"
-        if self._seen_at is not None and self._seen_at >= (deadline or 0.0):
+        if self.seen_at is not None and self.seen_at >= (deadline or 0.0):
             message = (
                 f"ECS job {self.job_id} had not finished {waited} ({last_seen})."
                 " The job goes on: there is no API that cancels it."
             )
         else:
-            if self._seen_at is not None:
-                last_seen += f", {duration(now - self._seen_at)} ago"
+            if self.seen_at is not None:
+                last_seen += f", {duration(now - self.seen_at)} ago"
             has_looked = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
             why = "The last look failed" if has_looked else "A last look was not possible: " + _NO_TURN
             message = (
