@@ -7,7 +7,16 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks import import_cost, learned_schedule, many_waits, poll_cpu, rate_limit, report, requests_per_job
+from benchmarks import (
+    import_cost,
+    learned_schedule,
+    many_waits,
+    poll_cpu,
+    queue_order,
+    rate_limit,
+    report,
+    requests_per_job,
+)
 from benchmarks.figures import markdown
 
 if TYPE_CHECKING:
@@ -15,7 +24,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = {
     module.NAME: module
-    for module in (poll_cpu, many_waits, requests_per_job, learned_schedule, rate_limit, import_cost)
+    for module in (poll_cpu, many_waits, requests_per_job, learned_schedule, queue_order, rate_limit, import_cost)
 }
 
 

@@ -19,6 +19,7 @@ from airflow_provider_ecsjobs.core.waiting.durations import (
     FEWEST_LEFT,
     KEPT,
     MOST_KINDS,
+    UNKNOWN_GAPS,
     Durations,
     likely_pause,
 )
@@ -148,6 +149,11 @@ class TestTurn:
 
     def test_without_a_history_it_is_the_order_of_arrival(self) -> None:
         assert Durations().turn_of(waiting(), START + 60) == Turn()
+
+    def test_a_job_of_another_kind_counts_from_its_last_look(self) -> None:
+        durations, wait = known(TEN_MINUTES, parts=3), waiting(parts=4)
+        wait.seen_at = START + 40
+        assert durations.turn_of(wait, START + 100).patience == pytest.approx(UNKNOWN_GAPS * 60 - 60)
 
     def test_its_most_is_the_longest_gap(self) -> None:
         assert known(TEN_MINUTES).turn_of(waiting(), START).longest == waiting().policy.max_poll_interval

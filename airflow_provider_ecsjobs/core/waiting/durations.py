@@ -36,6 +36,11 @@ Found by simulation (``benchmarks/learned_schedule.py``): less costs more reques
 """
 
 
+UNKNOWN_GAPS = 2
+"""A job of unknown kind counts as likely to have ended so many of its longest pauses after it was seen. It must not
+push back those whose ends are known to be near (``benchmarks/queue_order.py``)."""
+
+
 class Durations:
     """The durations of the jobs of one service that this process saw end, by job type and number of sub-jobs."""
 
@@ -75,20 +80,28 @@ class Durations:
         :param wait: the wait.
         :param now: the time, in seconds since the epoch.
         """
+        if not self._kinds:
+            return ORDINARY
         policy = wait.policy
         seen_at = policy.started if wait.seen_at is None else wait.seen_at
         pause = self._pause(wait, seen_at, policy.poll_interval, math.inf)
-        return ORDINARY if pause is None else Turn(Priority.POLL, seen_at + pause - now, policy.max_poll_interval)
+        if pause is None:
+            pause = UNKNOWN_GAPS * policy.max_poll_interval
+        return Turn(Priority.POLL, seen_at + pause - now, policy.max_poll_interval)
 
     def _pause(self, wait: Wait, now: float, excess: float, longest: float) -> float | None:
-        job = wait.job
-        recent = None if job is None else self._kinds.get((job.job_type, wait.sub_jobs_total))
-        if job is None or recent is None:
-            return None
-        # A job may be older than its wait. With a machine clock that is fast, the history only ends too early.
-        waited = now - wait.policy.started
-        age = waited if job.begin_time is None else max(waited, now - job.begin_time.timestamp())
-        return likely_pause(recent.ordered, age, excess, longest)
+        recent = None if wait.job is None else self._kinds.get((wait.job.job_type, wait.sub_jobs_total))
+        return None if recent is None else likely_pause(recent.ordered, _age(wait, now), excess, longest)
+
+
+def _age(wait: Wait, now: float) -> float:
+    """Return how long a job has run, which may be longer than its wait.
+
+    If the clock of this machine is fast, it is too long, and the history only ends too early.
+    """
+    waited = max(now - wait.policy.started, 0.0)
+    begin = None if wait.job is None else wait.job.begin_time
+    return waited if begin is None else max(waited, now - begin.timestamp())
 
 
 class _Recent:
