@@ -19,6 +19,7 @@ VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
 VENV_CLIENTS := .venv-clients
 VENV_DIST := .venv-dist
+VENV_DOCS := .venv-docs
 
 # What the benchmarks compare with; fixed, so that a figure can be measured again.
 PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
@@ -39,7 +40,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist lint types clean
+.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +83,10 @@ test-matrix: $(VENV)/.installed ## install the wheel beside what users have, and
 check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check it as PyPI does (DIST= names a folder to leave it in)
 	@$(VENV_DIST)/bin/python .ci/check_dist.py $(DIST)
 
+docs: $(VENV_DOCS)/.installed ## make the site of the documentation, and check its links and names
+	$(VENV_DOCS)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
+	@echo "Open build/docs/index.html"
+
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
 	$(VENV)/bin/python -m ruff format --check
@@ -92,12 +97,14 @@ types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) $(VENV_DIST) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) $(VENV_DIST) $(VENV_DOCS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
 $(VENV_BENCH)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
+$(VENV_DOCS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
+$(VENV_DOCS)/.installed: PEERS_HERE = -e '.[docs]'
 $(VENV_CLIENTS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_CLIENTS)/.installed: PEERS_HERE = -e '.[clients]'
 

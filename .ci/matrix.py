@@ -24,7 +24,7 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,13 @@ STEP_SECONDS = 1200
 # of their tests need the official SDK, which is not at home beside the lowest bounds.
 TESTS = ["operators", "sensors", "triggers", "hooks", "links", "submits"]
 NOT_TESTED = ["tests/submits/test_all_operations.py"]
+
+
+class Sources(NamedTuple):
+    """What all legs are made of, as it was when they began."""
+
+    wheel: Path
+    tests: Path
 
 
 @dataclass
@@ -104,9 +111,8 @@ def run_tests(leg: Leg) -> None:
     left_out = [f"--ignore={name}" for name in NOT_TESTED]
     folders = [f"tests/{name}" for name in TESTS]
     at_once = ["-n", "2", "--dist", "loadfile"]
-    said = leg.call(leg.interpreter, "-m", "pytest", "-q", *at_once, *left_out, *folders)
-    (passed,) = re.findall(r"(\d+) passed", said.splitlines()[-1])
-    leg.passed["tests"] = passed
+    leg.call(leg.interpreter, "-m", "pytest", "-q", *at_once, *left_out, *folders)
+    leg.passed["tests"] = "yes"
 
 
 def run_demo(leg: Leg) -> None:
@@ -151,32 +157,30 @@ def find_python(version: str) -> str | None:
     return None
 
 
-def prepare(leg: Leg, wheel: Path) -> None:
-    """Make the environment of a leg, and lay what the tests need beside it: not the package, which is the wheel's."""
+def prepare(leg: Leg, sources: Sources) -> None:
+    """Make the environment of a leg, and lay the tests beside it."""
     python = find_python(leg.python) if leg.python else sys.executable
     if python is None:
         leg.notes.append(f"{leg.name}: no Python {leg.python} found; run on that of .venv in place of it")
         python = sys.executable
-    for name in ("tests", "example_dags"):
-        shutil.copytree(ROOT / name, leg.home / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, leg.home)
+    shutil.copytree(sources.tests, leg.home, dirs_exist_ok=True)
     if shutil.which("uv"):
         leg.call("uv", "venv", "--quiet", "--python", python, "venv")
     else:
         leg.call(python, "-m", "venv", "venv")
     leg.install("-r", CONSTRAINTS / f"{leg.pins}.txt")
     before = leg.call(leg.interpreter, "-c", f"from importlib.metadata import version; print(version({COMPAT!r}))")
-    leg.install(wheel)
+    leg.install(sources.wheel)
     leg.passed["dated"] = before.strip()
 
 
-def run(leg: Leg, wheel: Path) -> None:
+def run(leg: Leg, sources: Sources) -> None:
     """Do all that a leg is for; raise if something of it fails."""
-    prepare(leg, wheel)
-    versions = re.fullmatch(r"Airflow (\S+), common-compat (\S+), Python (\S+): (\d+) modules .*", leg.check())
+    prepare(leg, sources)
+    versions = re.match(r"Airflow (\S+), common-compat (\S+), Python (\S+): ", leg.check())
     assert versions, leg.output
-    leg.passed["airflow"], compat, leg.passed["python"], leg.passed["imports"] = versions.groups()
+    leg.passed["airflow"], compat, leg.passed["python"] = versions.groups()
+    leg.passed["imports"] = "yes"
     if compat != leg.passed["dated"]:
         leg.passed["dated"] += f", raised to {compat}"
     for work in leg.work:
@@ -185,13 +189,13 @@ def run(leg: Leg, wheel: Path) -> None:
     leg.check()
 
 
-def timed(leg: Leg, wheel: Path) -> Leg:
+def timed(leg: Leg, sources: Sources) -> Leg:
     """Run a leg in a folder of its own, and note how long that took and how it ended."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ecsjobs-matrix-") as home:
         leg.home = Path(home)
         try:
-            run(leg, wheel)
+            run(leg, sources)
         except (RuntimeError, AssertionError, subprocess.TimeoutExpired) as error:
             leg.notes.append(f"{leg.name}: FAILED: {error}")
             leg.passed["failed"] = "yes"
@@ -199,17 +203,23 @@ def timed(leg: Leg, wheel: Path) -> Leg:
     return leg
 
 
-def build(folder: Path) -> Path:
-    """Build the wheel."""
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+def gather(folder: Path, wheel: Path | None) -> Sources:
+    """Build the wheel, if none is given, and copy what the tests need: not the package, which is the wheel's."""
+    tests = folder / "tests"
+    for name in ("tests", "example_dags"):
+        shutil.copytree(ROOT / name, tests / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, tests)
+    if wheel is None:
+        command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        (wheel,) = folder.glob("*.whl")
+    return Sources(wheel.resolve(), tests)
 
 
 def rows(legs: list[Leg]) -> list[list[str]]:
     """Return the cells of the table, head first."""
-    cells = [["Airflow", "Python", "`common-compat` beside it", "modules imported", "tests", "demo"]]
+    cells = [["Airflow", "Python", "`common-compat` beside it", "imports, hooks, form", "tests", "demo"]]
     for leg in legs:
         parts = ["airflow", "python", "dated", "imports", "tests", "demo"]
         cells.append([leg.passed.get(part, "-") for part in parts])
@@ -241,8 +251,8 @@ def main() -> int:
     options = parser.parse_args()
     legs = [LEGS[name] for name in options.legs or LEGS]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
-        wheel = options.wheel.resolve() if options.wheel else build(Path(folder))
-        for done in as_completed([pool.submit(timed, leg, wheel) for leg in legs]):
+        sources = gather(Path(folder), options.wheel)
+        for done in as_completed([pool.submit(timed, leg, sources) for leg in legs]):
             leg = done.result()
             failed = "failed" in leg.passed
             print(f"{leg.name}: {'failed' if failed else 'passed'} after {leg.seconds:.0f} s", flush=True)

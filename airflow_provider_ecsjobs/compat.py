@@ -10,12 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import determine_kwargs, get_current_context, mask_secret
+    from airflow.providers.common.compat.sdk import (
+        AirflowPlugin,
+        conf,
+        determine_kwargs,
+        get_current_context,
+        mask_secret,
+    )
 
-__all__ = ["determine_kwargs", "get_current_context", "mask_secret"]
+__all__ = ["AirflowPlugin", "conf", "determine_kwargs", "get_current_context", "mask_secret"]
 
 _SDK = "airflow.providers.common.compat.sdk"
 _HOMES = {
+    "AirflowPlugin": (_SDK, "airflow.plugins_manager"),  # from common-compat 1.12.0 on
+    "conf": (_SDK, "airflow.configuration"),  # from common-compat 1.12.0 on
     "mask_secret": (
         _SDK,  # from common-compat 1.22.0 on; it makes the others unnecessary
         "airflow.sdk.log",  # Airflow 3.1 and later

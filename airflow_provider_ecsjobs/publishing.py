@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from airflow import __version__ as airflow_version
-from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_ecsjobs import compat
+from airflow_provider_ecsjobs.compat import conf
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, outline, snapshot
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
@@ -45,7 +45,6 @@ PACE = 1.0
 """The pause of a process after each publish, in seconds."""
 MAX_PENDING = 15
 """How many records wait to be published: as many as go out within the shortest gap. Others are left to later polls."""
-SEND_SECONDS = 30.0
 PAUSE_AFTER_FAILURE = 60.0
 LAST_PUBLISH_SECONDS = 10.0
 """How long an event waits for a publish that is under way, in seconds."""
@@ -87,7 +86,9 @@ def _push(record: dict[str, Any]) -> None:
     if not is_on():
         return
     try:
-        compat.get_current_context()["ti"].xcom_push(key=XCOM_KEY, value=record)
+        context = compat.get_current_context()
+        if getattr(context.get("task"), "do_xcom_push", True):
+            context["ti"].xcom_push(key=XCOM_KEY, value=record)
     except Exception:
         log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
 
@@ -213,25 +214,30 @@ def _queue_of_this_loop() -> PublishQueue:
 
 
 async def _send(task_instance: Any, record: dict[str, Any]) -> None:
-    """Write the XCom of a task, from its trigger."""
-    async with asyncio.timeout(SEND_SECONDS):
-        # Takes seconds the first time: it imports what runs a task.
-        xcom = await asyncio.to_thread(_xcom_class)
-        values = {
-            "key": XCOM_KEY,
-            "value": record,
-            "dag_id": task_instance.dag_id,
-            "task_id": task_instance.task_id,
-            "run_id": task_instance.run_id,
-            "map_index": task_instance.map_index,
-        }
-        if xcom.__name__ == "BaseXCom" and hasattr(xcom, "aset"):
-            await xcom.aset(**values)
-        else:  # before Airflow 3.3, and a backend of the user's own, which may do I/O
-            await asyncio.to_thread(xcom.set, **values)
+    """Write the XCom of a task, from its trigger.
+
+    It must not be cancelled, and has no time limit: up to Airflow 3.1 a request that is left alone ends the triggerer.
+    """
+    # Takes seconds the first time: it imports what runs a task.
+    xcom, sync_to_async = await asyncio.to_thread(_import_sender)
+    values = {
+        "key": XCOM_KEY,
+        "value": record,
+        "dag_id": task_instance.dag_id,
+        "task_id": task_instance.task_id,
+        "run_id": task_instance.run_id,
+        "map_index": task_instance.map_index,
+    }
+    if xcom.__name__ == "BaseXCom" and hasattr(xcom, "aset"):
+        await xcom.aset(**values)
+    else:
+        # Before Airflow 3.3, and a backend of the user's own, which may do I/O. In a thread of asgiref's, from which
+        # Airflow sends its request in this event loop. From any other thread it would read a foreign answer.
+        await sync_to_async(xcom.set, thread_sensitive=False)(**values)
 
 
-def _xcom_class() -> Any:
+def _import_sender() -> tuple[Any, Any]:
     with suppress(ImportError):
         importlib.import_module("airflow.sdk.execution_time.task_runner")
-    return importlib.import_module("airflow.sdk.execution_time.xcom").XCom
+    xcom = importlib.import_module("airflow.sdk.execution_time.xcom").XCom
+    return xcom, importlib.import_module("asgiref.sync").sync_to_async

@@ -129,3 +129,11 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(BaseHook, "get_connection", noting)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def no_pause_after_deferral(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a trigger fire at once: no scheduler is behind."""
+    from airflow_provider_ecsjobs.core.waiting import schedule
+
+    monkeypatch.setattr(schedule, "FIRST_POLL_DELAY", 0.0)

@@ -24,6 +24,7 @@ from airflow_provider_ecsjobs.core.submit.submission import (
     with_advice,
     without_missing,
 )
+from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, final_poll_patience
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ def wait_for_job(auth: AuthSession, wait: Wait, clock: Clock, *, poll_first: boo
     :param auth: in whose name to ask.
     :param wait: the wait; it may have been shown answers before.
     :param clock: clock and chance.
-    :param poll_first: whether to ask at once, or to begin with a pause.
+    :param poll_first: whether to ask at once, or to begin with a pause, as a trigger does.
     :return: how the wait ended. Every wait ends in one way or another; nothing is raised.
     """
     if not poll_first:
-        yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
+        yield Sleep(wait.next_delay(wait.now(clock), clock.random(), schedule.FIRST_POLL_DELAY))
     while True:
         # In a flow of its own, which holds the answer: that may be large, and the next pause long.
         end = yield from _poll(auth, wait, clock)

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NoReturn
 
-from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError
+from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError, EcsJobsError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, duration
 
 # A job has sub-jobs, and Huawei documents no deeper level. Parts below this depth stay in `entities`.
 _MAX_DEPTH = 8
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
+_LAZY = re.compile(r"Lazy\w*Sequence\(")
+"""What Airflow renders the outputs of a mapped task to."""
+_ONE_FOR_EACH = "; a task waits for one job. Make a task for each: .partial(...).expand(job_id=...)"
 _REASONS: tuple[tuple[str, str, str], ...] = (
     # The object in the job (empty: the job itself), the key of the code, the key of the text.
     ("", "error_code", "fail_reason"),  # all services
@@ -193,6 +196,13 @@ class SubJob:
             return None
         return self.end_time - self.begin_time
 
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom: Airflow calls this, and could not read the job downstream.
+
+        :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
+        """
+        raise EcsJobsError("A Job can't be an XCom: no other task could read it. Return job.result().")
+
 
 @dataclass(frozen=True)
 class Job(SubJob):
@@ -330,8 +340,7 @@ def check_job_id(value: Any) -> str:
     :raises EcsInvalidJobIdError: the value can't be a job id; the message has the value and what to do.
     """
     if not isinstance(value, str):
-        hint = "; pass the 'job_id' in it" if isinstance(value, dict) else ""
-        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{hint}.")
+        raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{_advice(value)}.")
     if not value.strip():
         raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
     if value.strip().lower() in RENDERED_NOTHING:
@@ -344,9 +353,23 @@ def check_job_id(value: Any) -> str:
     if not _JOB_ID.fullmatch(value):
         raise EcsInvalidJobIdError(
             f"job_id is {_shown(value)}, but a job id has only letters, digits, '-' and '_', 128 at most"
-            " (like 2c9eb2c5544cbf6101544f0602af2b4f)."
+            f" (like 2c9eb2c5544cbf6101544f0602af2b4f){_advice(value)}."
         )
     return value
+
+
+def _advice(value: Any) -> str:
+    """Say what to do about a value that holds job ids, but is none. Templates render such values to texts."""
+    text = value.lstrip() if isinstance(value, str) else ""
+    if isinstance(value, Mapping) or text.startswith("{"):
+        return "; pass the 'job_id' in it: \"{{ ti.xcom_pull(...)['job_id'] }}\""
+    if isinstance(value, Sequence | Set) and not isinstance(value, str | bytes):
+        return _ONE_FOR_EACH
+    if text.startswith(("[", "(")) or _LAZY.match(text):
+        return _ONE_FOR_EACH
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "; native rendering makes a number of an id that has only digits. Pass the task's output itself"
+    return ""
 
 
 def _shown(value: Any) -> str:

@@ -26,6 +26,13 @@ _NEW_SERVER = (
     "server.nics[]",
     "server.root_volume.volumetype",
 )
+_NEW_SERVER_FLAGS = (
+    "dry_run",
+    "server.isAutoRename",
+    "server.nics[].ipv6_enable",
+    "server.data_volumes[].multiattach",
+    "server.data_volumes[].shareable",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,8 @@ class Operation:
     :param page: the title of its page in the ECS API Reference.
     :param body: the keys at the top of the body; empty if it has none.
     :param required: the required parts of the body: keys joined by dots, ``[]`` for each item of a list.
+    :param nullable: the required keys that may be null.
+    :param flags: the booleans of the body, named as in ``required``.
     :param query: the query parameters, all optional.
     :param takes_client_token: whether ``X-Client-Token`` makes it safe to send the request again.
     :param is_idempotent: whether it is harmless to carry out the request twice.
@@ -52,6 +61,8 @@ class Operation:
     page: str
     body: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    nullable: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     takes_client_token: bool = False
     is_idempotent: bool = False
@@ -73,6 +84,7 @@ _ALL = (
         "Creating ECSs (Pay-per-Use)",
         body=("server", "dry_run"),
         required=_NEW_SERVER,
+        flags=_NEW_SERVER_FLAGS,
         takes_client_token=True,
         has_dry_run=True,
         to_check="whether servers of this name exist",
@@ -84,6 +96,7 @@ _ALL = (
         "Creating ECSs",
         body=("server", "dry_run"),
         required=_NEW_SERVER,
+        flags=_NEW_SERVER_FLAGS,
         takes_client_token=True,
         has_dry_run=True,
         to_check="whether servers of this name, or an order for them, exist",
@@ -95,6 +108,7 @@ _ALL = (
         "Deleting ECSs",
         body=("servers", "delete_publicip", "delete_volume"),
         required=("servers[].id",),
+        flags=("delete_publicip", "delete_volume"),
         is_idempotent=True,
         to_check="whether the servers still exist",
     ),
@@ -134,6 +148,7 @@ _ALL = (
         "Modifying the Specifications of an ECS (Pay-per-Use)",
         body=("resize", "dry_run"),
         required=("resize.flavorRef",),
+        flags=("dry_run",),
         has_dry_run=True,
         to_check="which flavor the server has",
     ),
@@ -144,6 +159,7 @@ _ALL = (
         "Modifying the Specifications of an ECS",
         body=("resize", "dry_run"),
         required=("resize.flavorRef",),
+        flags=("dry_run",),
         has_dry_run=True,
         to_check="which flavor the server has, and whether there is an order to change it",
     ),
@@ -163,6 +179,13 @@ _ALL = (
         "Changing the Billing Mode of ECSs",
         body=("server_ids", "charge_mode", "prepaid_options", "dry_run"),
         required=("server_ids[]", "charge_mode"),
+        flags=(
+            "dry_run",
+            "prepaid_options.auto_pay",
+            "prepaid_options.auto_renew",
+            "prepaid_options.include_data_disks",
+            "prepaid_options.include_publicips",
+        ),
         has_dry_run=True,
         to_check="how the servers are billed, and whether there is an order to change it",
     ),
@@ -209,6 +232,7 @@ _ALL = (
         "Attaching a Disk to an ECS",
         body=("volumeAttachment", "dry_run"),
         required=("volumeAttachment.volumeId",),
+        flags=("dry_run",),
         has_dry_run=True,
         to_check="whether the volume is attached to the server",
     ),
@@ -248,6 +272,7 @@ _ALL = (
         "Adding NICs to an ECS in a Batch",
         body=("nics",),
         required=("nics[]",),
+        flags=("nics[].ipv6_enable",),
         to_check="which NICs the server has",
     ),
     Operation(
@@ -276,6 +301,7 @@ _ALL = (
         "Cold Migrating an ECS",
         body=("migrate",),
         required=("migrate",),
+        nullable=("migrate",),  # null: from a dedicated host to the shared pool
         to_check="which dedicated host the server is on",
     ),
     Operation(

@@ -107,13 +107,30 @@ def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> Non
 
     :raises EcsConfigError: one is not.
     """
+    check_conn_id(conn_id)
+    for name, value in (("region", region), ("project_id", project_id), ("service", service)):
+        check_name(name, value)
+
+
+def check_conn_id(conn_id: Any) -> None:
+    """Check that there is the id of a connection.
+
+    :raises EcsConfigError: it is none.
+    """
     if not isinstance(conn_id, str) or not conn_id.strip():
         raise EcsConfigError(f"huawei_ecs_conn_id is {clean(repr(conn_id), 100)}; expected the id of a connection.")
-    for name, value in (("region", region), ("project_id", project_id), ("service", service)):
-        if value is not None and not isinstance(value, str):
-            raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
-        if value is not None and value.strip().lower() in RENDERED_NOTHING:
-            raise EcsConfigError(f"{name} is {value!r}: the template it comes from had no value.")
+
+
+def check_name(name: str, value: Any) -> None:
+    """Check that a value is a text or ``None``, and not what a template without a value renders to.
+
+    :param name: the parameter, for the message.
+    :raises EcsConfigError: it is not.
+    """
+    if value is not None and not isinstance(value, str):
+        raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
+    if value is not None and value.strip().lower() in RENDERED_NOTHING:
+        raise EcsConfigError(f"{name} is {value!r}: the template it comes from had no value.")
 
 
 def _extra_of(connection: Connection) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,10 @@ class EcsConsoleLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the URL that the task pushed; empty if there is none."""
         # Airflow 3 calls this in the process that ran the task. There, reading a missing XCom would log an error.
-        known: str | None = getattr(operator, "console_url", None)
-        return (XCom.get_value(key=XCOM_KEY, ti_key=ti_key) or "") if known is None else known
+        url: str | None = getattr(operator, "console_url", None)
+        if url is None and not AIRFLOW_V_3_0_PLUS:
+            url = XCom.get_value(key=XCOM_KEY, ti_key=ti_key)
+        return url or ""
 
 
 def console_url(endpoint: str, server_ids: Sequence[str]) -> str | None:

@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin
-from airflow_provider_ecsjobs.outcomes import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     :param huawei_ecs_conn_id: the Airflow connection (templated).
     :param region: in place of the connection's (templated).
     :param project_id: in place of the connection's (templated).
-    :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker.
+    :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None``: as
+        ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says where that is set, else in the triggerer.
     :param poll_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
     :param max_poll_interval: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the
         gap is a tenth of the time waited.
@@ -48,7 +49,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
         huawei_ecs_conn_id: str = EcsJobsHook.default_conn_name,
         region: str | None = None,
         project_id: str | None = None,
-        deferrable: bool = True,
+        deferrable: bool | None = None,
         poll_interval: timedelta | float = DEFAULT_POLL_INTERVAL,
         max_poll_interval: timedelta | float = DEFAULT_MAX_POLL_INTERVAL,
         timeout: timedelta | float | None = DEFAULT_TIMEOUT,
@@ -62,11 +63,19 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
         self.region = region
         self.project_id = project_id
         self.service = "ecs"
-        self.deferrable = deferrable
-        self.poll_interval = seconds_of("poll_interval", poll_interval)
-        self.max_poll_interval = seconds_of("max_poll_interval", max_poll_interval)
-        self.timeout = None if timeout is None else seconds_of("timeout", timeout, zero_allowed=True)
+        self.deferrable: bool = literal("deferrable", deferrable)
+        self.poll_interval: float = literal("poll_interval", poll_interval)
+        self.max_poll_interval: float = literal("max_poll_interval", max_poll_interval)
+        self.timeout: float | None = literal("timeout", timeout)
         self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
+
+    def _check_literals(self) -> None:
+        super()._check_literals()
+        if self.poll_interval > self.max_poll_interval:
+            self._warn(
+                f"poll_interval is {self.poll_interval:g} s, above max_poll_interval ({self.max_poll_interval:g} s),"
+                f" which has no effect: each gap is {self.poll_interval:g} s. Raise max_poll_interval."
+            )
 
     def _policy(self) -> WaitPolicy:
         return self._wait_policy(

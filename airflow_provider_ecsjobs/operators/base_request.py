@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence, Set
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore, SubmitPolicy
+from airflow_provider_ecsjobs.core.submit.rules import RULES, Severity, broken_rules
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.core.submit.validation import (
     check_nesting,
@@ -18,50 +19,43 @@ from airflow_provider_ecsjobs.core.submit.validation import (
     find_operation,
     in_order,
     read_ids,
+    with_flags,
 )
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
+from airflow_provider_ecsjobs.operators.parameters import is_template, nothing_is_templated
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_ecsjobs.core.submit.rules import Rule
     from airflow_provider_ecsjobs.core.submit.submission import Submission
+    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
     from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
-
-    IsTemplated = Callable[[Any], bool]
-
-
-def is_template(value: Any) -> bool:
-    """Whether a value is known only when the task runs: it holds Jinja, or is the output of another task."""
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value
-    return not isinstance(value, dict | list | tuple | set | int | float | None)
-
-
-def nothing_is_templated(value: Any) -> bool:
-    """Whether a value of a task that runs is known only later: none is, whatever it looks like."""
-    return False
 
 
 class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     """An operator that sends an asynchronous request of the ECS API.
 
     :param body: the JSON body, a dict (templated). A text is taken if it renders to a JSON object.
-    :param dry_run: whether to only have the request checked, where the API can do that: no job is made.
+    :param dry_run: whether to only have the request checked, where the API can do that: no job is made
+        (templated).
     """
 
-    template_fields: Sequence[str] = ("body", *EcsBaseSubmitOperator.template_fields)
+    template_fields: Sequence[str] = ("body", "is_dry_run", *EcsBaseSubmitOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {"body": "json"}
     operation: str
     """The name of the operation in :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, or its template."""
-    _missing_ok = False
+    missing_ok: Any = False
     _names: ClassVar[Mapping[str, str]] = {}
     """The parameters that stand for keys of the body, for messages."""
+    _rules: ClassVar[Mapping[str, Sequence[Rule]]] = RULES
+    """What the cloud says of the values in the body, by operation."""
 
-    def __init__(self, *, body: dict[str, Any] | str | None = None, dry_run: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, body: dict[str, Any] | str | None = None, dry_run: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.body = body
         # Airflow's operators have a method `dry_run`.
@@ -78,26 +72,15 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         if parent is self:
             self._mask_secrets()
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Have the request checked at the end of ``__init__``, so that no operator can forget it."""
-        super().__init_subclass__(**kwargs)
-        own_init = cls.__init__
-
-        @wraps(own_init)
-        def checked_init(self: EcsBaseRequestOperator, *args: Any, **arguments: Any) -> None:
-            own_init(self, *args, **arguments)
-            if type(self) is cls:  # the operator itself, whose base classes are done by now
-                self._check_literals()
-
-        cls.__init__ = checked_init  # type: ignore[method-assign]
-
     def _check_literals(self) -> None:
-        """Check what is known when the DAG is parsed.
-
-        :raises EcsInvalidRequestError: it is wrong.
-        """
-        check_nesting(self.body)
-        self._check(is_template)
+        super()._check_literals()
+        try:
+            check_nesting(self.body)
+            body = self._check(is_template)
+        except EcsInvalidRequestError as error:
+            raise EcsInvalidRequestNoRetry(str(error)) from None
+        for doubt in self._doubts(Severity.DOUBTFUL, body, is_template):
+            self._warn(doubt)
 
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters in the path and the query."""
@@ -128,10 +111,19 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         if is_templated(self.operation):
             return body
         operation = find_operation(self.operation)
-        if self.is_dry_run and not operation.has_dry_run:
+        if self.is_dry_run is True and not operation.has_dry_run:
             raise EcsInvalidRequestError(f"dry_run is given, but the API has none for {operation.name}.")
-        check_request(operation, self._parameters(), body, is_templated=is_templated, names=self._names)
+        body = with_flags(operation, body, is_templated)
+        rules = self._rules.get(operation.name, ())
+        check_request(operation, self._parameters(), body, is_templated=is_templated, names=self._names, rules=rules)
         return body
+
+    def _doubts(self, severity: Severity, body: Any, is_templated: IsTemplated) -> Iterator[str]:
+        """Say what the cloud may refuse in a checked body."""
+        if not is_templated(self.operation):
+            rules = self._rules.get(self.operation, ())
+            for doubt in broken_rules(rules, severity, body, is_templated=is_templated, names=self._names):
+                yield f"{self.operation}: {doubt}"
 
     def _secrets(self) -> set[str]:
         """Give the passwords and user data that are to be sent."""
@@ -156,6 +148,9 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
             check_nesting(self.body)
             self.body = _parsed(self.body) if isinstance(self.body, str) else _plain(self.body)
             body = self._check(nothing_is_templated)
+            for severity in (Severity.DOUBTFUL, Severity.DEPENDS):
+                for doubt in self._doubts(severity, body, nothing_is_templated):
+                    self.log.warning("%s", doubt)
             return SubmitRequest.build(
                 find_operation(self.operation),
                 self._parameters(),
@@ -193,7 +188,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
             timeout=max(give_up_at - time.time(), 0.0),
             allow_resend=self.resubmit_unknown,
             # An earlier try may have deleted some of the servers, or detached the volume.
-            missing_ok=self._missing_ok or sent_before is not SentBefore.NO,
+            missing_ok=self.missing_ok or sent_before is not SentBefore.NO,
             outcome_unknown=sent_before is SentBefore.UNKNOWN,
         )
 

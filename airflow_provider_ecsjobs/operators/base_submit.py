@@ -29,12 +29,13 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
+from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
 from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -47,20 +48,20 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.operators.submit_once import SendRequest
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
-ON_PARTIAL_FAILURE = ("fail", "keep")
 
 
 class EcsBaseSubmitOperator(EcsBaseOperator):
     """An operator that starts a job and waits for it.
 
-    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins.
+    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins, as far as there are any.
 
-    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted.
+    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted (templated).
     :param resubmit_unknown: whether to send the request again even where doing it twice may do harm.
     :param on_partial_failure: what to do if a create made some of its servers: ``fail``, or ``keep`` them and succeed.
     :param not_found_grace: for how many seconds after the submit the API may not know the job.
     """
 
+    template_fields: Sequence[str] = ("wait_for_completion", *EcsBaseOperator.template_fields)
     _retry_resubmits = True
     _makes_servers = False
     _job_id: str | None = None
@@ -68,18 +69,16 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def __init__(
         self,
         *,
-        wait_for_completion: bool = True,
+        wait_for_completion: bool | str = True,
         resubmit_unknown: bool = False,
         on_partial_failure: str = "fail",
         not_found_grace: timedelta | float = DEFAULT_NOT_FOUND_GRACE,
         **kwargs: Any,
     ) -> None:
         super().__init__(not_found_grace=not_found_grace, **kwargs)
-        if on_partial_failure not in ON_PARTIAL_FAILURE:
-            raise ValueError(f"on_partial_failure is {on_partial_failure!r}; expected 'fail' or 'keep'.")
         self.wait_for_completion = wait_for_completion
-        self.resubmit_unknown = resubmit_unknown
-        self.on_partial_failure = on_partial_failure
+        self.resubmit_unknown: bool = literal("resubmit_unknown", resubmit_unknown)
+        self.on_partial_failure: str = literal("on_partial_failure", on_partial_failure)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit, push the ids, and wait, in the triggerer or here.
@@ -88,6 +87,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :raises EcsJobTimeout: it had not ended in time.
         :raises EcsRejectedNoRetry: the API did not take the request.
         """
+        self._prepare()
         policy = self._policy()
         try:
             return self._output(self._submit_and_wait(context, policy))
@@ -107,6 +107,13 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Say that the job goes on, if there is one: the API can't cancel it."""
         if self._job_id is not None:
             self._log_on_kill(self._job_id)
+
+    def _prepare(self) -> None:
+        """Read the rendered parameters.
+
+        :raises EcsInvalidRequestNoRetry: one is wrong.
+        """
+        self._read_parameters()
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         """Say what is to be submitted, and how.
@@ -153,7 +160,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         submission, seen = self._submit(context, policy)
         # The time that the cloud took to take it is none that the job was unknown for.
         policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
-        self._push_xcoms(context, submission.result())
+        self._push_result(context, submission.result())
         job_id = self._job_id = submission.job_id
         if job_id is None:
             return self._without_job(submission)
@@ -200,17 +207,17 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :param submitted: the servers that the answer to the request named.
         """
         job = end.job
+        servers = submitted if job is None else existing_servers(job, submitted)
+        self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
-        servers = submitted if job is None else existing_servers(job, submitted)
         publish_end(end, self._job_id, servers)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
-        if len(servers) == 1:
-            self._leave_console_link(context, servers)
         if submitted != servers:
             # What comes to clean up can't delete servers that were never made.
             self._push_xcoms(context, {"server_ids": servers})
+        self._push_result(context, {"nic_ids": list(job.nic_ids)})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
         if self._is_good(job):

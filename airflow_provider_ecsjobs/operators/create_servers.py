@@ -8,13 +8,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.submit.values import whole_number
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
+    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
+
+_SIZE = whole_number(1)
 
 
 class EcsCreateServersOperator(EcsBaseRequestOperator):
@@ -33,7 +35,7 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
     :param root_volume: the type of the system disk, such as ``"GPSSD"``, or a dict with ``volumetype``, ``size`` (GB)
         and more (templated).
     :param data_volumes: further disks, each a dict with ``volumetype`` and ``size`` (GB) (templated).
-    :param count: how many servers, 1 to 500 (templated).
+    :param count: how many servers, 1 to 500 (templated). The newest API reference allows 100.
     :param availability_zone: the zone; the system chooses if it is left out (templated).
     :param security_groups: the ids of the security groups (templated).
     :param key_name: the name of the SSH key pair (templated).
@@ -42,11 +44,12 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
     :param user_data: what cloud-init is given, as plain text: it is encoded here (templated).
     :param public_ip: a dict as the API describes ``publicip`` (templated).
     :param tags: a dict of tags (templated).
-    :param period_type: ``month`` or ``year`` orders the servers yearly/monthly; left out, they are pay-per-use.
-    :param period_count: for how many months or years.
-    :param auto_pay: whether the order is paid at once; if not, the job waits for somebody to pay it.
+    :param period_type: ``month`` or ``year`` orders the servers yearly/monthly; left out, they are pay-per-use
+        (templated).
+    :param period_count: for how many months or years (templated).
+    :param auto_pay: whether the order is paid at once; if not, the job waits for somebody to pay it (templated).
     :param body: whatever else the API takes, such as ``{"server": {"metadata": {...}}}`` (templated).
-    :param dry_run: whether to only have the request checked.
+    :param dry_run: whether to only have the request checked (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
@@ -68,6 +71,9 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
         "user_data",
         "public_ip",
         "tags",
+        "period_type",
+        "period_count",
+        "auto_pay",
         *EcsBaseRequestOperator.template_fields,
     )
     operation = "create_servers"
@@ -81,6 +87,11 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
             "server.nics": "subnets",
             "server.root_volume": "root_volume",
             "server.root_volume.volumetype": "root_volume",
+            "server.root_volume.size": "root_volume.size",
+            "server.data_volumes": "data_volumes",
+            "server.adminPass": "admin_password",
+            "server.server_tags": "tags",
+            "server.count": "count",
         }
     )
 
@@ -103,8 +114,8 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
         public_ip: dict[str, Any] | None = None,
         tags: dict[str, str] | None = None,
         period_type: str | None = None,
-        period_count: int = 1,
-        auto_pay: bool = False,
+        period_count: int | str = 1,
+        auto_pay: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -138,9 +149,9 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
             imageRef=self.image,
             vpcid=self.vpc,
             nics=objects("subnets", self.subnets, "subnet_id", is_templated),
-            root_volume={"volumetype": self.root_volume} if isinstance(self.root_volume, str) else self.root_volume,
-            data_volumes=self.data_volumes,
-            count=_count(self.count, is_templated),
+            root_volume=_root_volume(self.root_volume, is_templated),
+            data_volumes=_data_volumes(self.data_volumes, is_templated),
+            count=self.count,
             availability_zone=self.availability_zone,
             security_groups=objects("security_groups", self.security_groups, "id", is_templated),
             key_name=self.key_name,
@@ -154,32 +165,42 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
 
     def _charging(self) -> dict[str, Any] | None:
         if self.period_type is None:
-            if self.auto_pay:
+            if self.auto_pay is True:
                 raise EcsInvalidRequestError(
                     "auto_pay is given without period_type: only yearly/monthly orders are paid."
                 )
             return None
-        if self.period_type not in ("month", "year"):
-            raise EcsInvalidRequestError(
-                f"period_type is {clean(repr(self.period_type), 100)}; expected 'month' or 'year'."
-            )
         return {
             "chargingMode": "prePaid",
             "periodType": self.period_type,
             "periodNum": self.period_count,
-            "isAutoPay": "true" if self.auto_pay else "false",
+            "isAutoPay": "true" if self.auto_pay is True else "false",
         }
 
 
-def _count(value: Any, is_templated: IsTemplated) -> Any:
-    """Read a count, which a template gives as text."""
-    if is_templated(value):
-        return value
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    count = int(value) if is_number or (isinstance(value, str) and value.strip().isdecimal()) else 0
-    if not 1 <= count <= 500:
-        raise EcsInvalidRequestError(f"count is {clean(repr(value), 100)}; expected 1 to 500.")
-    return count
+def _root_volume(volume: Any, is_templated: IsTemplated) -> Any:
+    # A text is the disk's type.
+    return {"volumetype": volume} if isinstance(volume, str) else _sized("root_volume", volume, is_templated)
+
+
+def _data_volumes(volumes: Any, is_templated: IsTemplated) -> Any:
+    if volumes is None or is_templated(volumes):
+        return volumes
+    if not isinstance(volumes, list | tuple):
+        raise EcsInvalidRequestError(f"data_volumes is of type {type(volumes).__name__}; expected a list of dicts.")
+    return [_sized(f"data_volumes[{number}]", volume, is_templated) for number, volume in enumerate(volumes)]
+
+
+def _sized(name: str, volume: Any, is_templated: IsTemplated) -> Any:
+    """Return a disk whose size is a number: a template gives it as text."""
+    if volume is None or is_templated(volume):
+        return volume
+    if not isinstance(volume, Mapping):
+        raise EcsInvalidRequestError(f"{name} is of type {type(volume).__name__}; expected a dict.")
+    size = volume.get("size")
+    if size is None or is_templated(size):
+        return volume
+    return {**volume, "size": _SIZE(f"{name}.size", size)}
 
 
 def _encoded(user_data: Any, is_templated: IsTemplated) -> Any:

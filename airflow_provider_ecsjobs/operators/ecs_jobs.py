@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
-from airflow_provider_ecsjobs.operators.wait_mixin import checked_job_id
 from airflow_provider_ecsjobs.outcomes import read_event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_ecsjobs.core.submit.rules import Rule
 
 
 class EcsJobOperator(EcsBaseOperator):
@@ -42,10 +44,10 @@ class EcsJobOperator(EcsBaseOperator):
         :raises EcsJobFailed: the job failed.
         :raises EcsJobTimeout: it had not ended in time.
         """
-        job_id = checked_job_id(self.job_id)
-        self._leave_console_link(context)
+        self._read_parameters()
+        self._begin(context, self.job_id)
         wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
-        return self._done(context, wait_for(job_id, self._policy()))
+        return self._done(context, wait_for(self.job_id, self._policy()))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: give the result, or fail with the reason."""
@@ -68,8 +70,8 @@ class EcsSubmitJobOperator(EcsBaseRequestOperator):
     :param body: the JSON body, a dict (templated). A text is taken if it renders to a JSON object.
     :param server_id: the server, for requests with one in their path (templated).
     :param volume_id: the volume, for requests with one in their path (templated).
-    :param delete_flag: ``"1"`` to detach a volume by force, for ``detach_server_volume`` (templated).
-    :param dry_run: whether to only have the request checked, where the API can do that: no job is made.
+    :param delete_flag: whether to detach a volume by force, for ``detach_server_volume`` (templated).
+    :param dry_run: whether to only have the request checked, where the API can do that: no job is made (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsBaseSubmitOperator` and
         :class:`~airflow_provider_ecsjobs.operators.base.EcsBaseOperator`.
@@ -83,6 +85,8 @@ class EcsSubmitJobOperator(EcsBaseRequestOperator):
         "delete_flag",
         *EcsBaseRequestOperator.template_fields,
     )
+    # What other clouds take, or the cloud takes by now, can be sent in this way.
+    _rules: ClassVar[Mapping[str, Sequence[Rule]]] = MappingProxyType({})
 
     def __init__(
         self,
@@ -90,7 +94,7 @@ class EcsSubmitJobOperator(EcsBaseRequestOperator):
         operation: str,
         server_id: str | None = None,
         volume_id: str | None = None,
-        delete_flag: str | None = None,
+        delete_flag: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

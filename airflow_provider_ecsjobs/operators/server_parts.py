@@ -5,12 +5,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_ecsjobs.core.submit.values import read_flag
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
+from airflow_provider_ecsjobs.operators.parameters import STOP_MODE, is_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import Reader
+    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
 
 
 class _ServerOperator(EcsBaseRequestOperator):
@@ -37,21 +40,23 @@ class EcsResizeServerOperator(_ServerOperator):
 
     :param server_id: the server's id (templated).
     :param flavor: the new flavor (templated).
-    :param mode: ``withStopServer`` stops a running server first and starts it again; else it must be stopped.
-    :param auto_pay: whether the order for a yearly/monthly server is paid at once.
-    :param dry_run: whether to only have the request checked.
+    :param mode: ``withStopServer`` stops a running server first and starts it again; else it must be stopped
+        (templated).
+    :param auto_pay: whether the order for a yearly/monthly server is paid at once (templated).
+    :param dry_run: whether to only have the request checked (templated).
     :param body: whatever else the API takes (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    template_fields: Sequence[str] = ("flavor", *_ServerOperator.template_fields)
+    template_fields: Sequence[str] = ("flavor", "mode", "auto_pay", *_ServerOperator.template_fields)
+    _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({"mode": STOP_MODE})
     operation = "resize_server"
-    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor"})
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"resize.flavorRef": "flavor", "resize.mode": "mode"})
 
     def __init__(
-        self, *, flavor: str | None = None, mode: str | None = None, auto_pay: bool = False, **kwargs: Any
+        self, *, flavor: str | None = None, mode: str | None = None, auto_pay: bool | str = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.flavor = flavor
@@ -71,7 +76,7 @@ class EcsAttachVolumeOperator(_ServerOperator):
     :param server_id: the server's id (templated).
     :param volume_id: the volume's id (templated).
     :param device: the device that it becomes, such as ``/dev/sdb``; the system chooses if it is left out (templated).
-    :param dry_run: whether to only have the request checked.
+    :param dry_run: whether to only have the request checked (templated).
     :param body: whatever else the API takes (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
@@ -99,29 +104,37 @@ class EcsDetachVolumeOperator(_ServerOperator):
 
     :param server_id: the server's id (templated).
     :param volume_id: the volume's id (templated).
-    :param force: whether to detach it by force.
+    :param force: whether to detach it by force (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
-    template_fields: Sequence[str] = ("volume_id", *_ServerOperator.template_fields)
+    template_fields: Sequence[str] = ("volume_id", "force", *_ServerOperator.template_fields)
     operation = "detach_server_volume"
 
-    def __init__(self, *, volume_id: str | None = None, force: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, volume_id: str | None = None, force: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.volume_id = volume_id
         self.force = force
 
     def _parameters(self) -> dict[str, Any]:
-        flag = {"delete_flag": "1"} if self.force else {}
+        flag = {"delete_flag": "1"} if self.force is True else {}
         return {**super()._parameters(), "volume_id": self.volume_id, **flag}
 
 
 class _SystemOperator(_ServerOperator):
     """An operator that writes a server's system disk anew."""
 
-    template_fields: Sequence[str] = ("admin_password", "key_name", *_ServerOperator.template_fields)
+    template_fields: Sequence[str] = (
+        "admin_password",
+        "key_name",
+        "user_id",
+        "mode",
+        "cloud_init",
+        *_ServerOperator.template_fields,
+    )
+    _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({"mode": STOP_MODE})
     _with_cloud_init: ClassVar[str]
     _without_cloud_init: ClassVar[str]
     """The operation, which depends on whether the image has cloud-init installed."""
@@ -133,7 +146,7 @@ class _SystemOperator(_ServerOperator):
         key_name: str | None = None,
         user_id: str | None = None,
         mode: str | None = None,
-        cloud_init: bool = True,
+        cloud_init: bool | str = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -142,7 +155,13 @@ class _SystemOperator(_ServerOperator):
         self.user_id = user_id
         self.mode = mode
         self.cloud_init = cloud_init
-        self.operation = self._with_cloud_init if cloud_init else self._without_cloud_init
+
+    @property
+    def operation(self) -> Any:  # type: ignore[override] # nobody sets it
+        """The operation; the template that it depends on, before that is rendered."""
+        if is_template(self.cloud_init):
+            return self.cloud_init
+        return self._with_cloud_init if read_flag("cloud_init", self.cloud_init) else self._without_cloud_init
 
     def _secrets(self) -> set[str]:
         own = {self.admin_password} if isinstance(self.admin_password, str) and self.admin_password else set()
@@ -163,9 +182,9 @@ class EcsChangeOsOperator(_SystemOperator):
     :param image: the image's id (templated).
     :param admin_password: the administrator's new password (templated).
     :param key_name: the name of the SSH key pair, in place of a password (templated).
-    :param user_id: the id of the IAM user whose key pair it is.
-    :param mode: ``withStopServer`` stops a running server first; else it must be stopped.
-    :param cloud_init: whether the image has cloud-init installed.
+    :param user_id: the id of the IAM user whose key pair it is (templated).
+    :param mode: ``withStopServer`` stops a running server first; else it must be stopped (templated).
+    :param cloud_init: whether the image has cloud-init installed (templated).
     :param body: whatever else the API takes (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
@@ -175,7 +194,9 @@ class EcsChangeOsOperator(_SystemOperator):
     template_fields: Sequence[str] = ("image", *_SystemOperator.template_fields)
     _with_cloud_init = "change_server_os_with_cloud_init"
     _without_cloud_init = "change_server_os_without_cloud_init"
-    _names: ClassVar[Mapping[str, str]] = MappingProxyType({"os-change.imageid": "image"})
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"os-change.imageid": "image", "os-change.mode": "mode", "os-change.adminpass": "admin_password"}
+    )
 
     def __init__(self, *, image: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -195,15 +216,18 @@ class EcsReinstallOsOperator(_SystemOperator):
     :param server_id: the server's id (templated).
     :param admin_password: the administrator's new password (templated).
     :param key_name: the name of the SSH key pair, in place of a password (templated).
-    :param user_id: the id of the IAM user whose key pair it is.
-    :param mode: ``withStopServer`` stops a running server first; else it must be stopped.
-    :param cloud_init: whether the image has cloud-init installed.
+    :param user_id: the id of the IAM user whose key pair it is (templated).
+    :param mode: ``withStopServer`` stops a running server first; else it must be stopped (templated).
+    :param cloud_init: whether the image has cloud-init installed (templated).
     :param body: whatever else the API takes (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
+    _names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {"os-reinstall.mode": "mode", "os-reinstall.adminpass": "admin_password"}
+    )
     _with_cloud_init = "reinstall_server_with_cloud_init"
     _without_cloud_init = "reinstall_server_without_cloud_init"
 

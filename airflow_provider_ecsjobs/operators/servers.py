@@ -9,9 +9,9 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.submit.validation import read_ids
-from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 from airflow_provider_ecsjobs.operators.create_servers import EcsCreateServersOperator
+from airflow_provider_ecsjobs.operators.parameters import POWER_MODE
 from airflow_provider_ecsjobs.operators.server_parts import (
     EcsAddNicsOperator,
     EcsAttachVolumeOperator,
@@ -25,9 +25,8 @@ from airflow_provider_ecsjobs.operators.server_parts import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_ecsjobs.operators.base_request import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import Reader
+    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
 
 __all__ = [
     "EcsAddNicsOperator",
@@ -61,13 +60,13 @@ class _ServersOperator(EcsBaseRequestOperator):
 class _PowerOperator(_ServersOperator):
     """An operator that turns servers off, gently or not."""
 
+    template_fields: Sequence[str] = ("mode", *_ServersOperator.template_fields)
+    _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({"mode": POWER_MODE})
     _key: ClassVar[str]
     """What the request is called in its body."""
 
     def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
         super().__init__(server_ids=server_ids, **kwargs)
-        if mode not in ("SOFT", "HARD"):
-            raise EcsInvalidRequestError(f"mode is {clean(repr(mode), 100)}; expected 'SOFT' or 'HARD'.")
         self.mode = mode
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
@@ -80,15 +79,22 @@ class EcsDeleteServersOperator(_ServersOperator):
     API page: `Deleting ECSs <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0103.html>`__.
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
-    :param delete_public_ip: whether to delete the elastic IPs bound to them, too.
-    :param delete_volumes: whether to delete their data disks, too; else these are detached, and go on costing money.
-    :param missing_ok: whether servers may be gone already.
+    :param delete_public_ip: whether to delete the elastic IPs bound to them, too (templated).
+    :param delete_volumes: whether to delete their data disks, too; else these are detached, and go on costing money
+        (templated).
+    :param missing_ok: whether servers may be gone already (templated).
     :param body: whatever else the API takes (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
     """
 
+    template_fields: Sequence[str] = (
+        "delete_public_ip",
+        "delete_volumes",
+        "missing_ok",
+        *_ServersOperator.template_fields,
+    )
     operation = "delete_servers"
     _names: ClassVar[Mapping[str, str]] = MappingProxyType({"servers": "server_ids"})
 
@@ -96,28 +102,28 @@ class EcsDeleteServersOperator(_ServersOperator):
         self,
         *,
         server_ids: Sequence[str] | str | None = None,
-        delete_public_ip: bool = False,
-        delete_volumes: bool = False,
-        missing_ok: bool = False,
+        delete_public_ip: bool | str = False,
+        delete_volumes: bool | str = False,
+        missing_ok: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(server_ids=server_ids, **kwargs)
         self.delete_public_ip = delete_public_ip
         self.delete_volumes = delete_volumes
-        self._missing_ok = missing_ok
+        self.missing_ok = missing_ok
 
-    def _check_literals(self) -> None:
-        if self.server_ids not in ([], ()):
-            super()._check_literals()
+    def _check(self, is_templated: IsTemplated) -> Any:
+        # No servers are no mistake: the task is skipped.
+        return self.body if self.server_ids in ([], ()) and self.body is None else super()._check(is_templated)
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Delete the servers, and wait.
+    def _prepare(self) -> None:
+        """Read the rendered parameters.
 
-        :raises AirflowSkipException: there are none.
+        :raises AirflowSkipException: there are no servers.
         """
+        super()._prepare()
         if self.body is None and _is_empty(self.server_ids):
             raise AirflowSkipException("There are no servers to delete: server_ids is empty.")
-        return super().execute(context)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {
@@ -151,7 +157,7 @@ class EcsStopServersOperator(_PowerOperator):
     API page: `Stopping ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0303.html>`__.
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
-    :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power.
+    :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.
@@ -168,7 +174,7 @@ class EcsRebootServersOperator(_PowerOperator):
     API page: `Restarting ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0302.html>`__.
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
-    :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power.
+    :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power (templated).
     :param kwargs: how to submit and wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
     :raises EcsInvalidRequestError: something that is no template is missing or wrong.

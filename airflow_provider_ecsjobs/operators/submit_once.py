@@ -20,6 +20,7 @@ from airflow_provider_ecsjobs.core.submit.idempotency import (
     Record,
     Repeat,
     Send,
+    SentBefore,
     SubmitPolicy,
     TaskTry,
     decide,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.steps import Log
-    from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.transport.errors import LogSink
 
@@ -166,7 +166,9 @@ class SubmitOnce:
         # Before anything is stored or pushed, which may fail: what the cloud answered is never lost.
         answered = step.record.answered(submission)
         if answered.is_answered:
-            self._say(f"submitted: {submission.described()}")
+            # The token gives back what an earlier try submitted, if the API took that.
+            may_be_earlier = step.may_find_job or step.sent_before is not SentBefore.NO
+            self._say(f"{'the API names' if may_be_earlier else 'submitted:'} {submission.described()}")
             self._keep(answered)
         return answered
 

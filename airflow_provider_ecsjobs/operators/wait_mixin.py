@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import asdict
 from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cached_property, wraps
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError
-from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, surviving_servers
-from airflow_provider_ecsjobs.core.job import Job, JobStatus, check_job_id
+from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, existing_servers, surviving_servers
+from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
+    EcsInvalidRequestNoRetry,
     EcsJobFailed,
     EcsJobFailedNoRetry,
     EcsJobNotFoundNoRetry,
@@ -26,7 +29,14 @@ from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_
 from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
 from airflow_provider_ecsjobs.links.job_page import EcsJobPageLink
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
-from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
+from airflow_provider_ecsjobs.operators.parameters import (
+    ATTRIBUTES,
+    STEERS_REQUEST,
+    is_template,
+    literal,
+    nothing_is_templated,
+)
+from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
 from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
@@ -34,6 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import BaseOperator
+
+    from airflow_provider_ecsjobs.core.submit.values import Reader
+    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
 
     _Task = BaseOperator
 else:
@@ -46,6 +59,8 @@ _TEN_YEARS = 10 * 365 * 86400.0
 # Airflow 2.11 ends a deferral at the execution timeout, 3.x a task that waits in the worker: be a little before it.
 _EXECUTION_MARGIN = 30.0
 _EXECUTION_MARGIN_SHARE = 0.1
+XCOM_KEYS = ("job_id", "order_id", "server_ids", "nic_ids")
+"""The XComs that every task pushes beside its result, so that ``task.output["server_ids"]`` works with each."""
 
 
 class EcsJobWaitMixin(_Task):
@@ -61,6 +76,8 @@ class EcsJobWaitMixin(_Task):
     """The job, if this process has seen it unfinished."""
     _retry_resubmits = False
     """Whether a retry can help where the job failed, since it submits another one."""
+    _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({})
+    """How the class reads templated parameters that other classes read in another way."""
 
     if TYPE_CHECKING:
         huawei_ecs_conn_id: str
@@ -68,6 +85,52 @@ class EcsJobWaitMixin(_Task):
         project_id: str | None
         service: str
         job_id: str
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Have the parameters checked at the end of ``__init__``, so that no task can forget it."""
+        super().__init_subclass__(**kwargs)
+        own_init: Any = cls.__init__
+
+        @wraps(own_init)
+        def checked_init(self: EcsJobWaitMixin, *args: Any, **arguments: Any) -> None:
+            own_init(self, *args, **arguments)
+            if type(self) is cls:  # the task itself, whose base classes are done by now
+                self._check_literals()
+
+        cls.__init__ = checked_init  # type: ignore[assignment,method-assign]
+
+    def _check_literals(self) -> None:
+        """Check what is known when the DAG is parsed.
+
+        :raises EcsInvalidRequestNoRetry: a parameter is wrong.
+        :raises EcsInvalidJobIdNoRetry: the job id is.
+        """
+        self._read_parameters(is_template)
+
+    def _warn(self, what: str) -> None:
+        """Warn of something in the DAG file, when it is parsed. Called by :meth:`_check_literals`."""
+        warnings.warn(f"Task {self.task_id}: {what}", UserWarning, stacklevel=5)
+
+    def _read_parameters(self, is_templated: IsTemplated = nothing_is_templated) -> None:
+        """Convert the templated parameters, as far as they are known; what is wrong is not retried.
+
+        :param is_templated: tells what is not known yet, and stays as it is.
+        :raises EcsInvalidRequestNoRetry: a parameter is wrong.
+        :raises EcsInvalidJobIdNoRetry: the job id is.
+        """
+        for name, read in {**STEERS_REQUEST, **self._readers}.items():
+            attribute = ATTRIBUTES.get(name, name)
+            if attribute not in self.template_fields:
+                continue
+            value = getattr(self, attribute)
+            if is_templated(value):
+                continue
+            try:
+                setattr(self, attribute, read(name, value))
+            except EcsInvalidJobIdError as error:
+                raise EcsInvalidJobIdNoRetry(str(error)) from None
+            except EcsInvalidRequestError as error:
+                raise EcsInvalidRequestNoRetry(str(error)) from None
 
     @cached_property
     def hook(self) -> EcsJobsHook:
@@ -86,11 +149,9 @@ class EcsJobWaitMixin(_Task):
 
         :raises ValueError: one is no length of time; the message names it.
         """
-        self.payment_timeout = (
-            None if payment_timeout is None else seconds_of("payment_timeout", payment_timeout, zero_allowed=True)
-        )
-        self.not_found_grace = seconds_of("not_found_grace", not_found_grace, zero_allowed=True)
-        self.unreachable_timeout = seconds_of("unreachable_timeout", unreachable_timeout)
+        self.payment_timeout = literal("payment_timeout", payment_timeout)
+        self.not_found_grace = literal("not_found_grace", not_found_grace)
+        self.unreachable_timeout = literal("unreachable_timeout", unreachable_timeout)
 
     def _wait_policy(
         self,
@@ -209,11 +270,13 @@ class EcsJobWaitMixin(_Task):
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
-        """Return the task's result as :meth:`_result` does, and leave a link to the server that it names."""
+        """Return the task's result as :meth:`_result` does; leave its XComs, and a link to the server that it names."""
         publish_end(end, self.job_id)
-        result = self._result(end)
-        self._leave_console_link(context, result["server_ids"])
-        return self._output(result)
+        job = end.job if end.outcome is Outcome.FINISHED else None
+        servers = [] if job is None else existing_servers(job, ())
+        self._leave_console_link(context, servers)
+        self._push_result(context, {"server_ids": servers, "nic_ids": [] if job is None else list(job.nic_ids)})
+        return self._output(self._result(end))
 
     def _output(self, result: dict[str, Any]) -> dict[str, Any]:
         """Return the result as the task may return it.
@@ -241,16 +304,28 @@ class EcsJobWaitMixin(_Task):
         except Exception:
             self.log.debug("There is no link to the console", exc_info=True)
             return
-        self.console_url = url or ""
-        self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
+        if self.console_url != (url or ""):
+            self.console_url = url or ""
+            self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
+
+    def _begin(self, context: Mapping[str, Any], job_id: str) -> None:
+        """Leave the link and the job's id before the wait, for whoever reads them meanwhile, or after a failure."""
+        self._leave_console_link(context)
+        self._push_result(context, {"job_id": job_id})
+
+    def _push_result(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """Push those values of a result that downstream tasks use as XComs of their own. Empty ones are not pushed."""
+        self._push_xcoms(context, {key: result[key] for key in XCOM_KEYS if result.get(key)})
 
     def _push_xcoms(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Push XComs. ``None`` is never pushed: Airflow 3.0 refuses it.
+        """Push XComs, unless ``do_xcom_push`` is off: a task resumes without them.
+
+        ``None`` is never pushed: Airflow 3.0 refuses it.
 
         A push that fails is a warning: the task may have submitted a request by now, and a retry could send it again.
         """
         ti = context.get("ti")
-        if ti is None:
+        if ti is None or not self.do_xcom_push:
             return
         for key, value in values.items():
             if value is None:
@@ -281,14 +356,3 @@ class EcsJobWaitMixin(_Task):
             "The task stops, but ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
             clean(job_id, 200),
         )
-
-
-def checked_job_id(value: Any) -> str:
-    """Check a rendered job id.
-
-    :raises EcsInvalidJobId: it can't be one; the task fails at once and is not retried.
-    """
-    try:
-        return check_job_id(value)
-    except EcsInvalidJobIdError as error:
-        raise EcsInvalidJobIdNoRetry(str(error)) from None

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import AirflowPlugin, conf
+from airflow_provider_ecsjobs.compat import AirflowPlugin, conf
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ from airflow_provider_ecsjobs.exceptions import (
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
-from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin, checked_job_id
-from airflow_provider_ecsjobs.outcomes import read_event, seconds_of
+from airflow_provider_ecsjobs.operators.parameters import STEERS_AIRFLOW, literal
+from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin
+from airflow_provider_ecsjobs.outcomes import read_event
 from airflow_provider_ecsjobs.publishing import publish_wait
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
+
+SHORTEST_RESCHEDULE = 10.0
+"""The shortest gap of ``mode="reschedule"`` that a busy scheduler keeps up with, in seconds."""
 
 
 class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
@@ -44,6 +49,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, ``mode`` says how to wait.
+        ``None``: as ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says where that is set, else in the triggerer.
     :param poke_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
     :param max_wait: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the gap is a
         tenth of the time waited.
@@ -69,7 +75,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         region: str | None = None,
         project_id: str | None = None,
         service: str = "ecs",
-        deferrable: bool = True,
+        deferrable: bool | None = None,
         poke_interval: timedelta | float = DEFAULT_POLL_INTERVAL,
         max_wait: timedelta | float | None = DEFAULT_MAX_POLL_INTERVAL,
         payment_timeout: timedelta | float | None = None,
@@ -77,15 +83,41 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         unreachable_timeout: timedelta | float = DEFAULT_UNREACHABLE_TIMEOUT,
         **kwargs: Any,
     ) -> None:
+        for name, value in {"poke_interval": poke_interval, "max_wait": max_wait, **kwargs}.items():
+            if name in STEERS_AIRFLOW:  # Airflow takes any text for True, and names no value that it does not take
+                literal(name, value)
         super().__init__(poke_interval=poke_interval, max_wait=max_wait, **kwargs)
         self.job_id = job_id
         self.huawei_ecs_conn_id = huawei_ecs_conn_id
         self.region = region
         self.project_id = project_id
         self.service = service
-        self.deferrable = deferrable
-        seconds_of("poke_interval", self.poke_interval)  # Airflow allows 0, which would leave no pause at all
+        self.deferrable: bool = literal("deferrable", deferrable)
         self._set_limits(payment_timeout, not_found_grace, unreachable_timeout)
+
+    def _check_literals(self) -> None:
+        super()._check_literals()
+        for doubt in self._doubts():
+            self._warn(doubt)
+
+    def _doubts(self) -> Iterator[str]:
+        """Say which parameters do not go together."""
+        max_wait = self.poke_interval if self.max_wait is None else self.max_wait.total_seconds()
+        if self.poke_interval > max_wait:
+            yield (
+                f"poke_interval is {self.poke_interval:g} s, above max_wait ({max_wait:g} s), which has no effect:"
+                f" each gap is {self.poke_interval:g} s. Raise max_wait."
+            )
+        if not self.reschedule:
+            return
+        if self.deferrable:
+            yield 'mode="reschedule" has no effect on a sensor that defers. Set deferrable=False, or leave mode out.'
+        elif self.poke_interval < SHORTEST_RESCHEDULE:
+            yield (
+                f'poke_interval is {self.poke_interval:g} s with mode="reschedule". Below {SHORTEST_RESCHEDULE:g} s'
+                " a scheduler that is behind fails the task, although its job goes on. Raise it, and give the task"
+                " retries."
+            )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for the job, in the triggerer or here.
@@ -93,15 +125,17 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         :raises EcsJobFailed: the job failed.
         :raises EcsJobTimeout: it had not ended in time.
         """
-        job_id = checked_job_id(self.job_id)
+        self._read_parameters()
+        self._begin(context, self.job_id)
         if not self.deferrable and self.reschedule:
-            result: dict[str, Any] = super().execute(context)  # pokes, and leaves the worker in between
+            # Past Airflow's wrapper: 2.11 takes a call of the base class for an operator within another one.
+            poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
+            result: dict[str, Any] = poke_and_leave(self, context)
             return result
         policy = self._policy(time.time())
-        self._leave_console_link(context)
         with self._skipping():
             wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
-            return self._done(context, wait_for(job_id, policy))
+            return self._done(context, wait_for(self.job_id, policy))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: give the result, or fail with the reason."""
@@ -113,7 +147,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         now = time.time()
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
-        wait = Wait(checked_job_id(self.job_id), policy, was_unfinished=first is not None, observer=WAIT_METRICS)
+        wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
         answer = self._send_step(wait)
         if first is not None and isinstance(answer, Job):
             # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.

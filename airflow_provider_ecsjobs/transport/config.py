@@ -10,13 +10,12 @@ from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, AuthConfig
+from airflow_provider_ecsjobs.core.services import HOST_OF_SERVICE
 from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HOST_OF_SERVICE = {"ecs": "ecs", "bms": "bms", "eip": "vpc", "evs": "evs", "ims": "ims", "sdrs": "sdrs"}
-"""The services whose jobs have the same path and shape, and the first part of their hosts."""
 DEFAULT_CONNECT_TIMEOUT = 10.0
 DEFAULT_READ_TIMEOUT = 30.0
 DEFAULT_REQUESTS_PER_SECOND = 20.0
@@ -130,7 +129,7 @@ class Settings:
         :param fields: the connection.
         :param region: replaces the connection's region.
         :param project_id: used in place of the connection's.
-        :param service: one of :data:`HOST_OF_SERVICE`.
+        :param service: one of :data:`~airflow_provider_ecsjobs.core.services.HOST_OF_SERVICE`.
         :param environment: where ``auth`` ``env`` looks.
         :raises EcsConfigError: a field is missing or wrong; the message names connection, field and what is accepted.
         """

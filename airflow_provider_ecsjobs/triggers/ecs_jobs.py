@@ -16,6 +16,7 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.durations import Durations
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import (
@@ -204,9 +205,16 @@ class EcsJobTrigger(BaseTrigger):
         return "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger", {**arguments, **self.later}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and send the one event. Nothing but a cancellation leaves it as an exception."""
+        """Wait, and send the one event. Nothing but a cancellation leaves it as an exception.
+
+        An event that comes while the scheduler still deals with the deferral would get the task failed.
+        """
+        began = monotonic_time()
         async with observe(self) as observer:
             end = await self._wait_to_the_end(observer)
+        early = schedule.FIRST_POLL_DELAY - (monotonic_time() - began)
+        if early > 0 and end.outcome is not Outcome.TIMEOUT:
+            await asyncio.sleep(early)
         yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 
     async def on_kill(self) -> None:

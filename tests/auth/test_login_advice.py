@@ -108,6 +108,16 @@ CASES = {
         {"/jobs/": answer(403, {"error": {"code": "Pdp.0001", "message": "Policy doesn't allow it"}})},
         ("a permission is missing in project", "ECS ReadOnlyAccess"),
     ),
+    "permission of another service missing": Case(
+        "aksk",
+        {
+            "/jobs/": answer(
+                401, {"error": {"code": "EPS.0003", "message": "policy doesn't allow ecs:cloudServers:list"}}
+            )
+        },
+        ("a permission is missing in project",),
+        ("check that the key exists",),
+    ),
     "clock off by two hours": Case(
         "aksk",
         {

@@ -184,7 +184,6 @@ def test_a_verifier_finds_the_same_signature() -> None:
 
 def test_no_secret_is_shown() -> None:
     for shown in (repr(KEY), str(KEY), f"{KEY}", repr([KEY]), repr({"key": KEY})):
-        assert "AK" in shown
         assert "secret key" not in shown
         assert "session token" not in shown
 

@@ -1,4 +1,4 @@
-"""Provokes the messages that the README explains."""
+"""Provokes the messages that docs/troubleshooting.md explains."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import ApiError, EcsJobsError, ErrorKind
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
+from airflow_provider_ecsjobs.operators.servers import EcsDeleteServersOperator
 from tests.support.held_back import HeldBack
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def provoked_messages() -> Iterator[str]:
         yield from _of_jobs(emulator)
         yield from _of_submits(emulator)
         yield from _of_connections(emulator)
+    yield from _of_parameters()
     with Emulator(clock=lambda: time.time() - 3600) as late:
         yield _tested(late.connection())
     with Emulator(tls=True) as secure:
@@ -41,6 +43,7 @@ def _of_jobs(emulator: Emulator) -> Iterator[str]:
     running = emulator.start_job(run_seconds=1000)
     yield _waited(good, "None")
     yield _waited(good, {"job_id": JOB_ID})
+    yield _waited(good, [JOB_ID])
     yield _waited(good, JOB_ID)
     yield _waited(good, running, timeout=0)
     silence = Wait(JOB_ID, WaitPolicy(started=0.0))
@@ -73,6 +76,14 @@ def _of_submits(emulator: Emulator) -> Iterator[str]:
                 EcsJobsHook().submit(operation, **options)
             except EcsJobsError as error:
                 yield str(error)
+
+
+def _of_parameters() -> Iterator[str]:
+    for options in ({"delete_volumes": "perhaps"}, {"deferrable": "{{ params.x }}"}):
+        try:
+            EcsDeleteServersOperator(task_id="delete", server_ids="a-server", **options)
+        except ValueError as error:
+            yield str(error)
 
 
 def _of_connections(emulator: Emulator) -> Iterator[str]:

@@ -102,6 +102,11 @@ class LiveAirflow:
         run = self._call("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf or {})})
         return str(run["dag_run_id"])
 
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear one task of a run, as a user does, whatever state it is in."""
+        wanted = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=wanted)
+
     def wait(self, dag_id: str, run_id: str, timeout: float) -> str:
         """Wait until a run has finished and return its state; ``TimeoutError`` with the tasks' states."""
 
@@ -179,16 +184,19 @@ class LiveAirflow:
         """Stop all components, and start them again afterwards, as for an upgrade."""
         self.components.stop()
         yield
-        self._start_components()
+        # Tasks that were queued start as soon as there is a scheduler, and fail where no API server answers them.
+        self.start("api-server")
+        self.wait_until(lambda: self._is_there("/version"), START_SECONDS, "the API server to answer")
+        self._start_components("scheduler", "triggerer", "dag-processor")
 
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self.components.run("db", "migrate", timeout=START_SECONDS)
         self._diary.keep()
-        self._start_components()
+        self._start_components("api-server", "scheduler", "triggerer", "dag-processor")
 
-    def _start_components(self) -> None:
-        for name in ("api-server", "scheduler", "triggerer", "dag-processor"):
+    def _start_components(self, *names: str) -> None:
+        for name in names:
             self.start(name)
         self.wait_until(self._is_healthy, START_SECONDS, "Airflow to be healthy")
         # Airflow 3.0 and 3.1 ask for a token also where all may do all.
@@ -213,14 +221,20 @@ class LiveAirflow:
             return False
         return all(part["status"] == "healthy" for part in health.values() if part)
 
+    def _is_there(self, path: str) -> bool:
+        try:
+            return self._session.get(f"{self.url}/api/v2{path}", timeout=30).ok
+        except requests.RequestException:
+            return False
+
     def _is_known(self, dag_id: str) -> bool:
         if errors := self._call("GET", "/importErrors")["import_errors"]:
             raise RuntimeError("\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors))
-        return self._session.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=30).ok
+        return self._is_there(f"/dags/{dag_id}")
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         # A busy machine makes SQLite, and with it the API, slow for a moment.
-        response = self._session.request(method, f"{self.url}/api/v2{path}", timeout=60, **options)
+        response = self._session.request(method, f"{self.url}/api/v2{path}", timeout=120, **options)
         if not response.ok:
             raise RuntimeError(f"{method} {path}: HTTP {response.status_code} {response.text}")
         return response.json()
@@ -243,7 +257,8 @@ class LiveAirflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
             # By default a supervisor may notice the end of a failed or skipped task up to 5 s late.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._database}",
+            # On a busy machine a component may wait long for the others' locks.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self._database}?timeout=60",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
 

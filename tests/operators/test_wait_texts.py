@@ -14,7 +14,7 @@ from airflow_provider_ecsjobs.exceptions import EcsJobTimeout, EcsRejectedNoRetr
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsStopServersOperator
-from tests.support.task_runs import TaskRun
+from tests.support.task_runs import Store, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,3 +103,19 @@ def test_a_code_among_the_details_is_hinted_too(connected: Emulator) -> None:
     with pytest.raises(EcsRejectedNoRetry) as caught:
         TaskRun(lambda: EcsStopServersOperator(task_id="task", server_ids=["s"])).start()
     assert str(caught.value).endswith(f"\n  What can be done: {HINTS['Ecs.0605']}.")
+
+
+@pytest.mark.parametrize("store", [Store(), None], ids=["with the store", "without"])
+def test_a_retry_that_reconnects_does_not_say_that_it_submitted(
+    store: Store | None, connected: Emulator, log_text: Callable[[], str]
+) -> None:
+    run = TaskRun(lambda: EcsCreateServersOperator(task_id="task", retries=2, **CREATE), store=store)
+    run.start()
+    assert f"submitted: ECS job {run.xcoms['job_id']}" in log_text()
+    run.retry()
+    run.start()
+    logged = log_text()
+    assert run.xcoms["job_id"] in logged
+    assert "submitted: " not in logged
+    assert connected.counters["submits"] <= 2
+    assert {made["job_id"] for made in connected.submissions} == {run.xcoms["job_id"]}

@@ -38,11 +38,12 @@ INSIDE_FUNCTIONS = {
     ("hooks.connection", "airflow_provider_ecsjobs.transport.config"),
     ("hooks.connection", "asgiref.sync"),
     ("hooks.ecs_jobs", "airflow_provider_ecsjobs.transport.sync_client"),  # requests
-    ("provider_info", "airflow"),  # its version alone, for the connection form before Airflow 3.2
-    ("provider_info", "flask_appbuilder.fieldwidgets"),  # Airflow 2.11
-    ("provider_info", "wtforms"),  # Airflow 2.11
-    ("provider_info", "wtforms.validators"),  # Airflow 3.0 and 3.1
+    ("provider_info", "airflow"),  # which asks for the provider's metadata as it is imported
+    ("provider_info", "flask_appbuilder.fieldwidgets"),  # Airflow 2.11 to 3.1
+    ("provider_info", "wtforms"),  # Airflow 2.11 to 3.1
+    ("provider_info", "wtforms.validators"),  # Airflow 2.11 to 3.1
     ("sensors.ecs_jobs", "airflow.sensors.base"),  # Airflow 2.11
+    ("transport.config_fields", "difflib"),  # for one message
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.readme_file import table
+from tests.docs.pages import table
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

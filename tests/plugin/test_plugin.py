@@ -22,7 +22,7 @@ from pathlib import Path
 STATIC = Path(package_file).parent / "plugin" / "static"
 IMPORTED = """
 import sys
-from airflow.providers.common.compat.sdk import AirflowPlugin, conf
+from airflow_provider_ecsjobs.compat import AirflowPlugin, conf
 before = set(sys.modules)
 import airflow_provider_ecsjobs.plugin.ecs_jobs
 print("@@" + " ".join(sorted(set(sys.modules) - before)))
@@ -51,6 +51,7 @@ def test_it_imports_no_other_module_of_ours_and_nothing_else() -> None:
     modules = set(line[2:].split())
 
     assert {name for name in modules if name.startswith("airflow_provider_ecsjobs.")} == {
+        "airflow_provider_ecsjobs.compat",
         "airflow_provider_ecsjobs.plugin",
         "airflow_provider_ecsjobs.plugin.ecs_jobs",
     }

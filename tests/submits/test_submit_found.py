@@ -389,11 +389,17 @@ def test_an_order_of_servers_without_a_job_says_that_they_come_when_it_is_paid(
     assert said in log_text()
 
 
-def test_what_an_answer_without_a_job_names_is_not_lost(connected: Emulator) -> None:
-    answer = {"job_id": "../no-job", "order_id": "CS1", "serverIds": ["a-server"]}
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"job_id": "../no-job", "order_id": "CS1", "serverIds": ["a-server"]}, "It names order CS1, servers a-server"),
+        ({"serverIds": ["a-server", "another"]}, "it names the servers a-server, another"),
+    ],
+)
+def test_what_an_answer_without_a_job_names_is_not_lost(connected: Emulator, answer: Any, said: str) -> None:
     connected.fault(Fault(method="POST", status=200, body=answer))
 
-    with pytest.raises(EcsOutcomeUnknownNoRetry, match=r"It names order CS1, servers a-server"):
+    with pytest.raises(EcsOutcomeUnknownNoRetry, match=said):
         reboot([connected.add_server()]).run()
 
 

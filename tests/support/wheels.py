@@ -35,10 +35,10 @@ def lay_out(source: Path, folder: Path) -> Path:
 
 
 def _builder(source: Path, target: Path) -> list[str]:
+    if shutil.which("uv"):
+        return ["uv", "build", "--quiet", "--wheel", "--out-dir", str(target), str(source)]
     if importlib.util.find_spec("build"):
         return [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), str(source)]
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(target), str(source)]
-    if shutil.which("uv"):
-        return ["uv", "build", "--wheel", "--out-dir", str(target), str(source)]
-    pytest.skip("neither build, pip nor uv is here to build a wheel")
+    pytest.skip("neither uv, build nor pip is here to build a wheel")

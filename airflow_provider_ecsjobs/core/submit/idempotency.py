@@ -149,7 +149,7 @@ def decide(
     action = look_up(situation)
     if record is None:
         sent_before = SentBefore.TAKEN if situation.recorded is Recorded.NOT_KEPT else SentBefore.NO
-        return Send(_mark(task_try, policy, task_try.token, now), sent_before, action is Action.SEND_AND_LOOK)
+        return Send(_new_record(task_try, policy, task_try.token, now), sent_before, action is Action.SEND_AND_LOOK)
     return _Case(record, task_try, policy, seen, now, situation).step(action)
 
 
@@ -201,7 +201,7 @@ def _request(record: Record, policy: SubmitPolicy) -> Request:
     return Request.SAME if is_same else Request.CHANGED
 
 
-def _mark(task_try: TaskTry, policy: SubmitPolicy, token: str | None, now: float) -> Record:
+def _new_record(task_try: TaskTry, policy: SubmitPolicy, token: str | None, now: float) -> Record:
     """Return the record of a request that is about to be sent."""
     return Record(
         policy.operation,
@@ -231,7 +231,7 @@ class _Case:
             case Action.POLL:
                 return Poll(record.job_id or "")
             case Action.DONE:
-                return Done(self._kept(), self._why_nothing_is_sent())
+                return Done(self._owned(), self._why_nothing_is_sent())
             case Action.ASK:
                 asked = replace(record.owned_by(self.task_try), submitted_at=self.now, request=self.policy.digest)
                 return self._send(asked, "an earlier try may have sent the request; asking with its client token", True)
@@ -264,8 +264,8 @@ class _Case:
         return SentBefore.TAKEN if request is Request.SAME else SentBefore.NO
 
     def _new(self, token: str | None) -> Record:
-        mark = _mark(self.task_try, self.policy, token, self.now)
-        return replace(mark, highest_max_tries=max(mark.max_tries, self.record.highest_max_tries))
+        new = _new_record(self.task_try, self.policy, token, self.now)
+        return replace(new, highest_max_tries=max(new.max_tries, self.record.highest_max_tries))
 
     def _unused_token(self) -> str:
         """Return a token that no request of this task was sent with: an edit of ``retries`` can bring a limit back."""
@@ -274,7 +274,7 @@ class _Case:
             return own
         return next_token(self.record.token or own, self.record.job_id or self.record.order_id or "")
 
-    def _kept(self) -> Record:
+    def _owned(self) -> Record:
         """Return the record. A job that goes on after a clear becomes this attempt's own, so its retries take it up."""
         if self.situation.cleared is Cleared.NO:
             return self.record

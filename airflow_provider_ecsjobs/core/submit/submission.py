@@ -9,11 +9,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
-from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError, ErrorKind
+from airflow_provider_ecsjobs.core.errors import (
+    ApiError,
+    EcsInvalidJobIdError,
+    EcsInvalidRequestError,
+    EcsJobsError,
+    ErrorKind,
+)
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
@@ -60,6 +66,13 @@ class Submission:
     def result(self) -> dict[str, Any]:
         """Give what a task returns that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
         return {"job_id": self.job_id, "order_id": self.order_id, "server_ids": list(self.server_ids)}
+
+    def serialize(self) -> NoReturn:
+        """Refuse to become an XCom: Airflow calls this, and could not read the submission downstream.
+
+        :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
+        """
+        raise EcsJobsError("A Submission can't be an XCom: no other task could read it. Return submission.result().")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +181,9 @@ def read_submission(
             return Submission(None)
     # A redirect, too: it is not followed, but whoever sent it may have passed the request on.
     if error.kind is ErrorKind.TRANSIENT and error.code not in _BUSY:
-        return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN)
+        servers = ", ".join(_servers(body or {}))
+        named = f"{error.message}; it names the servers {servers}" if servers else error.message
+        return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=named)
     return error
 
 
@@ -189,9 +204,13 @@ def _taken(body: Mapping[str, Any]) -> Submission | None:
     job_id, order_id = (_text(body.get(name)) for name in ("job_id", "order_id"))
     if job_id is None and order_id is None:
         return None
+    return Submission(job_id, order_id, _servers(body))
+
+
+def _servers(body: Mapping[str, Any]) -> tuple[str, ...]:
     listed = body.get("serverIds")
     servers = [_text(server) for server in listed[:MAX_SERVERS_PER_REQUEST]] if isinstance(listed, list | tuple) else []
-    return Submission(job_id, order_id, tuple(dict.fromkeys(server for server in servers if server)))
+    return tuple(dict.fromkeys(server for server in servers if server))
 
 
 def submission_in(value: Any, function: str) -> Submission:

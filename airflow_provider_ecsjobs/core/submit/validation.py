@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
+from airflow_provider_ecsjobs.core.submit.rules import Severity, broken_rules, split_path, values_at
+from airflow_provider_ecsjobs.core.submit.values import read_flag
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.operations import Operation
+    from airflow_provider_ecsjobs.core.submit.rules import Rule
 
     IsTemplated = Callable[[Any], bool]
 
@@ -63,6 +66,7 @@ def check_request(
     *,
     is_templated: IsTemplated = lambda value: False,
     names: Mapping[str, str] = MappingProxyType({}),
+    rules: Sequence[Rule] = (),
 ) -> None:
     """Check the parameters and the body of a request.
 
@@ -71,12 +75,14 @@ def check_request(
     :param body: the JSON object, ``None`` for none.
     :param is_templated: returns whether a value is a template and so not known yet. Such values are not checked.
     :param names: the caller's parameter names of the body's keys, where they differ.
+    :param rules: the cloud's rules for the values in the body.
     :raises EcsInvalidRequestError: something is missing, wrong or unused; the message lists all problems.
     """
     check_nesting(body)
     problems = [
         *_parameter_problems(operation, parameters, is_templated),
         *_body_problems(operation, body, is_templated, names),
+        *broken_rules(rules, Severity.REFUSED, body, is_templated=is_templated, names=names),
     ]
     if problems:
         page = f"See the API page '{operation.page}'."
@@ -118,15 +124,48 @@ def _body_problems(
         return
     lacking: set[str] = set()
     for path in operation.required:
-        lacking |= set(_lacking(body, re.findall(r"\[\]|[^.\[\]]+", path), "", is_templated))
+        if path in operation.nullable and path in body:
+            continue
+        lacking |= set(_lacking(body, split_path(path), "", is_templated))
     for path in sorted(lacking):
         name = names.get(re.sub(r"\[.*", "", path))
         yield f"{name} is missing ({path.split()[0]} in the body)" if name else f"the body lacks {path}"
-    dry_run = body.get("dry_run")
-    if dry_run is not None and not is_templated(dry_run) and not isinstance(dry_run, bool):
-        yield f"dry_run in the body is {clean(repr(dry_run), 100)}; expected true or false"
-    elif dry_run and not operation.has_dry_run:
+    yield from _flag_problems(operation, body, is_templated)
+
+
+def _flag_problems(operation: Operation, body: Mapping[str, Any], is_templated: IsTemplated) -> Iterator[str]:
+    for path in operation.flags:
+        for name, value in values_at(body, path, is_templated):
+            if value is not None and not isinstance(value, bool):
+                yield f"{name} in the body is {clean(repr(value), 100)}; expected true or false"
+    if body.get("dry_run") and not operation.has_dry_run:
         yield "the API has no dry run for it"
+
+
+def with_flags(operation: Operation, body: Any, is_templated: IsTemplated) -> Any:
+    """Return a body whose flags are booleans: a template gives them as text.
+
+    :param operation: what is asked for.
+    :param body: the JSON object.
+    :param is_templated: tells which values are not known yet, and stay as they are.
+    :raises EcsInvalidRequestError: one is neither true nor false.
+    """
+    for path in operation.flags:
+        body = _with_flag(body, split_path(path), path, is_templated)
+    return body
+
+
+def _with_flag(node: Any, steps: Sequence[str], path: str, is_templated: IsTemplated) -> Any:
+    if node is None or is_templated(node):
+        return node
+    if not steps:
+        return read_flag(f"{path} in the body", node)
+    step, *rest = steps
+    if step == "[]" and isinstance(node, list | tuple):
+        return [_with_flag(item, rest, path, is_templated) for item in node]
+    if isinstance(node, Mapping) and step in node:
+        return {**node, step: _with_flag(node[step], rest, path, is_templated)}
+    return node
 
 
 def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) -> Iterator[str]:
@@ -153,7 +192,7 @@ def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) 
 
 
 def _top(operation: Operation) -> list[str]:
-    return list(dict.fromkeys(re.split(r"[.\[]", path)[0] for path in operation.required))
+    return list(dict.fromkeys(split_path(path)[0] for path in operation.required))
 
 
 def read_ids(name: str, value: Any) -> list[str]:

@@ -15,7 +15,12 @@ LEAST_FIRST_SHARE = 0.1
 
 
 LEAST_FIRST_DELAY = 1.0
-"""The same in seconds, where the gap allows it: just after a deferral the scheduler may not be done with it yet."""
+"""The same in seconds, where the gap allows it."""
+
+
+FIRST_POLL_DELAY = 5.0
+"""The least pause between a deferral and what comes of its trigger, in seconds, whatever the gap. A trigger that fires
+while the scheduler is seconds behind gets the task failed by Airflow, although its job ended well."""
 
 
 FIRST_BACKOFF = 2.0
@@ -57,16 +62,18 @@ def poll_delay(waited: float, shortest: float, longest: float, random: float, li
 
 
 def first_poll_delay(
-    waited: float, shortest: float, longest: float, random: float, likely: float | None = None
+    waited: float, shortest: float, longest: float, random: float, least: float = 0.0, likely: float | None = None
 ) -> float:
     """Compute the pause of waits that would else poll together: anywhere in the gap, but never beyond it.
 
     They have begun at the same time, as after a restart of the triggerer, or come out of the same outage.
     The parameters are those of :func:`poll_delay`.
+
+    :param least: the least pause in seconds, also where the gap is shorter.
     """
     plain = _plain_delay(waited, shortest, longest, likely)
-    least = min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_DELAY), (1 - JITTER) * plain)
-    return least + (plain - least) * random
+    least = max(min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_DELAY), (1 - JITTER) * plain), least)
+    return least + (max(plain, (1 + JITTER) * least) - least) * random
 
 
 def _plain_delay(waited: float, shortest: float, longest: float, likely: float | None) -> float:

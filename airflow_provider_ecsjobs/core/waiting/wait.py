@@ -227,11 +227,12 @@ class Wait:
         """The pause in seconds that the last answer asked for; 0 if it asked for none."""
         return (self._last_error.retry_after if self._last_error else None) or 0.0
 
-    def next_delay(self, now: float, random: float) -> float:
+    def next_delay(self, now: float, random: float, least: float = 0.0) -> float:
         """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
 
         :param now: the time.
         :param random: a random number in [0, 1).
+        :param least: the least pause, where the deadline allows it.
         """
         policy = self.policy
         if self.failures:
@@ -240,13 +241,15 @@ class Wait:
             asked = self.requested_delay
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
+            arguments = (now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
             likely = self.durations.likely_pause(self, now) if self.durations else None
             # Where an end is expected, the first poll needs no spreading: it comes at its own job's time.
-            delay = first_poll_delay if self._is_in_step and (likely is None or self.polls) else poll_delay
-            seconds = delay(now - policy.started, policy.poll_interval, policy.max_poll_interval, random, likely)
+            is_together = self._is_in_step and (likely is None or self.polls > 0)
+            seconds = first_poll_delay(*arguments, least, likely) if is_together else poll_delay(*arguments, likely)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
+        seconds = max(seconds, least)
         if policy.deadline is not None:
             seconds = min(seconds, policy.deadline - now)
         seconds = max(seconds, SHORTEST_DELAY)
@@ -275,7 +278,7 @@ class Wait:
                     " it is taken as not finished, and waited for",
                 )
             self.seen = seen
-        elif self._has_an_hour_passed(waited) and not job.status.is_finished:
+        elif self._hour is not None and waited >= (self._hour + 1) * STILL_RUNNING_EVERY and not job.status.is_finished:
             self._log(logging.INFO, f"{job.progress(waited)}; the wait goes on")
         self._hour = int(waited // STILL_RUNNING_EVERY)
         if job.status.is_finished:
@@ -284,10 +287,6 @@ class Wait:
             return self._receive_unpaid(job, now)
         self.pending_since = None
         return None
-
-    def _has_an_hour_passed(self, waited: float) -> bool:
-        """Whether another hour of the wait has begun since the job was seen before."""
-        return self._hour is not None and waited >= (self._hour + 1) * STILL_RUNNING_EVERY
 
     def _is_late(self, now: float) -> bool:
         """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""

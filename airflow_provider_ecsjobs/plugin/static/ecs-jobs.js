@@ -153,12 +153,16 @@ class View {
   }
 
   async ask(address) {
-    // Airflow 3.0 keeps the user's token there; later ones have it in a cookie.
-    const token = localStorage.getItem("token")?.replace(/^"|"$/g, "");
-    const headers = { Accept: "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+    // Airflow 3.0 keeps the user's token there. Later ones have it in a cookie, beside which an old token may be left.
+    const token = localStorage.getItem("token");
+    const fetchAs = (extra) => fetch(ROOT + address, { headers: { Accept: "application/json", ...extra }, credentials: "same-origin" });
     let answer;
     try {
-      answer = await fetch(ROOT + address, { headers, credentials: "same-origin" });
+      answer = token && this.needsToken ? null : await fetchAs({});
+      if (token && (!answer || answer.status === 401)) {
+        answer = await fetchAs({ Authorization: `Bearer ${token}` });
+        this.needsToken = answer.ok;
+      }
     } catch {
       throw new Error("Airflow's API server does not answer.");
     }
@@ -310,7 +314,7 @@ class JobView extends View {
     const share = (this.now - begin) / (record.deadline - begin);
     return h("dl", { class: "tiles" },
       tile("Sub-jobs", total ? `${number.format(done)} of ${number.format(total)} done` : "none", total ? bar(total, done, failed) : null, failed ? h("small", null, `${number.format(failed)} failed`) : null),
-      isWaiting ? tile("Waited", duration(this.now - begin), h("small", null, isTime(begin) ? `since ${clock(begin)}` : ""))
+      isWaiting ? tile("Waited", duration(this.now - begin), h("small", null, isTime(begin) ? `since ${this.now - begin < 43200 ? clock(begin) : moment(begin)}` : ""))
         : tile("Job took", duration(took), h("small", null, isTime(record.ended) ? `ended ${clock(record.ended)}` : isTime(task.ended) ? `the task ended ${clock(task.ended)}` : "")),
       isWaiting ? (isTime(record.deadline)
         ? tile("Deadline in", duration(left), h("div", { class: "bar", role: "img", "aria-label": `${Math.round(100 * share)} % of the time is over` }, h("i", { class: share > 0.9 ? "bad" : "run", style: { width: `${Math.min(100, Math.max(0, 100 * share))}%` } })), h("small", null, `at ${moment(record.deadline)}`))

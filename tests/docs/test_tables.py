@@ -1,4 +1,4 @@
-"""The tables of README.md are those of the code."""
+"""The tables of README.md and of docs/ are those of the code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout
 
-from airflow_provider_ecsjobs import exceptions
+from airflow_provider_ecsjobs import exceptions, get_provider_info
 from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
@@ -19,9 +20,13 @@ from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
+from airflow_provider_ecsjobs.transport.config import (
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_READ_TIMEOUT,
+    DEFAULT_REQUESTS_PER_SECOND,
+)
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
-from tests.docs.readme_file import code_in, table
+from tests.docs.pages import ROOT, code_in, table
 
 INHERITED = {"timeout", "soft_fail", "mode"}
 
@@ -33,9 +38,9 @@ def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
         for task, cell in ((sensor, sensor_cell), (operator, operator_cell)):
             for name in code_in(cell):
                 listed[type(task)].add(name)
-                assert default == "required" or _plain(getattr(task, name)) == ast.literal_eval(default.strip("`")), (
-                    name
-                )
+                # None is given, and says that the configuration decides.
+                actual = None if name == "deferrable" else _plain(getattr(task, name))
+                assert default == "required" or actual == ast.literal_eval(default.strip("`")), name
                 assert ("(T)" in meaning) == (name in task.template_fields), name
     assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
     assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsBaseOperator)
@@ -74,7 +79,7 @@ def test_the_table_of_parameters_of_submits_is_that_of_the_code() -> None:
         expected |= {name: found.default for name, found in signature.items() if found.kind == found.KEYWORD_ONLY}
     assert rows == expected
     marked = {code_in(name)[0] for name, _, meaning in table("parameters of submits") if "(T)" in meaning}
-    assert marked == {"body"}
+    assert marked == {"body", "dry_run", "wait_for_completion"}
 
 
 def test_the_table_of_trigger_parameters_is_that_of_the_code() -> None:
@@ -101,6 +106,23 @@ def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
     assert rows["metadata_endpoint"] == f"`{DEFAULT_METADATA_ENDPOINT}`"
     assert rows["connect_timeout"] == f"`{DEFAULT_CONNECT_TIMEOUT:g}`"
     assert rows["read_timeout"] == f"`{DEFAULT_READ_TIMEOUT:g}`"
+
+
+def test_the_table_of_options_is_that_of_the_configuration() -> None:
+    listed = {code_in(name)[0]: ast.literal_eval(default.strip("`")) for name, default, _ in table("options")}
+    options = get_provider_info()["config"]["ecsjobs"]["options"]
+    assert listed == {name: option["default"] == "True" for name, option in options.items()}
+
+
+def test_the_table_of_example_dags_has_all() -> None:
+    listed = {link.partition("]")[0].strip("[") for link, _ in table("example dags")}
+    assert listed == {path.stem for path in (ROOT / "example_dags").glob("*.py")}
+
+
+def test_the_table_of_capacity_is_the_arithmetic_of_the_rate() -> None:
+    for waits, rate, shown in table("capacity"):
+        assert shown == f"{max(DEFAULT_MAX_POLL_INTERVAL, int(waits) / int(rate)):g} s"
+    assert DEFAULT_REQUESTS_PER_SECOND in {int(rate) for _, rate, _ in table("capacity")}
 
 
 def _parameters(*tasks: type) -> set[str]:
