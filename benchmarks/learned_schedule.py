@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 import statistics
 import tracemalloc
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.waiting.durations import KEPT, MOST_KINDS, Durations
 from benchmarks.figures import Bound, Section, Table
 from tests.support.learned_waits import Lengths, ended_job, polls_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAME = "learned_schedule"
 SIZES = {"full": 600, "small": 3}
@@ -19,6 +24,13 @@ SHORT = 600
 SIGMAS = (0.15, 0.4)
 MISLEADING = ((20, 7200), (60, 600), (600, 30), (600, 7200), (7200, 600))
 """Medians of the history, and of the jobs that come then."""
+PARTS = ((3, 120, 3), (10, 120, 10), (20, 60, 4), (50, 60, 5))
+"""Jobs of sub-jobs: how many, their median in seconds, and how many run at a time."""
+PARTS_SIGMA = 0.2
+"""The sigma of the sub-jobs' lengths, and the one of a factor that all sub-jobs of a job share."""
+CLOSING = 4.0
+"""How long a job goes on after its last sub-job, in seconds."""
+PARTS_HEAD = ("sub-jobs", "requests, usual", "by age", "learned", "seen late, usual", "by age", "learned")
 COLUMNS = 100
 
 
@@ -49,11 +61,13 @@ def run(size: str) -> Section:
         [f"{history} s", f"{median} s", *_cells(*figures)]
         for (history, median), figures in zip(MISLEADING, misled, strict=True)
     ]
+    parts_rows = [_parts_row(*parts, SIZES[size], rng) for parts in PARTS]
     head = ("requests, usual", "learned", "ratio", "seen late, usual", "learned", "ratio")
     note = (
         f"{SIZES[size]} jobs of each kind with the default bounds (10 to 60 s). The lengths are log-normal with the"
         f" median and sigma given; 5 % fail within the first 30 % of it. *Learned* knows the last {KEPT} jobs of the"
         " kind. The second table has histories that mislead: the jobs take another time than those before them."
+        " The third table has jobs of sub-jobs: *learned* counts from the sub-jobs that have ended, *by age* does not."
         f" The full history of {MOST_KINDS} kinds takes {_memory() / 1024:.0f} KiB in a process.\n\n"
         f"The polls of one job of 10 minutes, a column for each {SHORT / COLUMNS:.0f} s:\n\n```text\n{_drawing()}\n```"
     )
@@ -65,7 +79,11 @@ def run(size: str) -> Section:
             Bound("the same jobs' ends, seen late, learned / usual", learned.late / usual.late, 1.0),
             Bound("requests with a history that misleads, learned / usual", max(costs), 1.1),
         ],
-        [Table(("median", "sigma", *head), rows), Table(("history", "jobs", *head), misled_rows)],
+        [
+            Table(("median", "sigma", *head), rows),
+            Table(("history", "jobs", *head), misled_rows),
+            Table(PARTS_HEAD, parts_rows),
+        ],
         note,
     )
 
@@ -89,8 +107,35 @@ def _misled(before: float, median: float, count: int, rng: random.Random) -> tup
     return _mean(usual), _mean(learned)
 
 
-def _figures(length: float, history: Durations | None, rng: random.Random) -> Figures:
-    polls = polls_of(length, history, rng)
+def _parts_row(parts: int, median: float, together: int, count: int, rng: random.Random) -> list[object]:
+    by_age, staged = Durations(), Durations()
+    figures: list[tuple[Figures, Figures, Figures]] = []
+    for number in range(KEPT + count):
+        ends = _part_ends(parts, median, together, rng)
+        length = ends[-1] + CLOSING
+        if number >= KEPT:
+            usual, aged = (_figures(length, known, rng) for known in (None, by_age))
+            figures.append((usual, aged, _figures(length, staged, rng, ends)))
+        by_age.add(ended_job(length))
+        staged.add(ended_job(length, part_ends=ends))
+    means = [_mean(list(column)) for column in zip(*figures, strict=True)]
+    requests = [f"{each.requests:.1f}" for each in means]
+    return [f"{parts}, {together} at a time, {median} s", *requests, *(f"{each.late:.1f} s" for each in means)]
+
+
+def _part_ends(parts: int, median: float, together: int, rng: random.Random) -> list[float]:
+    """Return when the sub-jobs of one job end, each of which begins as soon as there is room."""
+    lengths = Lengths(Lengths(median, PARTS_SIGMA, rng, failing=0.0).next(), PARTS_SIGMA, rng, failing=0.0)
+    running = [0.0] * together
+    ends = []
+    for _ in range(parts):
+        ends.append(heapq.heappop(running) + lengths.next())
+        heapq.heappush(running, ends[-1])
+    return sorted(ends)
+
+
+def _figures(length: float, history: Durations | None, rng: random.Random, part_ends: Sequence[float] = ()) -> Figures:
+    polls = polls_of(length, history, rng, part_ends)
     return Figures(len(polls), polls[-1] - length)
 
 

@@ -17,14 +17,18 @@ from airflow_provider_ecsjobs.core.waiting.durations import (
     EXCESS,
     FEWEST_KNOWN,
     FEWEST_LEFT,
+    FIRST_STAGE,
     KEPT,
     MOST_KINDS,
+    STAGES,
     UNKNOWN_GAPS,
     Durations,
+    Stage,
     likely_pause,
+    stage_of,
 )
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
-from tests.support.learned_waits import JOB_ID, RUNNING, START, Lengths, ended_job, polls_of
+from tests.support.learned_waits import JOB_ID, RUNNING, START, Lengths, ended_job, polls_of, running_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,6 +123,48 @@ class TestWhatIsKept:
         for number in range(3 * MOST_KINDS):
             durations.add(ended_job(600, job_type=f"type{number}"))
         assert len(durations._kinds) == MOST_KINDS
+
+
+class TestStages:
+    def test_the_stage_is_the_number_of_ended_sub_jobs(self) -> None:
+        assert stage_of(running_job(50, [10, 60, 40])) == Stage(2, 40)
+        assert stage_of(running_job(5, [10, 60, 40])) == FIRST_STAGE
+
+    def test_many_sub_jobs_are_counted_in_groups(self) -> None:
+        ends = [float(number) for number in range(1, 10 * STAGES + 1)]
+        assert stage_of(running_job(9, ends)) == FIRST_STAGE
+        assert stage_of(running_job(29, ends)) == Stage(2, 20)
+        assert stage_of(running_job(1e4, ends)) == Stage(STAGES, 10 * STAGES)
+
+    @pytest.mark.parametrize("fields", [{"begin_time": None}, {"entities": {"sub_jobs_total": -3}}, {"entities": {}}])
+    def test_without_the_times_it_is_the_first(self, fields: dict[str, object]) -> None:
+        assert stage_of(Job({**running_job(50, [10, 60]).raw, **fields})) == FIRST_STAGE
+
+    def test_the_time_from_a_stage_to_the_end_counts(self) -> None:
+        durations, wait = Durations(), waiting(parts=2)
+        for late in range(FEWEST_KNOWN):  # they begin late, but then take the same time
+            durations.add(ended_job(130 + 20 * late, part_ends=[30 + 20 * late, 130 + 20 * late]))
+        wait.durations = durations
+        assert wait.receive(running_job(200, [170, 999]), START + 200) is None
+        pause = durations.likely_pause(wait, START + 230)
+        assert pause == pytest.approx(40 + EXCESS * 23)
+
+    def test_ends_are_seen_earlier_with_no_more_requests(self) -> None:
+        rng = random.Random(3)
+        durations, totals = Durations(), Durations()
+        without, staged = [], []
+        for number in range(3 * KEPT):
+            slowness = Lengths(60, 0.3, rng, failing=0.0).next()
+            ends = [slowness * (part // 4 + 1) * rng.uniform(0.9, 1.1) for part in range(20)]
+            length = max(ends) + 3
+            if number >= KEPT:
+                without.append((polls_of(length, totals, rng), length))
+                staged.append((polls_of(length, durations, rng, ends), length))
+            durations.add(ended_job(length, part_ends=ends))
+            totals.add(ended_job(length))
+        assert sum(len(polls) for polls, _ in staged) <= 1.05 * sum(len(polls) for polls, _ in without)
+        late = [sum(polls[-1] - length for polls, length in each) for each in (staged, without)]
+        assert late[0] <= 0.8 * late[1]
 
 
 class TestAge:

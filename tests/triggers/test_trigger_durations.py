@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
 
 
-async def kinds_after(trigger: EcsJobTrigger, service: str = "ecs") -> set[tuple[str, int]]:
+async def kinds_after(trigger: EcsJobTrigger, service: str = "ecs") -> set[tuple[str, int, int]]:
     outcomes = [event.payload["outcome"] async for event in trigger.run()]
     assert outcomes == ["finished"]
     return set(durations_of(service)._kinds)
@@ -19,7 +19,7 @@ async def kinds_after(trigger: EcsJobTrigger, service: str = "ecs") -> set[tuple
 async def test_the_duration_of_a_job_is_kept_by_service_type_and_size(connected: Emulator) -> None:
     job = connected.start_job(init_seconds=0.0, run_seconds=0.1)
     kinds = await kinds_after(EcsJobTrigger(job, poll_interval=0.05, max_poll_interval=0.05))
-    assert {job_type for job_type, _ in kinds} == {"createServer"}
+    assert {job_type for job_type, _, _ in kinds} == {"createServer"}
     assert not durations_of("bms")._kinds
 
 

@@ -10,7 +10,7 @@ import math
 from array import array
 from bisect import bisect_right, insort
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_ecsjobs.core.steps import ORDINARY, Priority, Turn
 from airflow_provider_ecsjobs.core.waiting.schedule import _base_delay
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 KEPT = 64
 """The number of durations kept for each kind of job, the latest ones."""
-MOST_KINDS = 128
-"""The number of kinds that are kept, those used last."""
+MOST_KINDS = 512
+"""The number of kinds that are kept, those used last. Each stage of a job counts as one."""
+STAGES = 16
+"""The number of stages of a job with more sub-jobs than that."""
 FEWEST_KNOWN = 16
 """With fewer durations of a kind, ends would be seen later than with the usual schedule."""
 FEWEST_LEFT = 2
@@ -41,25 +43,65 @@ UNKNOWN_GAPS = 2
 push back those whose ends are known to be near (``benchmarks/queue_order.py``)."""
 
 
+class Stage(NamedTuple):
+    """How far a job has come: the sub-jobs that have ended tell more of its end than its age.
+
+    :param number: the number of ended sub-jobs; of a job with many, the number of ended groups of them.
+    :param reached: when the last of them ended, in seconds of the job.
+    """
+
+    number: int = 0
+    reached: float = 0.0
+
+
+FIRST_STAGE = Stage()
+
+
+def stage_of(job: Job) -> Stage:
+    """Return the stage of a job by its sub-jobs; the first one if they or their times are not known."""
+    reached = _stages_of(job)
+    return reached[-1] if reached else FIRST_STAGE
+
+
+def _stages_of(job: Job) -> list[Stage]:
+    """Return the stages that a job has reached, without the first."""
+    begin, parts = job.begin_time, job.sub_jobs_total
+    if begin is None or not parts:
+        return []
+    ends = sorted((part.end_time - begin).total_seconds() for part in job.sub_jobs if part.end_time is not None)
+    stages = min(parts, STAGES)
+    needed = ((number, -(-number * parts // stages)) for number in range(1, stages + 1))
+    return [Stage(number, max(ends[count - 1], 0.0)) for number, count in needed if count <= len(ends)]
+
+
 class Durations:
-    """The durations of the jobs of one service that this process saw end, by job type and number of sub-jobs."""
+    """The durations of the jobs of one service that this process saw end, by job type and number of sub-jobs.
+
+    Of a job with sub-jobs, the time from each of its stages to its end is kept too.
+    """
 
     __slots__ = ("_kinds",)
 
     def __init__(self) -> None:
-        self._kinds: OrderedDict[tuple[str, int], _Recent] = OrderedDict()
+        self._kinds: OrderedDict[tuple[str, int, int], _Recent] = OrderedDict()
 
     def add(self, job: Job | None) -> None:
         """Keep the duration of a finished job. A job without a type, or without both times, tells nothing."""
         if job is None or not job.status.is_finished or not job.job_type or job.duration is None:
             return
-        # The jobs of all sizes are also kept together, for a job whose sub-jobs are not known yet.
-        for size in {0, job.sub_jobs_total}:
-            kind = job.job_type, size
-            self._kinds.setdefault(kind, _Recent()).add(job.duration.total_seconds())
-            self._kinds.move_to_end(kind)
+        size, seconds = job.sub_jobs_total, job.duration.total_seconds()
+        self._add((job.job_type, size, 0), seconds)
+        if size:
+            # The jobs of all sizes are also kept together, for a job whose sub-jobs are not known yet.
+            self._add((job.job_type, 0, 0), seconds)
+        for number, reached in _stages_of(job):
+            self._add((job.job_type, size, number), max(seconds - reached, 0.0))
         while len(self._kinds) > MOST_KINDS:
             self._kinds.popitem(last=False)
+
+    def _add(self, kind: tuple[str, int, int], seconds: float) -> None:
+        self._kinds.setdefault(kind, _Recent()).add(seconds)
+        self._kinds.move_to_end(kind)
 
     def likely_pause(self, wait: Wait, now: float) -> float | None:
         """Compute the pause after which a wait's job is likely to have ended.
@@ -90,8 +132,11 @@ class Durations:
         return Turn(Priority.POLL, seen_at + pause - now, policy.max_poll_interval)
 
     def _pause(self, wait: Wait, now: float, excess: float, longest: float) -> float | None:
-        recent = None if wait.job is None else self._kinds.get((wait.job.job_type, wait.sub_jobs_total))
-        return None if recent is None else likely_pause(recent.ordered, _age(wait, now), excess, longest)
+        if wait.job is None:
+            return None
+        recent = self._kinds.get((wait.job.job_type, wait.sub_jobs_total, wait.stage.number))
+        age = _age(wait, now) - wait.stage.reached
+        return None if recent is None else likely_pause(recent.ordered, age, excess, longest)
 
 
 def _age(wait: Wait, now: float) -> float:

@@ -12,6 +12,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.text import clean, duration, point_in_time
+from airflow_provider_ecsjobs.core.waiting.durations import FIRST_STAGE, Durations, Stage, stage_of
 from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -25,7 +26,6 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import Clock
-    from airflow_provider_ecsjobs.core.waiting.durations import Durations
 
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
 STILL_RUNNING_EVERY = 3600.0
@@ -139,6 +139,7 @@ class Wait:
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
     sub_jobs_total: int = 0
+    stage: Stage = FIRST_STAGE
     _is_in_step: bool = True
     _due: float | None = None
     _odd: tuple[str, ...] = ()
@@ -262,7 +263,7 @@ class Wait:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were kept waiting by the same trouble, and are answered at the same time.
         self._is_in_step = failed_before or self._is_late(now)
-        self.sub_jobs_total = job.sub_jobs_total
+        self.sub_jobs_total, self.stage = job.sub_jobs_total, stage_of(job) if self.durations else FIRST_STAGE
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         self.seen_at = now
         waited = max(now - self.policy.started, 0.0)
@@ -371,8 +372,7 @@ class Wait:
         """Return the end at the deadline. Only who has seen the job there knows that it had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
         limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
-        allowed = f", the limit is {limit}" if limit else ""
-        waited = f"after {duration(now - started)}{allowed}"
+        waited = f"after {duration(now - started)}" + (f", the limit is {limit}" if limit else "")
         if self.seen_at is not None and self.seen_at >= (deadline or 0.0):
             message = (
                 f"ECS job {self.job_id} had not finished {waited} ({last_seen})."
