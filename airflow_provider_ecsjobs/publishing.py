@@ -93,6 +93,34 @@ def _push(record: dict[str, Any]) -> None:
         log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
 
 
+def observer_in_worker() -> WaitObserver:
+    """Return the observer of a wait in a worker: it counts the polls, and publishes the job where that is on."""
+    return WorkerPublisher() if is_on() else WAIT_METRICS
+
+
+class WorkerPublisher:
+    """Publishes the job of the one wait of a worker, which takes a moment of its own for it."""
+
+    def __init__(self) -> None:
+        self._shown: int | None = None
+        self._shown_at = 0.0
+
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """Count the poll. Publish the job, if it is time to and it goes on."""
+        WAIT_METRICS.polled(wait, result)
+        if not isinstance(result, Job) or result.status.is_finished:
+            return
+        now, shown = monotonic_time(), outline(result)
+        age = REFRESH_AFTER if self._shown is None else now - self._shown_at
+        if age >= (REFRESH_AFTER if shown == self._shown else SHORTEST_GAP):
+            self._shown, self._shown_at = shown, now
+            publish_wait(wait, result)
+
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """Count the end. The task publishes it."""
+        WAIT_METRICS.ended(wait, end, now)
+
+
 def observe(trigger: Any) -> AbstractAsyncContextManager[WaitObserver]:
     """Return the observer of a trigger's wait: it counts the polls, and publishes the job where that is on.
 

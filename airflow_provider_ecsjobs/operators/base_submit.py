@@ -32,7 +32,7 @@ from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,6 +173,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             self._defer(wait, submission.server_ids)
         if end is None:
             publish_wait(wait, self._seen)
+            wait.observer = observer_in_worker()
             self._log_begin(wait, "in this worker")
             end = self.hook.run(wait)
         return self._finish(context, end, list(submission.server_ids))

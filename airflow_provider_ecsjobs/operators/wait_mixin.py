@@ -37,7 +37,7 @@ from airflow_provider_ecsjobs.operators.parameters import (
     nothing_is_templated,
 )
 from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
-from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class EcsJobWaitMixin(_Task):
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end, and hold the worker slot for as long."""
-        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        wait = Wait(job_id, policy, observer=observer_in_worker())
         publish_wait(wait, None)
         self._log_begin(wait, "in this worker")
         try:
@@ -241,10 +241,10 @@ class EcsJobWaitMixin(_Task):
         finally:
             self.hook.close()
 
-    def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
+    def _receive(self, wait: Wait, result: Job | ApiError) -> WaitEnd | None:
         """Take in the answer, and log what is new."""
-        self._seen = answer if isinstance(answer, Job) else None
-        end = wait.receive(answer, time.time())
+        self._seen = result if isinstance(result, Job) else None
+        end = wait.receive(result, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
         return end

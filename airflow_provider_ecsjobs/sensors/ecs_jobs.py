@@ -148,13 +148,13 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
-        answer = self._send_step(wait)
-        if first is not None and isinstance(answer, Job):
+        result = self._send_step(wait)
+        if first is not None and isinstance(result, Job):
             # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.
-            began = answer.begin_time
+            began = result.begin_time
             wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
-            end = self._receive(wait, answer)
+            end = self._receive(wait, result)
             if end is None:
                 publish_wait(wait, self._seen)
             self._requested_delay = wait.requested_delay
