@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -28,6 +28,7 @@ from airflow_provider_ecsjobs.core.waiting.durations import (
     stage_of,
 )
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from tests.core.samples import job_objects
 from tests.support.learned_waits import JOB_ID, RUNNING, START, Lengths, ended_job, polls_of, running_job
 
 if TYPE_CHECKING:
@@ -117,6 +118,16 @@ class TestWhatIsKept:
         for _ in range(KEPT):
             durations.add(Job({**ended_job(600).raw, **lacking}))
         assert not durations._kinds
+
+    @given(job_objects, job_objects)
+    def test_any_answer_can_be_kept_and_waited_with(self, one: dict[str, Any], other: dict[str, Any]) -> None:
+        durations = Durations()
+        for _ in range(FEWEST_KNOWN):
+            durations.add(Job({**one, "status": "SUCCESS"}))
+        wait = Wait(JOB_ID, WaitPolicy(started=START), durations=durations)
+        wait.receive(Job({**other, "status": "RUNNING"}), START + 10)
+        assert 0 < wait.next_delay(START + 10, 0.5) <= 60
+        assert durations.turn_of(wait, START + 20).longest in (0, 60)
 
     def test_the_kinds_are_bounded_in_number(self) -> None:
         durations = Durations()
