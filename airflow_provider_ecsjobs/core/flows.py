@@ -167,13 +167,13 @@ def submit(
         if isinstance(result, Submission):
             return result
         if result.code in request.operation.done_codes and (missing_ok or outcome_unknown):
-            sent = f"{request.operation.name}: {result}; it was sent before, so it is taken for carried out then"
+            sent = f"{request.operation.name}: {result}; it was sent before, so it counts as carried out"
             yield Log(logging.WARNING, sent)
             return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or outcome_unknown else None
             if others is not None and others.body is not None:
-                yield Log(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
+                yield Log(logging.WARNING, f"{request.operation.name}: {result}; the missing servers are left out")
                 if not others.body["servers"]:
                     return Submission(None)
                 request, call = others, others.call()

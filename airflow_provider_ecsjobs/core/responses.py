@@ -107,7 +107,7 @@ def read_error(
     codes = [code, *(detail_code for detail_code, _ in details)]
     row = deciding_row(table, response.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
-        message = "the answer has neither a job nor an error in it" if response.status < 300 else ""
+        message = "the response holds neither a job nor an error" if response.status < 300 else ""
     return ApiError(
         row.kind,
         message,
@@ -182,9 +182,9 @@ def _delay_of(codes: list[str]) -> float | None:
 def _describe_without_json(response: Response) -> str:
     if 300 <= response.status < 400:
         location = clean(response.headers.get("location", "").split("?")[0], 200)
-        return f"the server answered with a redirect to {location or 'nowhere'}, which is not followed"
+        return f"the server responded with a redirect to {location or 'nowhere'}, which is not followed"
     kind = clean(response.headers.get("content-type"), 100) or "no content type"
-    return f"the answer is not a JSON object ({kind}, {len(response.body)} bytes)"
+    return f"the response is not a JSON object ({kind}, {len(response.body)} bytes)"
 
 
 def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -29,7 +29,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     :param region: the region, in place of the connection's (templated).
     :param project_id: the project, in place of the connection's (templated).
     :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None`` means
-        what ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says where that is set, else the triggerer.
+        what ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says if that is set, else the triggerer.
     :param poll_interval: the shortest delay between two polls, in seconds or as a ``timedelta``.
     :param max_poll_interval: the longest delay between two polls, in seconds or as a ``timedelta``. Between the two,
         the delay is a tenth of the time waited.
@@ -74,7 +74,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
         if self.poll_interval > self.max_poll_interval:
             self._warn(
                 f"poll_interval is {self.poll_interval:g} s, above max_poll_interval ({self.max_poll_interval:g} s),"
-                f" which has no effect: each gap is {self.poll_interval:g} s. Raise max_poll_interval."
+                f" which has no effect: each delay is {self.poll_interval:g} s. Raise max_poll_interval."
             )
 
     def _policy(self) -> WaitPolicy:

@@ -50,10 +50,10 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
     :param auto_pay: whether the order is paid at once. If not, the job waits until a user pays it (templated).
     :param body: fields of the request body that have no parameter of their own, such as
         ``{"server": {"metadata": {...}}}`` (templated).
-    :param dry_run: whether to only have the request checked (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param dry_run: whether the API only checks the request (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = (

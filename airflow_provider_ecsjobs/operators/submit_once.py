@@ -231,7 +231,7 @@ class SubmitOnce:
                 self.record_store.write(record)
         except Exception as error:  # noqa: BLE001 - whatever the store raises
             why = f"{type(error).__name__}: {clean(error, 300)}"
-            self._say(f"the answer could not be recorded ({why})", logging.WARNING)
+            self._say(f"the response could not be recorded ({why})", logging.WARNING)
 
     def _say_all(self, logs: tuple[Log, ...]) -> None:
         for log in logs:

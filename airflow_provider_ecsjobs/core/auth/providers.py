@@ -67,7 +67,7 @@ def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Cre
     iam_token = response.headers.get("x-subject-token", "")
     if not _SECRET.fullmatch(iam_token):
         return ApiError(
-            ErrorKind.TRANSIENT, f"{what}: the answer has none", status=response.status, source=Source.IAM_TOKEN
+            ErrorKind.TRANSIENT, f"{what}: the response has none", status=response.status, source=Source.IAM_TOKEN
         )
     described = _mapping(parsed.get("token"))
     project_id = _mapping(described.get("project")).get("id")
@@ -96,7 +96,7 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     # They become headers. An HTTP client that rejects a header shows all of it.
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
-        no_key = f"{what}: there is no key in the answer"
+        no_key = f"{what}: there is no key in the response"
         return ApiError(ErrorKind.REJECTED, no_key, status=response.status, source=Source.METADATA)
     return _expiring(Credentials(AccessKey(*texts)), key.get("expires_at"), clock.now())
 
@@ -111,12 +111,12 @@ def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, s
     url = f"{config.metadata_endpoint}/meta-data/latest/api/token"
     response = yield HttpRequest("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _METADATA_TOKEN_SECONDS}, is_direct=True)
     if isinstance(response, TransportFailure):
-        return "", f"it gave no IMDSv2 token: {redactor.text(response.reason)}"
+        return "", f"it issued no IMDSv2 token: {redactor.text(response.reason)}"
     if response.status in _NO_IMDSV2:
         return "", ""
     token = response.body.decode("latin-1").strip()
     if response.status != 200 or not _SECRET.fullmatch(token):
-        return "", f"it gave no IMDSv2 token (HTTP {response.status})"
+        return "", f"it issued no IMDSv2 token (HTTP {response.status})"
     redactor.add_handed_out([token])
     return token, ""
 

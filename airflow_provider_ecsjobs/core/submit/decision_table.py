@@ -16,7 +16,7 @@ class Recorded(Enum):
     NOTHING = "nothing"
     NOT_KEPT = "no record is kept, and there was an earlier try"
     """Before Airflow 3.3."""
-    UNANSWERED = "a request, but no answer"
+    UNANSWERED = "a request, but no response"
     """The request was sent, or was about to be sent."""
     ORDER = "an order without a job"
     JOB = "a job"
@@ -43,7 +43,7 @@ class Repeat(Enum):
 class Seen(Enum):
     """The present state of the recorded job."""
 
-    NOT_YET = "not asked yet"
+    NOT_YET = "not polled yet"
     RUNNING = "not finished"
     UNPAID = "unpaid, after the task gave up waiting for the payment"
     SUCCEEDED = "succeeded, or good enough"
@@ -73,17 +73,17 @@ class Situation(NamedTuple):
 class Action(Enum):
     """The action of a try."""
 
-    SEND = "send it with this attempt's token"
-    SEND_AND_LOOK = "send it with this attempt's token, then look at the job"
-    ASK = "send it with the recorded token, then look at the job"
+    SEND = "send it with this try's token"
+    SEND_AND_LOOK = "send it with this try's token, then poll the job"
+    ASK = "send it with the recorded token, then poll the job"
     SEND_AGAIN = "send it again"
     SEND_NEXT = "send it with the next token"
     SEND_ANEW = "send it with a token never used before"
-    POLL = "ask for the job"
+    POLL = "poll the job"
     DONE = "done: this is the result; wait for the job if it runs"
-    FAIL_UNKNOWN = "fail: tell the user that the outcome is unknown, and note that"
-    FAIL_PURGED = "fail: nobody can tell how the job ended"
-    FAIL_BUSY = "fail: the job may still run, so nothing is sent beside it; a retry looks again"
+    FAIL_UNKNOWN = "fail: tell the user that the outcome is unknown, and record that"
+    FAIL_PURGED = "fail: it is unknown how the job ended"
+    FAIL_BUSY = "fail: the job may still run, so nothing is sent beside it; a retry polls it again"
 
 
 class Row(NamedTuple):

@@ -314,9 +314,9 @@ class _Case:
         anyway = "; resubmit_unknown=True sends it again without asking" if self._is_this_operation else ""
         return (
             f"{clean(self.record.operation, 100)}: an earlier try may have sent the request, {self._ago()}, and its"
-            " answer was not recorded. Whether it was carried out is not known, and doing it twice may do harm. If an"
-            f" answer came, the log of that try names the job. Check {self.policy.to_check}. Then clear the task to"
-            f" send it again, or mark it as success{anyway}.{f' Note: {hint}.' if hint else ''}"
+            " response was not recorded. Whether it was carried out is not known, and doing it twice may do harm. If"
+            f" there was a response, the log of that try names the job. Check {self.policy.to_check}. Then clear the"
+            f" task to send it again, or mark it as success{anyway}.{f' Note: {hint}.' if hint else ''}"
         )
 
     @property
@@ -325,8 +325,8 @@ class _Case:
 
     def _purged(self) -> str:
         return (
-            f"{self._submitted()}, and the API no longer knows it: finished jobs are purged after a day. How it ended"
-            f" can't be told: check {self.policy.to_check}. To submit again, clear the task. The API said: {self.seen}"
+            f"{self._submitted()}, and the API no longer knows it: finished jobs are purged after a day. It is unknown"
+            f" how it ended: check {self.policy.to_check}. To submit again, clear the task. The API said: {self.seen}"
         )
 
     def _busy(self) -> str:

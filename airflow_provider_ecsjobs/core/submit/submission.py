@@ -194,7 +194,7 @@ def _usable(taken: Submission, error: ApiError) -> Submission | ApiError:
             check_job_id(taken.job_id)
         except EcsInvalidJobIdError as wrong:
             beside = replace(taken, job_id=None).described()
-            message = f"the answer names no job: {wrong}{f' It names {beside}.' if beside else ''}"
+            message = f"the response names no job: {wrong}{f' It names {beside}.' if beside else ''}"
             return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=message)
     return taken
 
@@ -231,7 +231,7 @@ def submission_in(value: Any, function: str) -> Submission:
         shown = f"a dict with {', '.join(map(repr, value))}" if kind is dict else f"of type {kind.__name__}"
         raise EcsInvalidRequestError(
             f"{function}() returned no job: what it returned is {clean(shown, 300)}. Return the job's id, a dict with"
-            " 'job_id', or the SDK's answer."
+            " 'job_id', or the SDK's response."
         )
     if taken.job_id is not None:
         try:

@@ -200,7 +200,7 @@ def read_ids(name: str, value: Any) -> list[str]:
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, each once, in their order; those of a set are sorted.
+    :return: the ids, without duplicates, in their order. Those of a set are sorted.
     :raises EcsInvalidRequestError: the value is none of these, or a template had no value.
     """
     if isinstance(value, str):
