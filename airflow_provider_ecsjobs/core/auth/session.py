@@ -17,15 +17,16 @@ from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.response_table import POLL_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import (
+    ORDINARY,
     Log,
     Mask,
-    Priority,
     Reload,
     Response,
     Send,
     SingleFlight,
     Sleep,
     TransportFailure,
+    Turn,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +161,10 @@ class AuthSession:
 
 
 def send(
-    auth: AuthSession, call: ApiRequest, clock: Clock, priority: Priority = Priority.POLL
+    auth: AuthSession,
+    call: ApiRequest,
+    clock: Clock,
+    turn: Turn = ORDINARY,
 ) -> Flow[Response | TransportFailure | ApiError]:
     """Send an authorized request. Log in first if necessary, and send the request again after a coded 401.
 
@@ -171,7 +175,7 @@ def send(
     :param auth: the session that authorizes the request.
     :param call: the request.
     :param clock: time and random numbers.
-    :param priority: the priority of the request in the queue.
+    :param turn: the place of the request in the queue.
     :return: the response to this request, or the error that prevented it from being sent or authorized.
     """
     own: ApiError | None = None
@@ -181,7 +185,7 @@ def send(
             return _refused(own, failure)
         if auth.state is not AuthState.DOUBTED:
             used, meant_in = auth.credentials, auth.state
-            response = yield from _send_step(auth, call, used, clock, priority)
+            response = yield from _send_step(auth, call, used, clock, turn)
             if response is None:
                 continue  # the credentials were proven or discarded before this request was sent
             unauthorized = response if isinstance(response, ApiError) else _unauthorized_in(response, clock.now())
@@ -217,14 +221,14 @@ def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
 
 
 def _send_step(
-    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, priority: Priority
+    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, turn: Turn
 ) -> Flow[Response | TransportFailure | ApiError | None]:
     """Send a request. While the credentials are not proven, one request tries them and the others wait for it.
 
     :return: the response to this request. If another request tried the credentials, its error but never its response;
         ``None`` if it had no error.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), priority)
+    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), turn)
     if auth.state is AuthState.PROVEN:
         return (yield from _redacted(auth, call, ask))
     # The credentials are part of the key: their trial says nothing about credentials that replace them.
