@@ -277,7 +277,7 @@ class JobView extends View {
   }
 
   staleness(record, age) {
-    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or found, and has not been looked at yet.");
+    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or named. No look at it has been published yet.");
     const usual = OLD_AFTER + 2 * (isTime(record.poll_interval) ? record.poll_interval : 0);
     if (age < usual) return null;
     return h("p", { class: "note pay", role: "status", key: "old" },
