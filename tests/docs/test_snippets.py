@@ -26,6 +26,7 @@ from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE
+from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from tests.docs.pages import README, ROOT, TEXT, TEXTS, Snippet, snippet, snippets
 from tests.docs.provoked import provoked_messages
 from tests.live.demo import EXPECTED_STATES
@@ -47,6 +48,7 @@ CHECKS = {
     "fleet dag": "python",
     "fleet of waits": "python",
     "operator": "python",
+    "wait log": "text",
     "metrics settings": "ini",
     "python": "python",
     "failure text": "text",
@@ -313,6 +315,27 @@ def test_the_emulator_starts_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not EcsJobsHook().get_job(job_id).status.is_finished
         finally:
             emulator.terminate()
+
+
+def test_a_wait_logs_what_its_page_shows(
+    connected: Emulator, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = snippet("wait log").text.splitlines()
+    job_id = shown[0].split()[1].rstrip(":")
+    waiting = [{"job_type": "createSingleServer", "status": "RUNNING"}] * 3
+    done = [{**sub_job, "status": "SUCCESS"} for sub_job in waiting]
+    job = {"job_id": job_id, "job_type": "createServer", "begin_time": "2026-11-28T01:33:00.000Z"}
+    end = {"status": "SUCCESS", "end_time": "2026-11-28T01:34:30.000Z"}
+    connected.plant_job(
+        {**job, "status": "RUNNING", "entities": {"sub_jobs_total": 3, "sub_jobs": waiting}},
+        {**job, **end, "entities": {"sub_jobs_total": 3, "sub_jobs": done}},
+    )
+    with caplog.at_level("INFO"):
+        TaskRun(lambda: EcsJobSensor(task_id="wait", job_id=job_id, timeout=3600, poke_interval=10)).run()
+    logged = caplog.text + capsys.readouterr().out  # Airflow 3 prints, 2.11 does not
+    for line in shown:
+        date = r"\d+\\-\d+\\-\d+\\ [\d:]+"
+        assert re.search(re.sub(date, "[-0-9: ]+", _pattern(line)), logged), line
 
 
 @pytest.fixture(scope="module")
