@@ -253,20 +253,26 @@ def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> Api
     """Return why an answer does not show whether the credentials are good; ``None`` if they are."""
     if isinstance(answer, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    body = object_in(answer)
-    error = read_error(answer, body, now=now, table=POLL_TABLE)
-    # A job that failed has an error code too, but that is the job's.
-    if body is not None and 200 <= answer.status < 300 and ("job_id" in body or not error.code):
+    error = _error_in(answer, now)
+    if error is None or not (error.is_passing or error.is_unauthorized):
         return None
-    leaves_open = error.is_passing or error.is_unauthorized
-    return replace(error, is_of_another=True, skew=clock_skew(answer, now)) if leaves_open else None
+    return replace(error, is_of_another=True, skew=clock_skew(answer, now))
 
 
 def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
-    if isinstance(answer, TransportFailure) or 200 <= answer.status < 300:
+    error = None if isinstance(answer, TransportFailure) else _error_in(answer, now)
+    return replace(error, skew=clock_skew(answer, now)) if error is not None and error.is_unauthorized else None
+
+
+def _error_in(answer: Response, now: float) -> ApiError | None:
+    """Return the error in a response, also in one with a 2xx; ``None`` if there is none."""
+    body = object_in(answer)
+    is_taken = body is not None and 200 <= answer.status < 300
+    # A job that failed has an error code too, but that is the job's.
+    if is_taken and "job_id" in (body or {}):
         return None
-    error = read_error(answer, object_in(answer), now=now)
-    return replace(error, skew=clock_skew(answer, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
+    error = read_error(answer, body, now=now, table=POLL_TABLE)
+    return None if is_taken and not error.code else error
 
 
 def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
