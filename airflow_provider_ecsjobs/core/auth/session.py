@@ -265,20 +265,26 @@ def _error_unless_proven(response: Response | TransportFailure, now: float) -> A
     """Return the error of a response that does not prove the credentials; ``None`` if it proves them."""
     if isinstance(response, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, response.reason)
-    body = object_in(response)
-    error = read_error(response, body, now=now, table=POLL_TABLE)
-    # A failed job has an error code too, but it is not the error of the request.
-    if body is not None and 200 <= response.status < 300 and ("job_id" in body or not error.code):
+    error = _error_in(response, now)
+    if error is None or not (error.is_passing or error.is_unauthorized):
         return None
-    is_unproven = error.is_passing or error.is_unauthorized
-    return replace(error, is_of_another=True, skew=clock_skew(response, now)) if is_unproven else None
+    return replace(error, is_of_another=True, skew=clock_skew(response, now))
 
 
 def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiError | None:
-    if isinstance(response, TransportFailure) or 200 <= response.status < 300:
+    error = None if isinstance(response, TransportFailure) else _error_in(response, now)
+    return replace(error, skew=clock_skew(response, now)) if error is not None and error.is_unauthorized else None
+
+
+def _error_in(response: Response, now: float) -> ApiError | None:
+    """Return the error in a response, also in one with a 2xx; ``None`` if there is none."""
+    body = object_in(response)
+    is_success = body is not None and 200 <= response.status < 300
+    # A failed job has an error code too, but it is not the error of the request.
+    if is_success and "job_id" in (body or {}):
         return None
-    error = read_error(response, object_in(response), now=now)
-    return replace(error, skew=clock_skew(response, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
+    error = read_error(response, body, now=now, table=POLL_TABLE)
+    return None if is_success and not error.code else error
 
 
 def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
