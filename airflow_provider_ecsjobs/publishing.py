@@ -11,7 +11,7 @@ import asyncio
 import importlib
 import logging
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -21,11 +21,12 @@ from airflow_provider_ecsjobs import compat
 from airflow_provider_ecsjobs.compat import conf
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, outline, snapshot
+from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.transport.clock import monotonic_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from airflow_provider_ecsjobs.core.errors import ApiError
@@ -69,7 +70,7 @@ def publish_wait(wait: Wait, job: Job | None) -> None:
     :param wait: the wait.
     :param job: the job, if it was seen just now.
     """
-    _push(snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
+    _push(wait.job_id, lambda: snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
 
 
 def publish_end(end: WaitEnd, job_id: str | None = None, servers: Sequence[str] | None = None) -> None:
@@ -79,18 +80,25 @@ def publish_end(end: WaitEnd, job_id: str | None = None, servers: Sequence[str] 
     :param job_id: the job that was waited for.
     :param servers: the servers that exist although the job failed; ``None`` for those that the job names.
     """
-    _push(final_snapshot(end, job_id or "", time.time(), servers))
+    _push(job_id or "", lambda: final_snapshot(end, job_id or "", time.time(), servers))
 
 
-def _push(record: dict[str, Any]) -> None:
+def _push(job_id: str, make_record: Callable[[], dict[str, Any]]) -> None:
     if not is_on():
         return
-    try:
+    with _failing_quietly(job_id):
         context = compat.get_current_context()
         if getattr(context.get("task"), "do_xcom_push", True):
-            context["ti"].xcom_push(key=XCOM_KEY, value=record)
+            context["ti"].xcom_push(key=XCOM_KEY, value=make_record())
+
+
+@contextmanager
+def _failing_quietly(job_id: str) -> Iterator[None]:
+    """Turn whatever goes wrong into a debug line: no wait ends for want of a page."""
+    try:
+        yield
     except Exception:
-        log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
+        log.debug("ECS job %s could not be published", clean(job_id, 200), exc_info=True)
 
 
 def observer_in_worker() -> WaitObserver:
@@ -161,18 +169,21 @@ class JobPublisher:
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
         """Count the poll. Publish the job, if it is due."""
         WAIT_METRICS.polled(wait, result)
-        if not isinstance(result, Job):
-            return
+        if isinstance(result, Job):
+            with _failing_quietly(wait.job_id):
+                self._offer(wait, result)
+
+    def _offer(self, wait: Wait, job: Job) -> None:
         now = monotonic_time()
         age = None if self._shown is None else now - self._shown_at
         if age is not None and age < self._queue.shortest_gap:
             return
-        shown = outline(result)
+        shown = outline(job)
         if shown == self._shown and (age is None or age < REFRESH_AFTER or self._queue.is_busy):
             return
         if self._queue.has_room:
             self._shown, self._shown_at = shown, now
-            self._queue.put(self, snapshot(result, WaitTimes.of(wait.job_id, wait.policy), time.time()))
+            self._queue.put(self, snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
 
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
         """Count the end. The task that resumes publishes it."""
@@ -220,6 +231,11 @@ class PublishQueue:
             await asyncio.wait({self._sending[1]}, timeout=LAST_PUBLISH_SECONDS)
 
     async def _send_all(self) -> None:
+        try:
+            # No record is under way meanwhile: a wait that ends takes its own back.
+            await _prepare()
+        except Exception as error:  # noqa: BLE001 - whatever an import raises
+            self._pause("ECS jobs", error)
         while self._pending:
             publisher = next(iter(self._pending))
             record = self._pending.pop(publisher)
@@ -228,10 +244,13 @@ class PublishQueue:
             await asyncio.wait({sending})
             self._sending = None
             if sending.cancelled() or (error := sending.exception()) is not None:
-                log.debug("ECS job %s could not be published", record["job_id"], exc_info=error)
-                self._pending.clear()
-                self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
+                self._pause(f"ECS job {record['job_id']}", error)
             await asyncio.sleep(PACE)
+
+    def _pause(self, what: str, error: BaseException | None) -> None:
+        log.debug("%s could not be published", what, exc_info=error)
+        self._pending.clear()
+        self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
 
 
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, PublishQueue] = WeakKeyDictionary()
@@ -241,13 +260,18 @@ def _queue_of_this_loop() -> PublishQueue:
     return _queues.setdefault(asyncio.get_running_loop(), PublishQueue())
 
 
+async def _prepare() -> None:
+    """Import what sends a record, in a thread: it takes many seconds the first time, as it imports what runs a task."""
+    await asyncio.to_thread(_import_sender)
+
+
 async def _send(task_instance: Any, record: dict[str, Any]) -> None:
     """Write the XCom of a task, from its trigger.
 
     It must not be cancelled, and has no time limit: up to Airflow 3.1, an abandoned request stops the triggerer.
+    Call :func:`_prepare` first.
     """
-    # This takes seconds the first time: it imports Airflow's task runner.
-    xcom, sync_to_async = await asyncio.to_thread(_import_sender)
+    xcom, sync_to_async = _import_sender()
     values = {
         "key": XCOM_KEY,
         "value": record,

@@ -63,12 +63,15 @@ def test_each_end_is_published_also_that_of_a_failed_task(connected: Emulator, d
     assert (create["total"], create["failed"], len(create["failure"]["servers"])) == (5, 2, 3)
 
 
-def test_what_is_not_published_is_missed_by_nobody(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise RuntimeError("no context")
+@pytest.mark.parametrize("place", ["compat.get_current_context", "snapshot", "final_snapshot"])
+def test_what_is_not_published_is_missed_by_nobody(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no context, or a job that nobody thought of")
 
-    monkeypatch.setattr(publishing.compat, "get_current_context", broken, raising=False)
-    with DAG("not_published", start_date=START, schedule=None) as dag:
+    monkeypatch.setattr(f"{publishing.__name__}.{place}", broken, raising=False)
+    with DAG(f"not_published_{place.replace('.', '_')}", start_date=START, schedule=None) as dag:
         EcsJobSensor(task_id="wait", job_id=connected.start_job(), poke_interval=0.2)
 
     assert run_dag(dag).states == {"wait": "success"}
