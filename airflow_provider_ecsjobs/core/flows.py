@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
-from airflow_provider_ecsjobs.core.steps import Log, Priority, SingleFlight, Sleep
+from airflow_provider_ecsjobs.core.steps import ORDINARY, Log, Priority, SingleFlight, Sleep, Turn
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
@@ -41,17 +41,17 @@ ATTEMPTS = 3
 LONGEST_BACKOFF = 30.0
 
 
-def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority = Priority.POLL) -> Flow[Job | ApiError]:
+def poll_once(auth: AuthSession, job_id: str, clock: Clock, turn: Turn = ORDINARY) -> Flow[Job | ApiError]:
     """Poll a job once. API page: *Querying the Execution Status of a Job*.
 
     :param auth: the session that authorizes the request.
     :param job_id: the job's id.
     :param clock: time and random numbers.
-    :param priority: the priority of the request in the queue.
+    :param turn: the place of the request in the queue.
     :return: the job, or the classified error.
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    response = yield from send(auth, call, clock, priority)
+    response = yield from send(auth, call, clock, turn)
     read = response if isinstance(response, ApiError) else read_job(response, job_id=job_id, now=clock.now())
     if isinstance(read, ApiError):
         return advised(auth.config, read)
@@ -103,9 +103,9 @@ def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     result: Job | ApiError | None = None
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
-        result = yield SingleFlight(
-            ("job", wait.job_id), partial(poll_once, auth, wait.job_id, clock), detached=False, timeout=left
-        )
+        turn = wait.durations.turn_of(wait, wait.now(clock)) if wait.durations else ORDINARY
+        poll = partial(poll_once, auth, wait.job_id, clock, turn)
+        result = yield SingleFlight(("job", wait.job_id), poll, detached=False, timeout=left)
         if isinstance(result, ApiError) and result.is_passing and wait.seconds_left(clock) <= 0:
             result = None  # sent in time, but it ended after the deadline, with a temporary error
     if result is None:
@@ -122,7 +122,8 @@ def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiEr
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
     # The deadline is in the key: a response to the final poll of an earlier deadline may be older than this one.
     key = ("final poll", wait.job_id, wait.policy.deadline)
-    together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, Priority.FINAL_POLL), detached=False)
+    poll = partial(poll_once, auth, wait.job_id, clock, Turn(Priority.FINAL_POLL))
+    together = SingleFlight(key, poll, detached=False)
     result: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(result, ApiError) or not result.is_passing or wait.failures:
         return result

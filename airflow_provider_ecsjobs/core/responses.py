@@ -103,7 +103,7 @@ def read_error(
             retry_after=retry_after,
         )
     inner = _error_of(body)
-    code, message, details = _said_in(inner)
+    code, message, details = _code_message_details(inner)
     codes = [code, *(detail_code for detail_code, _ in details)]
     row = deciding_row(table, response.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
@@ -196,7 +196,7 @@ def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body
 
 
-def _said_in(inner: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
+def _code_message_details(inner: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
     """Return code, message and details."""
     code = clean(inner.get("code") or inner.get("error_code"), 200)
     message = clean(inner.get("message") or inner.get("error_msg"))

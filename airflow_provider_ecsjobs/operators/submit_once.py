@@ -136,7 +136,8 @@ class SubmitOnce:
                 case Done(settled, logs):
                     self._say_all(logs)
                     if settled != record:
-                        self._keep(settled)
+                        # May fail the try: a retry would take the clear that led here for a new one.
+                        self.record_store.write(settled)
                     return settled.submission, seen
                 case Send():
                     self._say_all(step.logs)
@@ -189,7 +190,7 @@ class SubmitOnce:
                 self._fail(Failure.OUTCOME_UNKNOWN, message, noted, error.error)
             return  # a retry sends it again, which is safe
         is_open = isinstance(error, EcsApiError) and error.error is not None and error.error.outcome_unknown
-        if isinstance(error, EcsJobsError) and not is_open:
+        if self.policy.shows_refusal and isinstance(error, EcsJobsError) and not is_open:
             self._keep(before)
 
     def _reject_token(self, error: Exception, noted: Record) -> NoReturn:

@@ -7,6 +7,7 @@ import importlib
 import math
 import time
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -16,6 +17,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJo
 from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting import schedule
+from airflow_provider_ecsjobs.core.waiting.durations import Durations
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import (
     DEFAULT_UNREACHABLE_TIMEOUT,
@@ -167,6 +169,12 @@ class EcsJobTriggerArguments:
         return float(value)
 
 
+@lru_cache(maxsize=16)
+def durations_of(service: str) -> Durations:
+    """Return the durations of the service's jobs whose end this process has seen."""
+    return Durations()
+
+
 _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 
 
@@ -231,7 +239,9 @@ class EcsJobTrigger(BaseTrigger):
                 # After a failed look-up of the connection, the wait has slept already.
                 poll_first = wait.failures > 0
                 flow = flows.wait_for_job(client.auth, wait, client.clock, poll_first=poll_first)
-                return await client.run(flow, self.log)
+                end = await client.run(flow, self.log)
+                durations_of(self.arguments.service).add(end.job)
+                return end
             finally:
                 await lease.leave()
         except EcsJobsError as error:
@@ -251,7 +261,9 @@ class EcsJobTrigger(BaseTrigger):
 
     def _wait(self, observer: WaitObserver) -> Wait:
         check_names(*self._connection)
-        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=observer)
+        return Wait(
+            check_job_id(self.arguments.job_id), self.arguments.policy(), observer, durations_of(self.arguments.service)
+        )
 
     async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
         """Return a lease of the connection's shared client, or the end of the wait if there is none in time."""

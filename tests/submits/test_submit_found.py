@@ -12,7 +12,13 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from airflow_provider_ecsjobs.exceptions import EcsApiError, EcsOutcomeUnknownNoRetry, EcsRejectedNoRetry
+from airflow_provider_ecsjobs.exceptions import (
+    EcsApiError,
+    EcsOutcomeUnknownNoRetry,
+    EcsRejectedError,
+    EcsRejectedNoRetry,
+    EcsUnreachableError,
+)
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.servers import (
@@ -310,6 +316,28 @@ def test_a_function_without_a_client_token_is_called_at_least_once(connected: Em
 
     assert run.run() == first
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("error", [EcsUnreachableError, EcsRejectedError, RuntimeError])
+@pytest.mark.parametrize("again", ["retry", "clear"])
+def test_a_function_that_fails_may_have_submitted(connected: Emulator, error: type[Exception], again: str) -> None:
+    fails = True
+
+    def submit(token: str) -> Any:
+        submission = EcsJobsHook().submit("create_servers", body=BODY, client_token=token)
+        if fails:
+            raise error("of what the function asked for next")
+        return submission
+
+    run = function(Store(), submit)
+    with pytest.raises(error):
+        run.start()
+
+    fails = False
+    getattr(run, again)()  # while the job runs
+
+    assert run.run()["status"] == "SUCCESS"
+    assert len(connected.servers) == 1
 
 
 def test_a_function_that_returns_no_job_may_have_submitted_one(connected: Emulator) -> None:

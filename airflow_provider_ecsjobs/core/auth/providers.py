@@ -79,7 +79,7 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     """Request the agency's key from the metadata service, with an IMDSv2 token if the service issues one."""
     url = f"{config.metadata_endpoint}/openstack/latest/securitykey"
     for _ in range(_METADATA_TRIES):
-        token, trouble = yield from _metadata_token(config, redactor)
+        token, token_error = yield from _metadata_token(config, redactor)
         response = yield HttpRequest("GET", url, {"X-Metadata-Token": token} if token else {}, is_direct=True)
         if not token or not _is_stale_token(response):
             break
@@ -87,7 +87,7 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     parsed = _read(response, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         # If the service can't be reached, there is nothing to add.
-        said = [parsed.message, redactor.text(_text_of(response)), trouble if parsed.status else ""]
+        said = [parsed.message, redactor.text(_text_of(response)), token_error if parsed.status else ""]
         # The metadata service takes no credentials, and no proxy is used: these statuses are about the server itself.
         kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
         return replace(parsed, message="; ".join(filter(None, said)), kind=kind)

@@ -17,15 +17,16 @@ from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.response_table import POLL_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import (
+    ORDINARY,
     Log,
     Mask,
-    Priority,
     Reload,
     Response,
     Send,
     SingleFlight,
     Sleep,
     TransportFailure,
+    Turn,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +161,10 @@ class AuthSession:
 
 
 def send(
-    auth: AuthSession, call: ApiRequest, clock: Clock, priority: Priority = Priority.POLL
+    auth: AuthSession,
+    call: ApiRequest,
+    clock: Clock,
+    turn: Turn = ORDINARY,
 ) -> Flow[Response | TransportFailure | ApiError]:
     """Send an authorized request. Log in first if necessary, and send the request again after a coded 401.
 
@@ -171,7 +175,7 @@ def send(
     :param auth: the session that authorizes the request.
     :param call: the request.
     :param clock: time and random numbers.
-    :param priority: the priority of the request in the queue.
+    :param turn: the place of the request in the queue.
     :return: the response to this request, or the error that prevented it from being sent or authorized.
     """
     own: ApiError | None = None
@@ -181,7 +185,7 @@ def send(
             return _refused(own, failure)
         if auth.state is not AuthState.DOUBTED:
             used, meant_in = auth.credentials, auth.state
-            response = yield from _send_step(auth, call, used, clock, priority)
+            response = yield from _send_step(auth, call, used, clock, turn)
             if response is None:
                 continue  # the credentials were proven or discarded before this request was sent
             unauthorized = response if isinstance(response, ApiError) else _unauthorized_in(response, clock.now())
@@ -217,14 +221,14 @@ def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
 
 
 def _send_step(
-    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, priority: Priority
+    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, turn: Turn
 ) -> Flow[Response | TransportFailure | ApiError | None]:
     """Send a request. While the credentials are not proven, one request tries them and the others wait for it.
 
     :return: the response to this request. If another request tried the credentials, its error but never its response;
         ``None`` if it had no error.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), priority)
+    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), turn)
     if auth.state is AuthState.PROVEN:
         return (yield from _redacted(auth, call, ask))
     # The credentials are part of the key: their trial says nothing about credentials that replace them.
@@ -251,30 +255,36 @@ def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials |
     response = yield from _redacted(auth, call, ask)
     if response is None:
         return _Trial(call, None)
-    transport_failure = _what_it_leaves_open(response, clock.now())
+    transport_failure = _error_unless_proven(response, clock.now())
     if transport_failure is None and auth.credentials is used:
         auth.accept()
     return _Trial(call, response, transport_failure)
 
 
-def _what_it_leaves_open(response: Response | TransportFailure, now: float) -> ApiError | None:
+def _error_unless_proven(response: Response | TransportFailure, now: float) -> ApiError | None:
     """Return the error of a response that does not prove the credentials; ``None`` if it proves them."""
     if isinstance(response, TransportFailure):
         return ApiError(ErrorKind.TRANSIENT, response.reason)
-    body = object_in(response)
-    error = read_error(response, body, now=now, table=POLL_TABLE)
-    # A failed job has an error code too, but it is not the error of the request.
-    if body is not None and 200 <= response.status < 300 and ("job_id" in body or not error.code):
+    error = _error_in(response, now)
+    if error is None or not (error.is_passing or error.is_unauthorized):
         return None
-    leaves_open = error.is_passing or error.is_unauthorized
-    return replace(error, is_of_another=True, skew=clock_skew(response, now)) if leaves_open else None
+    return replace(error, is_of_another=True, skew=clock_skew(response, now))
 
 
 def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiError | None:
-    if isinstance(response, TransportFailure) or 200 <= response.status < 300:
+    error = None if isinstance(response, TransportFailure) else _error_in(response, now)
+    return replace(error, skew=clock_skew(response, now)) if error is not None and error.is_unauthorized else None
+
+
+def _error_in(response: Response, now: float) -> ApiError | None:
+    """Return the error in a response, also in one with a 2xx; ``None`` if there is none."""
+    body = object_in(response)
+    is_success = body is not None and 200 <= response.status < 300
+    # A failed job has an error code too, but it is not the error of the request.
+    if is_success and "job_id" in (body or {}):
         return None
-    error = read_error(response, object_in(response), now=now)
-    return replace(error, skew=clock_skew(response, now)) if error.kind is ErrorKind.UNAUTHORIZED else None
+    error = read_error(response, body, now=now, table=POLL_TABLE)
+    return None if is_success and not error.code else error
 
 
 def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
