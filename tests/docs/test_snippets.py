@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import os
@@ -24,7 +23,6 @@ from airflow_provider_ecsjobs import exceptions
 from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from tests.docs.pages import README, ROOT, TEXT, TEXTS, Snippet, snippet, snippets
@@ -160,33 +158,6 @@ def test_a_task_waits_for_each_of_many_jobs(connected: Emulator, tmp_path: Path)
     module = _import(snippet("fleet of waits").text, tmp_path / "many_jobs.py")
     jobs = [connected.start_job(**AT_ONCE), connected.start_job(failing=1, **AT_ONCE)]
     assert sorted(run_dag(module.dag, {"job_ids": jobs}).states["wait"].split(", ")) == ["failed", "success"]
-
-
-@pytest.mark.parametrize("found", snippets("operator"), ids=str)
-def test_the_call_of_each_operator_works(found: Snippet, connected: Emulator) -> None:
-    *before, call = ast.parse(found.text).body
-    assert isinstance(call, ast.Expr)
-    names = _things_in(connected)
-    exec(compile(ast.Module(before, []), found.page, "exec"), names)
-
-    def make() -> Any:
-        task = eval(compile(ast.Expression(call.value), found.page, "eval"), names)
-        task.deferrable, task.poll_interval, task.max_poll_interval = False, 0.05, 0.05
-        if getattr(task, "admin_password", None):
-            task.admin_password = "Of-the-connection-1"  # what the template renders to
-        return task
-
-    assert TaskRun(make).run()["status"] == "SUCCESS"
-    assert len(connected.submissions) == 1
-
-
-def test_each_operator_for_servers_has_a_guide() -> None:
-    called = {
-        name
-        for page in ("server-operators", "servers")
-        for name in re.findall(r"(\w+)\(\n? *task_id", TEXTS[f"docs/{page}.md"])
-    }
-    assert called == set(servers.__all__)
 
 
 @pytest.mark.parametrize("found", snippets("submit snippet"), ids=str)
@@ -369,19 +340,6 @@ def _wait_through(connection: Any, monkeypatch: pytest.MonkeyPatch, auth: str = 
         monkeypatch.setenv(VARIABLE, json.dumps({**fields, "host": emulator.url, "extra": {**extra, **there}}))
         assert EcsJobsHook().wait_for_job(emulator.start_job(**AT_ONCE)).server_ids
         assert EcsJobsHook().test_connection()[0]
-
-
-def _things_in(emulator: Emulator) -> dict[str, Any]:
-    """Return what the calls of operators name: a server, a disk that it has, and so on."""
-    volume = "volume-that-is-attached"
-    server_id = emulator.add_server(nics=["first-nic", "second-nic"], volumes=[volume])
-    return {
-        "server_id": server_id,
-        "off_id": emulator.add_server(status="SHUTOFF"),
-        "volume_id": "a-volume",
-        "attached_volume_id": volume,
-        "nic_id": "second-nic",
-    }
 
 
 def _module_name(found: Snippet) -> str:
