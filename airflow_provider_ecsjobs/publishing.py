@@ -243,8 +243,9 @@ class PublishQueue:
             self._sending = publisher, sending
             await asyncio.wait({sending})
             self._sending = None
-            if sending.cancelled() or (error := sending.exception()) is not None:
-                self._pause(f"ECS job {record['job_id']}", error)
+            failure = asyncio.CancelledError() if sending.cancelled() else sending.exception()
+            if failure is not None:
+                self._pause(f"ECS job {record['job_id']}", failure)
             await asyncio.sleep(PACE)
 
     def _pause(self, what: str, error: BaseException | None) -> None:

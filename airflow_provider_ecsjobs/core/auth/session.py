@@ -272,7 +272,9 @@ def _error_unless_proven(response: Response | TransportFailure, now: float) -> A
 
 
 def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiError | None:
-    error = None if isinstance(response, TransportFailure) else _error_in(response, now)
+    if isinstance(response, TransportFailure):
+        return None
+    error = _error_in(response, now)
     return replace(error, skew=clock_skew(response, now)) if error is not None and error.is_unauthorized else None
 
 
