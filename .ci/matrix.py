@@ -206,7 +206,7 @@ def timed(leg: Leg, sources: Sources) -> Leg:
 def gather(folder: Path, wheel: Path | None) -> Sources:
     """Build the wheel, if none is given, and copy what the tests need: not the package, which is the wheel's."""
     tests = folder / "tests"
-    for name in ("tests", "example_dags"):
+    for name in ("tests", "example_dags", "docs"):
         shutil.copytree(ROOT / name, tests / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tests)

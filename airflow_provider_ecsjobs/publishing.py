@@ -1,8 +1,8 @@
 """Publishes the record of a job that the pages in Airflow's UI show, as one XCom of the task.
 
-The worker publishes at the deferral and at each end. The trigger publishes what has changed, in a task of its own: no
-poll waits for it. Publishing is paced, because all requests of a triggerer to Airflow go through one process, which
-also sends the heartbeats. A record that could not be published is a debug line, and nothing else.
+The worker publishes at the deferral, during its own waits, and at each end. The trigger publishes changes in an asyncio
+task of its own, so that no poll waits for it. Publishing is paced: all requests of a triggerer to Airflow go
+through one process, which also sends the heartbeats. If a record could not be published, only a debug line is logged.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ CONFIG_SECTION = "ecsjobs"
 CONFIG_OPTION = "publish_jobs"
 
 SHORTEST_GAP = 15.0
-"""How long a wait publishes nothing after it has published, in seconds."""
+"""The shortest delay between two publishes of a wait, in seconds."""
 REFRESH_AFTER = 60.0
-"""After how many seconds an unchanged job is published anew, if no other wait has anything to publish."""
+"""After how many seconds an unchanged job is published again, if no other wait has anything to publish."""
 PACE = 1.0
-"""The pause of a process after each publish, in seconds."""
+"""The delay of the queue after each publish, in seconds."""
 MAX_PENDING = 15
-"""How many records wait to be published: as many as go out within the shortest gap. Others are left to later polls."""
+"""How many records may wait to be published: as many as are sent within the shortest gap. Later polls try again."""
 PAUSE_AFTER_FAILURE = 60.0
 LAST_PUBLISH_SECONDS = 10.0
 """How long an event waits for a publish that is under way, in seconds."""
@@ -54,7 +54,7 @@ _has_pages = int(airflow_version.partition(".")[0]) >= 3
 
 
 def is_on() -> bool:
-    """Whether jobs are published: not on Airflow 2, which has no page to show them, nor where it is switched off."""
+    """Return whether jobs are published: on Airflow 3, whose UI shows them, unless it is switched off."""
     if not _has_pages:
         return False
     try:
@@ -65,7 +65,7 @@ def is_on() -> bool:
 
 
 def publish_wait(wait: Wait, job: Job | None) -> None:
-    """Publish, from a task that runs, that it waits for a job.
+    """Publish that a running task waits for a job.
 
     :param wait: the wait.
     :param job: the job, if it was seen just now.
@@ -74,9 +74,9 @@ def publish_wait(wait: Wait, job: Job | None) -> None:
 
 
 def publish_end(end: WaitEnd, job_id: str | None = None, servers: Sequence[str] | None = None) -> None:
-    """Publish, from a task that runs, how its wait ended. To be called before anything is raised.
+    """Publish how the wait of a running task ended. This is to be called before anything is raised.
 
-    :param end: the end.
+    :param end: the end of the wait.
     :param job_id: the job that was waited for.
     :param servers: the servers that exist although the job failed; ``None`` for those that the job names.
     """
@@ -101,10 +101,41 @@ def _failing_quietly(job_id: str) -> Iterator[None]:
         log.debug("ECS job %s could not be published", clean(job_id, 200), exc_info=True)
 
 
-def observe(trigger: Any) -> AbstractAsyncContextManager[WaitObserver]:
-    """Return the observer of a trigger's wait: it counts the polls, and publishes the job where that is on.
+def observer_in_worker() -> WaitObserver:
+    """Return the observer of a wait in a worker. It counts the polls, and publishes the job if that is switched on."""
+    return WorkerPublisher() if is_on() else WAIT_METRICS
 
-    Once it is left, nothing is published any more: what the worker publishes then stands.
+
+class WorkerPublisher:
+    """Publishes the job of a wait in a worker. The wait pauses for each publish."""
+
+    def __init__(self) -> None:
+        self._shown: int | None = None
+        self._shown_at = 0.0
+
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """Count the poll. Publish the job, if it is due and the job has not ended."""
+        WAIT_METRICS.polled(wait, result)
+        if isinstance(result, Job) and not result.status.is_finished:
+            with _failing_quietly(wait.job_id):
+                self._offer(wait, result)
+
+    def _offer(self, wait: Wait, job: Job) -> None:
+        now, shown = monotonic_time(), outline(job)
+        age = REFRESH_AFTER if self._shown is None else now - self._shown_at
+        if age >= (REFRESH_AFTER if shown == self._shown else SHORTEST_GAP):
+            self._shown, self._shown_at = shown, now
+            publish_wait(wait, job)
+
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """Count the end. The task publishes it."""
+        WAIT_METRICS.ended(wait, end, now)
+
+
+def observe(trigger: Any) -> AbstractAsyncContextManager[WaitObserver]:
+    """Return the observer of a trigger's wait. It counts the polls, and publishes the job if that is switched on.
+
+    After its exit it publishes nothing more, so that it does not overwrite the record of the worker.
     """
     task_instance = getattr(trigger, "task_instance", None)
     if task_instance is None or not is_on():
@@ -139,7 +170,7 @@ class JobPublisher:
             await self._queue.settle(self)
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
-        """Count the poll. Publish the job, if it is time to."""
+        """Count the poll. Publish the job, if it is due."""
         WAIT_METRICS.polled(wait, result)
         if isinstance(result, Job):
             with _failing_quietly(wait.job_id):
@@ -163,7 +194,7 @@ class JobPublisher:
 
 
 class PublishQueue:
-    """What the waits of one event loop have to publish: one at a time, with a pause after each."""
+    """The publishes of all waits in one event loop. They are sent one at a time, with a delay after each."""
 
     def __init__(self) -> None:
         self.waits = 0
@@ -174,31 +205,31 @@ class PublishQueue:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something waits to be published."""
+        """Whether a record waits to be published."""
         return bool(self._pending)
 
     @property
     def shortest_gap(self) -> float:
-        """How long a wait publishes nothing after it has published: while others queue, until each had its turn."""
+        """The shortest delay between two publishes of a wait. While records queue, it is long enough for all waits."""
         return max(SHORTEST_GAP, self.waits * PACE) if self.is_busy else SHORTEST_GAP
 
     @property
     def has_room(self) -> bool:
-        """Whether a record would be taken."""
+        """Whether the queue accepts another record."""
         return len(self._pending) < MAX_PENDING and monotonic_time() >= self._paused_until
 
     def put(self, publisher: JobPublisher, record: dict[str, Any]) -> None:
-        """Publish a record as soon as it is its turn."""
+        """Add a record to the queue, and start the sender if it does not run."""
         self._pending[publisher] = record
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all())
 
     def withdraw(self, publisher: JobPublisher) -> None:
-        """Forget what a wait has to publish."""
+        """Remove the record of a wait from the queue."""
         self._pending.pop(publisher, None)
 
     async def settle(self, publisher: JobPublisher) -> None:
-        """Wait until the publish of a wait that is under way is over."""
+        """Wait for a publish of this wait to end, if one is under way."""
         if self._sending is not None and self._sending[0] is publisher:
             await asyncio.wait({self._sending[1]}, timeout=LAST_PUBLISH_SECONDS)
 
@@ -241,8 +272,8 @@ async def _prepare() -> None:
 async def _send(task_instance: Any, record: dict[str, Any]) -> None:
     """Write the XCom of a task, from its trigger.
 
-    It must not be cancelled, and has no time limit: up to Airflow 3.1 a request that is left alone ends the triggerer.
-    To be called after :func:`_prepare`.
+    It must not be cancelled, and has no time limit: up to Airflow 3.1, an abandoned request stops the triggerer.
+    Call :func:`_prepare` first.
     """
     xcom, sync_to_async = _import_sender()
     values = {
@@ -256,8 +287,8 @@ async def _send(task_instance: Any, record: dict[str, Any]) -> None:
     if xcom.__name__ == "BaseXCom" and hasattr(xcom, "aset"):
         await xcom.aset(**values)
     else:
-        # Before Airflow 3.3, and a backend of the user's own, which may do I/O. In a thread of asgiref's, from which
-        # Airflow sends its request in this event loop. From any other thread it would read a foreign answer.
+        # For Airflow before 3.3, and for a user's own backend, which may do I/O. It runs in a thread of asgiref, from
+        # which Airflow sends its request in this event loop. In any other thread, it could read another's response.
         await sync_to_async(xcom.set, thread_sensitive=False)(**values)
 
 

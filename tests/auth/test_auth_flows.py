@@ -160,6 +160,23 @@ def test_a_wrong_key_is_tried_twice_and_then_left_alone(way: str) -> None:
     assert cloud.driver.sleeps == [CONFIRM_AFTER]
 
 
+@pytest.mark.parametrize("status", [200, 202, 301, 400, 401, 502])
+def test_a_coded_refusal_is_confirmed_at_any_status(status: int) -> None:
+    refusal = Response(status, REFUSED.headers, REFUSED.body)
+    answers = [refusal, GOOD]
+    driver = ScriptedDriver(lambda request: answers.pop(0))
+    assert isinstance(driver.run(poll_once(auth_of(), JOB["job_id"], driver.clock)), Job)
+    assert driver.sleeps == [CONFIRM_AFTER]
+
+
+def test_a_job_that_failed_for_its_credentials_is_no_refusal() -> None:
+    failed = answer(200, {**JOB, "status": "FAIL", "error_code": "Common.0013", "fail_reason": "token expired"})
+    driver, auth = ScriptedDriver(lambda request: failed), auth_of()
+    for _ in range(2):
+        assert isinstance(driver.run(poll_once(auth, JOB["job_id"], driver.clock)), Job)
+    assert (auth.state, len(driver.requests)) == (AuthState.PROVEN, 2)
+
+
 def test_a_rejected_key_is_tried_again_after_a_while_and_the_connection_read_first() -> None:
     cloud, auth = Cloud(), auth_of()
     cloud.revoked = {"Access=AK,"}
@@ -252,7 +269,7 @@ def test_the_project_is_looked_up_once() -> None:
     ("reply", "text"),
     [
         (answer(404, {"error": {"code": "404", "message": "none"}}), "an agency assigned"),
-        (answer(200, {"credential": {"access": "a"}}), "there is no key in the answer"),
+        (answer(200, {"credential": {"access": "a"}}), "there is no key in the response"),
         (Response(200, {}, b"<html>"), "not a JSON object"),
     ],
 )

@@ -32,6 +32,7 @@ TABLE_CHECKS = {
     "example dags",
     "exceptions",
     "fields",
+    "hints",
     "metrics",
     "operations",
     "options",
@@ -121,6 +122,13 @@ def test_the_names_exist(page: str) -> None:
         elif re.fullmatch(r"(tests|core|transport|operators|plugin|emulator|benchmarks|example_dags)/[\w/.]+", code):
             module = f"{code.rpartition('.')[0] or code}.py"
             assert any((root / name).exists() for root in ROOTS for name in (code, f"{code}.py", module)), code
+
+
+def test_the_api_reference_has_each_class_that_the_registry_lists() -> None:
+    named = re.findall(r"- module: (\S+)", (ROOT / ".airflow-registry.yaml").read_text())
+    documented = set(re.findall(r"auto(?:class|module|function):: (\S+)", TEXTS["docs/api.md"]))
+    assert named
+    assert [name for name in named if not documented & {name, name.rpartition(".")[0]}] == []
 
 
 def _links(page: str) -> list[str]:

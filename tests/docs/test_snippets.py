@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import os
@@ -24,8 +23,8 @@ from airflow_provider_ecsjobs import exceptions
 from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE
+from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from tests.docs.pages import README, ROOT, TEXT, TEXTS, Snippet, snippet, snippets
 from tests.docs.provoked import provoked_messages
 from tests.live.demo import EXPECTED_STATES
@@ -47,6 +46,7 @@ CHECKS = {
     "fleet dag": "python",
     "fleet of waits": "python",
     "operator": "python",
+    "wait log": "text",
     "metrics settings": "ini",
     "python": "python",
     "failure text": "text",
@@ -158,33 +158,6 @@ def test_a_task_waits_for_each_of_many_jobs(connected: Emulator, tmp_path: Path)
     module = _import(snippet("fleet of waits").text, tmp_path / "many_jobs.py")
     jobs = [connected.start_job(**AT_ONCE), connected.start_job(failing=1, **AT_ONCE)]
     assert sorted(run_dag(module.dag, {"job_ids": jobs}).states["wait"].split(", ")) == ["failed", "success"]
-
-
-@pytest.mark.parametrize("found", snippets("operator"), ids=str)
-def test_the_call_of_each_operator_works(found: Snippet, connected: Emulator) -> None:
-    *before, call = ast.parse(found.text).body
-    assert isinstance(call, ast.Expr)
-    names = _things_in(connected)
-    exec(compile(ast.Module(before, []), found.page, "exec"), names)
-
-    def make() -> Any:
-        task = eval(compile(ast.Expression(call.value), found.page, "eval"), names)
-        task.deferrable, task.poll_interval, task.max_poll_interval = False, 0.05, 0.05
-        if getattr(task, "admin_password", None):
-            task.admin_password = "Of-the-connection-1"  # what the template renders to
-        return task
-
-    assert TaskRun(make).run()["status"] == "SUCCESS"
-    assert len(connected.submissions) == 1
-
-
-def test_each_operator_for_servers_has_a_guide() -> None:
-    called = {
-        name
-        for page in ("server-operators", "servers")
-        for name in re.findall(r"(\w+)\(\n? *task_id", TEXTS[f"docs/{page}.md"])
-    }
-    assert called == set(servers.__all__)
 
 
 @pytest.mark.parametrize("found", snippets("submit snippet"), ids=str)
@@ -315,6 +288,27 @@ def test_the_emulator_starts_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             emulator.terminate()
 
 
+def test_a_wait_logs_what_its_page_shows(
+    connected: Emulator, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = snippet("wait log").text.splitlines()
+    job_id = shown[0].split()[1].rstrip(":")
+    waiting = [{"job_type": "createSingleServer", "status": "RUNNING"}] * 3
+    done = [{**sub_job, "status": "SUCCESS"} for sub_job in waiting]
+    job = {"job_id": job_id, "job_type": "createServer", "begin_time": "2026-11-28T01:33:00.000Z"}
+    end = {"status": "SUCCESS", "end_time": "2026-11-28T01:34:30.000Z"}
+    connected.plant_job(
+        {**job, "status": "RUNNING", "entities": {"sub_jobs_total": 3, "sub_jobs": waiting}},
+        {**job, **end, "entities": {"sub_jobs_total": 3, "sub_jobs": done}},
+    )
+    with caplog.at_level("INFO"):
+        TaskRun(lambda: EcsJobSensor(task_id="wait", job_id=job_id, timeout=3600, poke_interval=10)).run()
+    logged = caplog.text + capsys.readouterr().out  # Airflow 3 prints, 2.11 does not
+    for line in shown:
+        date = r"\d+\\-\d+\\-\d+\\ [\d:]+"
+        assert re.search(re.sub(date, "[-0-9: ]+", _pattern(line)), logged), line
+
+
 @pytest.fixture(scope="module")
 def provoked() -> str:
     return "\n".join(provoked_messages())
@@ -346,19 +340,6 @@ def _wait_through(connection: Any, monkeypatch: pytest.MonkeyPatch, auth: str = 
         monkeypatch.setenv(VARIABLE, json.dumps({**fields, "host": emulator.url, "extra": {**extra, **there}}))
         assert EcsJobsHook().wait_for_job(emulator.start_job(**AT_ONCE)).server_ids
         assert EcsJobsHook().test_connection()[0]
-
-
-def _things_in(emulator: Emulator) -> dict[str, Any]:
-    """Return what the calls of operators name: a server, a disk that it has, and so on."""
-    volume = "volume-that-is-attached"
-    server_id = emulator.add_server(nics=["first-nic", "second-nic"], volumes=[volume])
-    return {
-        "server_id": server_id,
-        "off_id": emulator.add_server(status="SHUTOFF"),
-        "volume_id": "a-volume",
-        "attached_volume_id": volume,
-        "nic_id": "second-nic",
-    }
 
 
 def _module_name(found: Snippet) -> str:

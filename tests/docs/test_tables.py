@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 
 from airflow_provider_ecsjobs import exceptions, get_provider_info
 from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
+from airflow_provider_ecsjobs.core.hints import HINTS
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL
 from airflow_provider_ecsjobs.operators import servers
@@ -117,6 +118,10 @@ def test_the_table_of_options_is_that_of_the_configuration() -> None:
 def test_the_table_of_example_dags_has_all() -> None:
     listed = {link.partition("]")[0].strip("[") for link, _ in table("example dags")}
     assert listed == {path.stem for path in (ROOT / "example_dags").glob("*.py")}
+
+
+def test_the_table_of_hints_is_that_of_the_code() -> None:
+    assert {code_in(code)[0]: hint for code, hint in table("hints")} == HINTS
 
 
 def test_the_table_of_capacity_is_the_arithmetic_of_the_rate() -> None:

@@ -105,10 +105,9 @@ PAGE = f"{ORIGIN}/plugin/ecs-jobs?dag_id=open&run_id=run&task_id=wait&map_index=
 @pytest.mark.parametrize(
     ("state", "record", "note"),
     [
-        ("deferred", {"seen_at": None}, "has not been looked at yet"),
+        ("deferred", {"seen_at": None}, "No look at it has been published yet"),
         ("deferred", {}, "The API may not answer"),
-        ("running", {"seen_at": None}, "waits in a worker"),
-        ("running", {}, "waits in a worker"),
+        ("running", {}, "The API may not answer"),
         ("up_for_retry", {"outcome": "finished", "status": "FAIL"}, "This is of the last try"),
         ("queued", {}, "This is of the last try"),
         (None, {}, "This is of the last try"),

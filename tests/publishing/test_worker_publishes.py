@@ -9,9 +9,12 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_ecsjobs import publishing
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.core.samples import job, part
 from tests.support.dag_runs import START, Run, run_dag
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def test_each_end_is_published_also_that_of_a_failed_task(connected: Emulator, d
     assert (create["total"], create["failed"], len(create["failure"]["servers"])) == (5, 2, 3)
 
 
-@pytest.mark.parametrize("place", ["compat.get_current_context", "snapshot", "final_snapshot"])
+@pytest.mark.parametrize("place", ["compat.get_current_context", "outline", "snapshot", "final_snapshot"])
 def test_what_is_not_published_is_missed_by_nobody(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -70,8 +73,9 @@ def test_what_is_not_published_is_missed_by_nobody(
     monkeypatch.setattr(f"{publishing.__name__}.{place}", broken, raising=False)
     with DAG(f"not_published_{place.replace('.', '_')}", start_date=START, schedule=None) as dag:
         EcsJobSensor(task_id="wait", job_id=connected.start_job(), poke_interval=0.2)
+        EcsJobOperator(task_id="in_the_worker", job_id=connected.start_job(), deferrable=False, **QUICK)
 
-    assert run_dag(dag).states == {"wait": "success"}
+    assert run_dag(dag).states == {"wait": "success", "in_the_worker": "success"}
 
 
 def test_nothing_is_published_where_it_is_switched_off(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +87,19 @@ def test_nothing_is_published_where_it_is_switched_off(connected: Emulator, monk
 
     assert run.states == {"wait": "success"}
     assert run.xcom("wait", publishing.XCOM_KEY) is None
+
+
+@pytest.mark.skipif(not publishing._has_pages, reason="Airflow 2 has no page to show a job")
+def test_a_wait_in_the_worker_publishes_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, published = [0.0], []
+    monkeypatch.setattr(publishing, "monotonic_time", lambda: now[0])
+    monkeypatch.setattr(publishing, "_push", lambda _, make: published.append((now[0], make()["done"])))
+    observer = publishing.observer_in_worker()
+    wait = Wait("job-1", WaitPolicy(started=0.0))
+
+    for second in range(100):
+        now[0] = float(second)
+        observer.polled(wait, Job(job("RUNNING", [part("SUCCESS" if second >= 5 else "RUNNING"), part("RUNNING")])))
+    observer.polled(wait, Job(job("SUCCESS", [part("SUCCESS")])))
+
+    assert published == [(0.0, 0), (15.0, 1), (75.0, 1)]

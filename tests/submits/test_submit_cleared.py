@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -12,7 +13,7 @@ from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsOutcomeUnknownNoRetry
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
-from tests.support.submit_world import SENT, UNANSWERED, WRONG, World, error
+from tests.support.submit_world import BUSY, SENT, UNANSWERED, WRONG, World, error
 
 
 class TestClearing:
@@ -113,6 +114,18 @@ class TestClearing:
         assert w.job() == "job-2"
         assert w.sends[-1] == (w.task_try.token, SentBefore.TAKEN)
 
+    def test_a_clear_counts_once_also_where_the_store_is_away(self) -> None:
+        w = World(repeat=Repeat.HARMFUL)
+        w.job()
+        w.clear()
+        with mock.patch.object(w, "set", side_effect=RuntimeError("no database")), pytest.raises(RuntimeError):
+            w.run()
+        w.retry()
+        assert w.job() == "job-1"
+        w.end("SUCCESS")  # then the worker dies while the task resumes
+        w.retry()
+        assert (w.job(), len(w.sends)) == ("job-1", 1)
+
 
 class TestWithoutAJob:
     def test_an_order_alone_is_placed_once_until_the_task_is_cleared(self) -> None:
@@ -159,16 +172,23 @@ class TestAUsersFunction:
         assert w.job() == "job-1"
         assert len(w.sends) == 2
 
-    def test_a_failure_leaves_the_record_as_it_was(self) -> None:
-        w = World()
+    @pytest.mark.parametrize("again", ["retry", "clear"])
+    @pytest.mark.parametrize("fault", [WRONG, BUSY, KeyError("a bug")])
+    def test_may_have_sent_its_request_before_it_failed(self, again: str, fault: Exception) -> None:
+        w = World(shows_refusal=False)
         w.job()
         w.end("FAIL")
-        before = w.record
         w.retry()
-        w.fault = WRONG
-        with pytest.raises(EcsRejectedError):
+        send = w.send
+
+        def failing(*arguments: Any) -> Submission:
+            send(*arguments)
+            raise fault
+
+        with mock.patch.object(w, "send", failing), pytest.raises(type(fault)):
             w.run()
-        assert w.record == before
+        getattr(w, again)()
+        assert w.job() == "job-2"  # which runs
 
 
 class TestWithoutAStore:

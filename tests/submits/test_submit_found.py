@@ -12,7 +12,13 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
-from airflow_provider_ecsjobs.exceptions import EcsApiError, EcsOutcomeUnknownNoRetry, EcsRejectedNoRetry
+from airflow_provider_ecsjobs.exceptions import (
+    EcsApiError,
+    EcsOutcomeUnknownNoRetry,
+    EcsRejectedError,
+    EcsRejectedNoRetry,
+    EcsUnreachableError,
+)
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.servers import (
@@ -312,6 +318,28 @@ def test_a_function_without_a_client_token_is_called_at_least_once(connected: Em
     assert len(calls) == 2
 
 
+@pytest.mark.parametrize("error", [EcsUnreachableError, EcsRejectedError, RuntimeError])
+@pytest.mark.parametrize("again", ["retry", "clear"])
+def test_a_function_that_fails_may_have_submitted(connected: Emulator, error: type[Exception], again: str) -> None:
+    fails = True
+
+    def submit(token: str) -> Any:
+        submission = EcsJobsHook().submit("create_servers", body=BODY, client_token=token)
+        if fails:
+            raise error("of what the function asked for next")
+        return submission
+
+    run = function(Store(), submit)
+    with pytest.raises(error):
+        run.start()
+
+    fails = False
+    getattr(run, again)()  # while the job runs
+
+    assert run.run()["status"] == "SUCCESS"
+    assert len(connected.servers) == 1
+
+
 def test_a_function_that_returns_no_job_may_have_submitted_one(connected: Emulator) -> None:
     returned: list[Any] = [None]
 
@@ -358,7 +386,7 @@ def test_an_answer_that_could_not_be_stored_is_in_the_log_and_nothing_false_is_s
     with pytest.raises(EcsOutcomeUnknownNoRetry) as caught:
         run.run()
     assert "its worker ended before" not in str(caught.value)
-    assert "its answer was not recorded" in str(caught.value)
+    assert "its response was not recorded" in str(caught.value)
     assert "the log of that try names the job" in str(caught.value)
     assert connected.counters["submits"] == 1
 
@@ -383,9 +411,7 @@ def test_an_order_of_servers_without_a_job_says_that_they_come_when_it_is_paid(
     result = run.run()
 
     assert result == {"job_id": None, "order_id": "CS1", "server_ids": [server]}
-    said = (
-        f"placed the order CS1 for the servers {server} and named no job to wait for: the servers come once it is paid"
-    )
+    said = f"placed the order CS1 for the servers {server} and named no job to wait for: the servers are created once"
     assert said in log_text()
 
 

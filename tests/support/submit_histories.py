@@ -34,6 +34,8 @@ CLOUD_FAULTS = (
     *("die before it is sent", "die before the answer", "refused", "rejected", "busy"),
     *("lost, not carried out", "lost", "504", "redirect", "redirect, carried out"),
 )
+TOLD = ("clear the task to send it again", "To submit it all the same, clear the task")
+"""How a user is told that the outcome of a request is not known."""
 LOST = {"lost", "504", "redirect, carried out"}
 STARTED = datetime(2026, 11, 25, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -290,8 +292,10 @@ class History:
         for earlier in [self.cloud.jobs[job_id] for job_id in before] if new else []:
             assert self._may_follow(earlier), f"a second job beside {earlier}, told: {said}"
         for job in self.cloud.jobs.values():
-            job.told = job.told or "clear the task" in said
+            job.told = job.told or any(words in said for words in TOLD)
         if self.waits_for:
+            # The clear has been used up: from now on the job is this attempt's own.
+            self.cloud.jobs[self.waits_for].cleared = False
             kept = self.store.get("ecs_submit", {}).get("job_id")
             self.cloud.jobs[self.waits_for].is_seen |= kept == self.waits_for
 

@@ -278,20 +278,19 @@ class JobView extends View {
         h("span", { class: "muted num" }, isTime(record.seen_at) ? (isWaiting ? `seen ${duration(age)} ago` : `last seen ${moment(record.seen_at)}`) : ""),
         console_url ? h("a", { href: console_url, target: "_blank", rel: "noopener noreferrer" }, "ECS console ↗") : null),
       isBetween ? h("p", { class: "note", key: "between" }, `This is of the last try. The task has not begun anew yet (${task.state || "not scheduled"}).`) : null,
-      isWaiting ? this.staleness(record, task, age) : null,
+      isWaiting ? this.staleness(record, age) : null,
       this.failure(record),
       this.tiles(record, task, isWaiting),
       ...this.timeline(record, isWaiting),
     ];
   }
 
-  staleness(record, task, age) {
-    const isInWorker = task.state === "running";
-    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, isInWorker ? "The task waits in a worker, and publishes what it sees of the job at the end." : "The job has been submitted or found, and has not been looked at yet.");
+  staleness(record, age) {
+    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or named. No look at it has been published yet.");
     const usual = OLD_AFTER + 2 * (isTime(record.poll_interval) ? record.poll_interval : 0);
     if (age < usual) return null;
     return h("p", { class: "note pay", role: "status", key: "old" },
-      `This is old: no look at the job was published since ${moment(record.seen_at)}. ${isInWorker ? "The task waits in a worker, and may publish its job at the end only." : "The API may not answer, or the triggerer is stopped or busy."} The task goes on by itself.`);
+      `This is old: no look at the job has been published since ${moment(record.seen_at)}. The API may not answer, or the triggerer is stopped or busy. The task goes on by itself.`);
   }
 
   failure(record) {
