@@ -260,7 +260,9 @@ def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> Api
 
 
 def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
-    error = None if isinstance(answer, TransportFailure) else _error_in(answer, now)
+    if isinstance(answer, TransportFailure):
+        return None
+    error = _error_in(answer, now)
     return replace(error, skew=clock_skew(answer, now)) if error is not None and error.is_unauthorized else None
 
 
