@@ -40,7 +40,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs lint types clean
+.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs screenshots lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,9 +57,9 @@ test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
 	$(VENV)/bin/python -m pytest tests/live
 	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest $(AT_ONCE) --ignore tests/live
 
-test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11
+test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11 (WITHOUT= names folders to leave out)
 	$(VENV_2)/bin/python -m pytest tests/live_2_11
-	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest $(AT_ONCE) --ignore tests/live --ignore tests/live_2_11
+	ECSJOBS_EXPECTED_AIRFLOW=2.11 $(VENV_2)/bin/python -m pytest $(AT_ONCE) --ignore tests/live --ignore tests/live_2_11 $(WITHOUT:%=--ignore tests/%)
 
 test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, Redis and Celery while tasks wait (HA_WAITS= at once)
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
@@ -86,6 +86,9 @@ check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check i
 docs: $(VENV_DOCS)/.installed ## make the site of the documentation, and check its links and names
 	$(VENV_DOCS)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
 	@echo "Open build/docs/index.html"
+
+screenshots: $(VENV)/.installed ## take the pictures of the pages in docs/images anew, in a real Airflow 3 and Chromium
+	ECSJOBS_SCREENSHOTS=docs/images $(VENV)/bin/python -m pytest tests/live/test_live_pages.py
 
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
@@ -130,7 +133,7 @@ $(VENV)/.ha-installed: $(VENV)/.installed
 $(VENV_DIST)/.installed: Makefile $(LOCK)
 	@rm -rf $(VENV_DIST)
 	@$(call make_venv,$(VENV_DIST))
-	@$(call install,$(VENV_DIST),-c $(LOCK) build check-wheel-contents hatchling hatch-fancy-pypi-readme twine)
+	@$(call install,$(VENV_DIST),-c $(LOCK) build check-wheel-contents hatchling twine)
 	@touch "$@"
 
 # The stamp is written last: an interrupted installation does not count, and starts afresh.

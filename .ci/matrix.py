@@ -111,9 +111,8 @@ def run_tests(leg: Leg) -> None:
     left_out = [f"--ignore={name}" for name in NOT_TESTED]
     folders = [f"tests/{name}" for name in TESTS]
     at_once = ["-n", "2", "--dist", "loadfile"]
-    said = leg.call(leg.interpreter, "-m", "pytest", "-q", *at_once, *left_out, *folders)
-    (passed,) = re.findall(r"(\d+) passed", said.splitlines()[-1])
-    leg.passed["tests"] = passed
+    leg.call(leg.interpreter, "-m", "pytest", "-q", *at_once, *left_out, *folders)
+    leg.passed["tests"] = "yes"
 
 
 def run_demo(leg: Leg) -> None:
@@ -178,9 +177,10 @@ def prepare(leg: Leg, sources: Sources) -> None:
 def run(leg: Leg, sources: Sources) -> None:
     """Do all that a leg is for; raise if something of it fails."""
     prepare(leg, sources)
-    versions = re.fullmatch(r"Airflow (\S+), common-compat (\S+), Python (\S+): (\d+) modules .*", leg.check())
+    versions = re.match(r"Airflow (\S+), common-compat (\S+), Python (\S+): ", leg.check())
     assert versions, leg.output
-    leg.passed["airflow"], compat, leg.passed["python"], leg.passed["imports"] = versions.groups()
+    leg.passed["airflow"], compat, leg.passed["python"] = versions.groups()
+    leg.passed["imports"] = "yes"
     if compat != leg.passed["dated"]:
         leg.passed["dated"] += f", raised to {compat}"
     for work in leg.work:
@@ -206,7 +206,7 @@ def timed(leg: Leg, sources: Sources) -> Leg:
 def gather(folder: Path, wheel: Path | None) -> Sources:
     """Build the wheel, if none is given, and copy what the tests need: not the package, which is the wheel's."""
     tests = folder / "tests"
-    for name in ("tests", "example_dags"):
+    for name in ("tests", "example_dags", "docs"):
         shutil.copytree(ROOT / name, tests / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tests)
@@ -219,7 +219,7 @@ def gather(folder: Path, wheel: Path | None) -> Sources:
 
 def rows(legs: list[Leg]) -> list[list[str]]:
     """Return the cells of the table, head first."""
-    cells = [["Airflow", "Python", "`common-compat` beside it", "modules imported", "tests", "demo"]]
+    cells = [["Airflow", "Python", "`common-compat` beside it", "imports, hooks, form", "tests", "demo"]]
     for leg in legs:
         parts = ["airflow", "python", "dated", "imports", "tests", "demo"]
         cells.append([leg.passed.get(part, "-") for part in parts])

@@ -1,8 +1,8 @@
 """Publishes the record of a job that the pages in Airflow's UI show, as one XCom of the task.
 
-The worker publishes at the deferral and at each end. The trigger publishes what has changed, in a task of its own: no
-poll waits for it. Publishing is paced, because all requests of a triggerer to Airflow go through one process, which
-also sends the heartbeats. A record that could not be published is a debug line, and nothing else.
+The worker publishes at the deferral, during its own waits, and at each end. The trigger publishes changes in an asyncio
+task of its own, so that no poll waits for it. Publishing is paced: all requests of a triggerer to Airflow go
+through one process, which also sends the heartbeats. If a record could not be published, only a debug line is logged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import importlib
 import logging
 import time
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -21,11 +21,12 @@ from airflow_provider_ecsjobs import compat
 from airflow_provider_ecsjobs.compat import conf
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, outline, snapshot
+from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.transport.clock import monotonic_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from airflow_provider_ecsjobs.core.errors import ApiError
@@ -38,13 +39,13 @@ CONFIG_SECTION = "ecsjobs"
 CONFIG_OPTION = "publish_jobs"
 
 SHORTEST_GAP = 15.0
-"""How long a wait publishes nothing after it has published, in seconds."""
+"""The shortest delay between two publishes of a wait, in seconds."""
 REFRESH_AFTER = 60.0
-"""After how many seconds an unchanged job is published anew, if no other wait has anything to publish."""
+"""After how many seconds an unchanged job is published again, if no other wait has anything to publish."""
 PACE = 1.0
-"""The pause of a process after each publish, in seconds."""
+"""The delay of the queue after each publish, in seconds."""
 MAX_PENDING = 15
-"""How many records wait to be published: as many as go out within the shortest gap. Others are left to later polls."""
+"""How many records may wait to be published: as many as are sent within the shortest gap. Later polls try again."""
 PAUSE_AFTER_FAILURE = 60.0
 LAST_PUBLISH_SECONDS = 10.0
 """How long an event waits for a publish that is under way, in seconds."""
@@ -53,7 +54,7 @@ _has_pages = int(airflow_version.partition(".")[0]) >= 3
 
 
 def is_on() -> bool:
-    """Whether jobs are published: not on Airflow 2, which has no page to show them, nor where it is switched off."""
+    """Return whether jobs are published: on Airflow 3, whose UI shows them, unless it is switched off."""
     if not _has_pages:
         return False
     try:
@@ -64,39 +65,74 @@ def is_on() -> bool:
 
 
 def publish_wait(wait: Wait, job: Job | None) -> None:
-    """Publish, from a task that runs, that it waits for a job.
+    """Publish that a running task waits for a job.
 
     :param wait: the wait.
     :param job: the job, if it was seen just now.
     """
-    _push(snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
+    _push(wait.job_id, lambda: snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
 
 
 def publish_end(end: WaitEnd, job_id: str | None = None, servers: Sequence[str] | None = None) -> None:
-    """Publish, from a task that runs, how its wait ended. To be called before anything is raised.
+    """Publish how the wait of a running task ended. This is to be called before anything is raised.
 
-    :param end: the end.
+    :param end: the end of the wait.
     :param job_id: the job that was waited for.
     :param servers: the servers that exist although the job failed; ``None`` for those that the job names.
     """
-    _push(final_snapshot(end, job_id or "", time.time(), servers))
+    _push(job_id or "", lambda: final_snapshot(end, job_id or "", time.time(), servers))
 
 
-def _push(record: dict[str, Any]) -> None:
+def _push(job_id: str, make_record: Callable[[], dict[str, Any]]) -> None:
     if not is_on():
         return
-    try:
+    with _failing_quietly(job_id):
         context = compat.get_current_context()
         if getattr(context.get("task"), "do_xcom_push", True):
-            context["ti"].xcom_push(key=XCOM_KEY, value=record)
+            context["ti"].xcom_push(key=XCOM_KEY, value=make_record())
+
+
+@contextmanager
+def _failing_quietly(job_id: str) -> Iterator[None]:
+    """Turn whatever goes wrong into a debug line: no wait ends for want of a page."""
+    try:
+        yield
     except Exception:
-        log.debug("ECS job %s could not be published", record["job_id"], exc_info=True)
+        log.debug("ECS job %s could not be published", clean(job_id, 200), exc_info=True)
+
+
+def observer_in_worker() -> WaitObserver:
+    """Return the observer of a wait in a worker. It counts the polls, and publishes the job if that is switched on."""
+    return WorkerPublisher() if is_on() else WAIT_METRICS
+
+
+class WorkerPublisher:
+    """Publishes the job of a wait in a worker. The wait pauses for each publish."""
+
+    def __init__(self) -> None:
+        self._shown: int | None = None
+        self._shown_at = 0.0
+
+    def polled(self, wait: Wait, result: Job | ApiError) -> None:
+        """Count the poll. Publish the job, if it is due and the job has not ended."""
+        WAIT_METRICS.polled(wait, result)
+        if not isinstance(result, Job) or result.status.is_finished:
+            return
+        now, shown = monotonic_time(), outline(result)
+        age = REFRESH_AFTER if self._shown is None else now - self._shown_at
+        if age >= (REFRESH_AFTER if shown == self._shown else SHORTEST_GAP):
+            self._shown, self._shown_at = shown, now
+            publish_wait(wait, result)
+
+    def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
+        """Count the end. The task publishes it."""
+        WAIT_METRICS.ended(wait, end, now)
 
 
 def observe(trigger: Any) -> AbstractAsyncContextManager[WaitObserver]:
-    """Return the observer of a trigger's wait: it counts the polls, and publishes the job where that is on.
+    """Return the observer of a trigger's wait. It counts the polls, and publishes the job if that is switched on.
 
-    Once it is left, nothing is published any more: what the worker publishes then stands.
+    After its exit it publishes nothing more, so that it does not overwrite the record of the worker.
     """
     task_instance = getattr(trigger, "task_instance", None)
     if task_instance is None or not is_on():
@@ -131,20 +167,23 @@ class JobPublisher:
             await self._queue.settle(self)
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
-        """Count the poll. Publish the job, if it is time to."""
+        """Count the poll. Publish the job, if it is due."""
         WAIT_METRICS.polled(wait, result)
-        if not isinstance(result, Job):
-            return
+        if isinstance(result, Job):
+            with _failing_quietly(wait.job_id):
+                self._offer(wait, result)
+
+    def _offer(self, wait: Wait, job: Job) -> None:
         now = monotonic_time()
         age = None if self._shown is None else now - self._shown_at
         if age is not None and age < self._queue.shortest_gap:
             return
-        shown = outline(result)
+        shown = outline(job)
         if shown == self._shown and (age is None or age < REFRESH_AFTER or self._queue.is_busy):
             return
         if self._queue.has_room:
             self._shown, self._shown_at = shown, now
-            self._queue.put(self, snapshot(result, WaitTimes.of(wait.job_id, wait.policy), time.time()))
+            self._queue.put(self, snapshot(job, WaitTimes.of(wait.job_id, wait.policy), time.time()))
 
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
         """Count the end. The task that resumes publishes it."""
@@ -152,7 +191,7 @@ class JobPublisher:
 
 
 class PublishQueue:
-    """What the waits of one event loop have to publish: one at a time, with a pause after each."""
+    """The publishes of all waits in one event loop. They are sent one at a time, with a delay after each."""
 
     def __init__(self) -> None:
         self.waits = 0
@@ -163,35 +202,40 @@ class PublishQueue:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something waits to be published."""
+        """Whether a record waits to be published."""
         return bool(self._pending)
 
     @property
     def shortest_gap(self) -> float:
-        """How long a wait publishes nothing after it has published: while others queue, until each had its turn."""
+        """The shortest delay between two publishes of a wait. While records queue, it is long enough for all waits."""
         return max(SHORTEST_GAP, self.waits * PACE) if self.is_busy else SHORTEST_GAP
 
     @property
     def has_room(self) -> bool:
-        """Whether a record would be taken."""
+        """Whether the queue accepts another record."""
         return len(self._pending) < MAX_PENDING and monotonic_time() >= self._paused_until
 
     def put(self, publisher: JobPublisher, record: dict[str, Any]) -> None:
-        """Publish a record as soon as it is its turn."""
+        """Add a record to the queue, and start the sender if it does not run."""
         self._pending[publisher] = record
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all())
 
     def withdraw(self, publisher: JobPublisher) -> None:
-        """Forget what a wait has to publish."""
+        """Remove the record of a wait from the queue."""
         self._pending.pop(publisher, None)
 
     async def settle(self, publisher: JobPublisher) -> None:
-        """Wait until the publish of a wait that is under way is over."""
+        """Wait for a publish of this wait to end, if one is under way."""
         if self._sending is not None and self._sending[0] is publisher:
             await asyncio.wait({self._sending[1]}, timeout=LAST_PUBLISH_SECONDS)
 
     async def _send_all(self) -> None:
+        try:
+            # No record is under way meanwhile: a wait that ends takes its own back.
+            await _prepare()
+        except Exception as error:  # noqa: BLE001 - whatever an import raises
+            self._pause("ECS jobs", error)
         while self._pending:
             publisher = next(iter(self._pending))
             record = self._pending.pop(publisher)
@@ -199,11 +243,15 @@ class PublishQueue:
             self._sending = publisher, sending
             await asyncio.wait({sending})
             self._sending = None
-            if sending.cancelled() or (error := sending.exception()) is not None:
-                log.debug("ECS job %s could not be published", record["job_id"], exc_info=error)
-                self._pending.clear()
-                self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
+            failure = asyncio.CancelledError() if sending.cancelled() else sending.exception()
+            if failure is not None:
+                self._pause(f"ECS job {record['job_id']}", failure)
             await asyncio.sleep(PACE)
+
+    def _pause(self, what: str, error: BaseException | None) -> None:
+        log.debug("%s could not be published", what, exc_info=error)
+        self._pending.clear()
+        self._paused_until = monotonic_time() + PAUSE_AFTER_FAILURE
 
 
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, PublishQueue] = WeakKeyDictionary()
@@ -213,13 +261,18 @@ def _queue_of_this_loop() -> PublishQueue:
     return _queues.setdefault(asyncio.get_running_loop(), PublishQueue())
 
 
+async def _prepare() -> None:
+    """Import what sends a record, in a thread: it takes many seconds the first time, as it imports what runs a task."""
+    await asyncio.to_thread(_import_sender)
+
+
 async def _send(task_instance: Any, record: dict[str, Any]) -> None:
     """Write the XCom of a task, from its trigger.
 
-    It must not be cancelled, and has no time limit: up to Airflow 3.1 a request that is left alone ends the triggerer.
+    It must not be cancelled, and has no time limit: up to Airflow 3.1, an abandoned request stops the triggerer.
+    Call :func:`_prepare` first.
     """
-    # Takes seconds the first time: it imports what runs a task.
-    xcom, sync_to_async = await asyncio.to_thread(_import_sender)
+    xcom, sync_to_async = _import_sender()
     values = {
         "key": XCOM_KEY,
         "value": record,
@@ -231,8 +284,8 @@ async def _send(task_instance: Any, record: dict[str, Any]) -> None:
     if xcom.__name__ == "BaseXCom" and hasattr(xcom, "aset"):
         await xcom.aset(**values)
     else:
-        # Before Airflow 3.3, and a backend of the user's own, which may do I/O. In a thread of asgiref's, from which
-        # Airflow sends its request in this event loop. From any other thread it would read a foreign answer.
+        # For Airflow before 3.3, and for a user's own backend, which may do I/O. It runs in a thread of asgiref, from
+        # which Airflow sends its request in this event loop. In any other thread, it could read another's response.
         await sync_to_async(xcom.set, thread_sensitive=False)(**values)
 
 

@@ -7,13 +7,25 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from benchmarks import import_cost, many_waits, poll_cpu, rate_limit, report, requests_per_job
+from benchmarks import (
+    import_cost,
+    learned_schedule,
+    many_waits,
+    poll_cpu,
+    queue_order,
+    rate_limit,
+    report,
+    requests_per_job,
+)
 from benchmarks.figures import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BENCHMARKS = {module.NAME: module for module in (poll_cpu, many_waits, requests_per_job, rate_limit, import_cost)}
+BENCHMARKS = {
+    module.NAME: module
+    for module in (poll_cpu, many_waits, requests_per_job, learned_schedule, queue_order, rate_limit, import_cost)
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -35,11 +35,12 @@ html_theme_options = {
     "source_directory": "docs/",
 }
 
-autodoc_class_signature = "separated"
 autodoc_default_options = {"exclude-members": "__init__, __new__"}
 autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 80
 
 # All our own names have to resolve. Names of others lead nowhere: no inventory of theirs can be had without a network.
 nitpick_ignore_regex = [("py:.*", r"(?!airflow_provider_ecsjobs\.).*")]

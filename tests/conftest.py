@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
 
 pytest_plugins = ["airflow_provider_ecsjobs.emulator.pytest_plugin"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_learned() -> None:
+    """Forget how long the jobs of earlier tests took. Only tests with triggers pay for the import."""
+    triggers = sys.modules.get("airflow_provider_ecsjobs.triggers.ecs_jobs")
+    if triggers is not None:
+        triggers.durations_of.cache_clear()
 
 
 @pytest.fixture(scope="session")

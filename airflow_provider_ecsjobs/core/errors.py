@@ -1,6 +1,6 @@
-"""What can go wrong between us and the API, as exceptions that need no Airflow.
+"""The errors of requests to the API, as exceptions that need no Airflow.
 
-:mod:`airflow_provider_ecsjobs.exceptions` is where DAG authors find them, next to those about a job's outcome.
+DAG authors find them in :mod:`airflow_provider_ecsjobs.exceptions`, next to the exceptions about a job's outcome.
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ class EcsJobsError(Exception):
 
 
 class EcsConfigError(EcsJobsError, ValueError):
-    """A setting is missing or wrong; the message names where it came from and what is accepted."""
+    """A setting is missing or wrong. The message names its source and the accepted values."""
 
 
 class EcsInvalidJobIdError(EcsJobsError, ValueError):
-    """What was given as a job id can't be one; nothing was asked of the API."""
+    """A value is not a valid job id. No request was sent."""
 
 
 class EcsInvalidRequestError(EcsJobsError, ValueError):
-    """A request to be submitted lacks something, or holds something wrong; nothing was sent."""
+    """A request to be submitted is incomplete or wrong. It was not sent."""
 
 
 class ErrorKind(StrEnum):
-    """What an error answer means for the caller."""
+    """The kind of an error, by what the caller can do."""
 
     TRANSIENT = "transient"
-    """Ask again: the connection failed, the server is busy or broken, or no answer could be read."""
+    """A temporary error: the connection failed, the server is busy or broken, or the response could not be read."""
     THROTTLED = "throttled"
-    """Ask again, later and more slowly: flow control."""
+    """A rate limit. A retry must come later, and more slowly."""
     UNAUTHORIZED = "unauthorized"
-    """The credentials were not accepted. Asking again with the same key can lock it."""
+    """The credentials were not accepted. More requests with the same key can lock it."""
     FORBIDDEN = "forbidden"
-    """The credentials are good, but not for this."""
+    """The credentials were accepted, but lack a permission."""
     NOT_FOUND = "not_found"
-    """There is no such job or resource, or there is none any more."""
+    """There is no such job or resource, or it no longer exists."""
     REJECTED = "rejected"
-    """The request itself is wrong; asking again can't help."""
+    """The request itself is wrong. A retry can't help."""
     OUTCOME_UNKNOWN = "outcome_unknown"
-    """A request that changes something was sent, and it is not known whether it was carried out."""
+    """A request that changes something was sent, and it is unknown whether it was carried out."""
 
 
 class Source(StrEnum):
-    """Who was asked."""
+    """The service that a request was sent to."""
 
     SERVICE = "service"
-    """ECS, or another service whose jobs are meant."""
+    """ECS, or the other service that the job belongs to."""
     IAM_TOKEN = "iam token"  # noqa: S105 - no secret
     """IAM, for a token."""
     IAM_PROJECTS = "iam projects"
@@ -61,21 +61,21 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """An answer that was not what was asked for, or no answer at all.
+    """A response that is an error or can't be used, or the lack of a response.
 
-    :param kind: what it means for the caller.
-    :param message: what the API said, or what happened to the connection; one line, no secrets.
+    :param kind: the kind of error.
+    :param message: the API's message, or what happened to the connection; one line, without secrets.
     :param code: the API's error code, such as ``Common.0011``; empty if there is none.
-    :param status: the HTTP status, 0 when no answer came.
-    :param request_id: what Huawei's support asks for.
+    :param status: the HTTP status; 0 if there was no response.
+    :param request_id: the request id, which Huawei's support asks for.
     :param details: the more specific errors, as ``code message``.
-    :param retry_after: the pause in seconds that the server asked for.
+    :param retry_after: the delay in seconds that the server asked for.
     :param skew: how far our clock is ahead of the server's, in seconds.
-    :param advice: what a person can do about it; sentences.
-    :param hints: what can be done about the codes in it; lines.
-    :param source: who was asked.
+    :param advice: what the user can do about the error, in sentences.
+    :param hints: what the user can do about its error codes, in lines.
+    :param source: the service that the request was sent to.
     :param outcome_unknown: whether the request was sent before, and may have been carried out then.
-    :param is_of_another: whether it was answered to another request of the same connection.
+    :param is_of_another: whether this is the response to another request of the same connection.
     """
 
     kind: ErrorKind
@@ -94,7 +94,7 @@ class ApiError:
 
     @property
     def is_passing(self) -> bool:
-        """Whether asking again later may help."""
+        """Whether the error is temporary, so that a retry may help."""
         return self.kind in (ErrorKind.TRANSIENT, ErrorKind.THROTTLED)
 
     @property
@@ -117,10 +117,10 @@ class ApiError:
 
 
 class EcsApiError(EcsJobsError):
-    """The API did not do what was asked. Not an ``AirflowException``: ``soft_fail`` never hides it.
+    """A request to the API failed. It is not an ``AirflowException``, so ``soft_fail`` never hides it.
 
-    :param message: what was asked and what came back.
-    :param error: the classified answer, with code, HTTP status, ``details`` and request id.
+    :param message: the request and its result.
+    :param error: the classified error, with code, HTTP status, ``details`` and request id.
     """
 
     def __init__(self, message: str, error: ApiError | None = None) -> None:
@@ -133,12 +133,12 @@ class EcsUnauthorizedError(EcsApiError):
 
 
 class EcsRejectedError(EcsApiError):
-    """The API did not take a request: it is wrong, not permitted, or about something that does not exist."""
+    """The API rejected a request: it is wrong, not permitted, or about something that does not exist."""
 
 
 class EcsOutcomeUnknownError(EcsApiError):
-    """A request was sent, and it is not known whether it was carried out. The message says what to check."""
+    """A request was sent, and it is unknown whether it was carried out. The message says what to check."""
 
 
 class EcsUnreachableError(EcsApiError):
-    """There was no good answer for longer than ``unreachable_timeout``: to a wait, a submit or a query."""
+    """There was no usable response for longer than ``unreachable_timeout``, in a wait, a submit or a query."""

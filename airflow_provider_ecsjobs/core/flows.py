@@ -1,7 +1,7 @@
-"""The conversations with the cloud, each as a generator that a driver of either kind carries out.
+"""The exchanges with the cloud, as generators that the synchronous and the asynchronous driver both run.
 
-A flow yields the ``HttpRequest``, ``Sleep`` and ``Log`` of :mod:`airflow_provider_ecsjobs.core.steps` and is sent the
-answer to each request. It holds all the logic; a driver only moves bytes, sleeps and logs.
+A flow yields the steps of :mod:`airflow_provider_ecsjobs.core.steps`, such as ``HttpRequest``, ``Sleep`` and ``Log``.
+It is sent the response to each request. A flow holds all the logic. A driver only sends, receives, sleeps and logs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.core.auth.diagnosis import advised
 from airflow_provider_ecsjobs.core.auth.session import establish, send
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.responses import read_job
-from airflow_provider_ecsjobs.core.steps import Log, Priority, SingleFlight, Sleep
+from airflow_provider_ecsjobs.core.steps import ORDINARY, Log, Priority, SingleFlight, Sleep, Turn
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
@@ -37,52 +37,55 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
 
 ATTEMPTS = 3
-"""How often a single question is asked before its error is the caller's."""
+"""How many times a query is sent before its error is returned."""
 LONGEST_BACKOFF = 30.0
 
 
-def poll_once(auth: AuthSession, job_id: str, clock: Clock, priority: Priority = Priority.POLL) -> Flow[Job | ApiError]:
-    """Ask for a job once. API page: *Querying the Execution Status of a Job*.
+def poll_once(auth: AuthSession, job_id: str, clock: Clock, turn: Turn = ORDINARY) -> Flow[Job | ApiError]:
+    """Poll a job once. API page: *Querying the Execution Status of a Job*.
 
-    :param priority: how urgent it is.
+    :param auth: the session that authorizes the request.
+    :param job_id: the job's id.
+    :param clock: time and random numbers.
+    :param turn: the place of the request in the queue.
     :return: the job, or the classified error.
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
-    answer = yield from send(auth, call, clock, priority)
-    read = answer if isinstance(answer, ApiError) else read_job(answer, job_id=job_id, now=clock.now())
+    response = yield from send(auth, call, clock, turn)
+    read = response if isinstance(response, ApiError) else read_job(response, job_id=job_id, now=clock.now())
     if isinstance(read, ApiError):
         return advised(auth.config, read)
     return replace(read, project_id=auth.project_id, region=auth.config.region)
 
 
 def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
-    """Ask for a job, up to three times where the trouble may pass.
+    """Query a job. After a temporary error, retry up to twice.
 
     :return: the job, or the last error.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        answer = yield from poll_once(auth, job_id, clock)
-        if not isinstance(answer, ApiError) or not answer.is_passing or attempt == ATTEMPTS:
+        result = yield from poll_once(auth, job_id, clock)
+        if not isinstance(result, ApiError) or not result.is_passing or attempt == ATTEMPTS:
             break
-        yield Log(logging.WARNING, f"ECS job {job_id}: {answer}; asking again")
+        yield Log(logging.WARNING, f"ECS job {job_id}: {result}; asking again")
         delay = backoff(attempt, LONGEST_BACKOFF, clock.random())
-        yield Sleep(min(max(delay, answer.retry_after or 0.0), LONGEST_BACKOFF))
-    return answer
+        yield Sleep(min(max(delay, result.retry_after or 0.0), LONGEST_BACKOFF))
+    return result
 
 
 def wait_for_job(auth: AuthSession, wait: Wait, clock: Clock, *, poll_first: bool = True) -> Flow[WaitEnd]:
-    """Wait for a job to end, as its policy says.
+    """Wait for a job to end, under the policy of the wait.
 
-    :param auth: in whose name to ask.
-    :param wait: the wait; it may have been shown answers before.
-    :param clock: clock and chance.
-    :param poll_first: whether to ask at once, or to begin with a pause, as a trigger does.
-    :return: how the wait ended. Every wait ends in one way or another; nothing is raised.
+    :param auth: the session that authorizes the requests.
+    :param wait: the wait. It may have received polls before.
+    :param clock: time and random numbers.
+    :param poll_first: whether to poll at once. A trigger waits for one delay first.
+    :return: how the wait ended. Errors are returned too; nothing is raised.
     """
     if not poll_first:
         yield Sleep(wait.next_delay(wait.now(clock), clock.random(), schedule.FIRST_POLL_DELAY))
     while True:
-        # In a flow of its own, which holds the answer: that may be large, and the next pause long.
+        # A separate flow, so that the response is freed before the sleep: it may be large, and the sleep long.
         end = yield from _poll(auth, wait, clock)
         yield from wait.take_logs()
         if end is not None:
@@ -91,44 +94,45 @@ def wait_for_job(auth: AuthSession, wait: Wait, clock: Clock, *, poll_first: boo
 
 
 def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
-    """Ask once for all who wait for the same job just now; each of them goes on by its own schedule.
+    """Poll once for all flows that wait for the same job now. Each of them continues on its own schedule.
 
-    A poll that has had no answer by the deadline makes room for the last look.
+    If there is no response by the deadline, the final poll follows.
 
-    :return: the end of the wait, if that is it.
+    :return: the end of the wait; ``None`` if the wait continues.
     """
-    answer: Job | ApiError | None = None
+    result: Job | ApiError | None = None
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
-        answer = yield SingleFlight(
-            ("job", wait.job_id), partial(poll_once, auth, wait.job_id, clock), detached=False, timeout=left
-        )
-        if isinstance(answer, ApiError) and answer.is_passing and wait.seconds_left(clock) <= 0:
-            answer = None  # asked in time, but what came in the end tells nothing
-    if answer is None:
-        answer = yield from _final_poll(auth, wait, clock)
+        turn = wait.durations.turn_of(wait, wait.now(clock)) if wait.durations else ORDINARY
+        poll = partial(poll_once, auth, wait.job_id, clock, turn)
+        result = yield SingleFlight(("job", wait.job_id), poll, detached=False, timeout=left)
+        if isinstance(result, ApiError) and result.is_passing and wait.seconds_left(clock) <= 0:
+            result = None  # sent in time, but it ended after the deadline, with a temporary error
+    if result is None:
+        result = yield from _final_poll(auth, wait, clock)
     now = wait.now(clock)
-    return wait.give_up(now) if answer is None else wait.receive(answer, now)
+    return wait.give_up(now) if result is None else wait.receive(result, now)
 
 
 def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiError | None]:
-    """Ask for the job at its deadline; a second time, if trouble that may pass comes just then.
+    """Make the final poll at the deadline. A temporary error is retried once, unless earlier polls failed too.
 
-    :return: the answer; ``None`` if there was no turn for it in time, or none came.
+    :return: the job or the error; ``None`` if the request was not sent in time, or got no response in time.
     """
     until = clock.monotonic() + final_poll_patience(clock.final_poll_delay())
-    # Not with those of an earlier deadline: their answer may be from before this one.
-    key = ("last look", wait.job_id, wait.policy.deadline)
-    together = SingleFlight(key, partial(poll_once, auth, wait.job_id, clock, Priority.FINAL_POLL), detached=False)
-    answer: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
-    if not isinstance(answer, ApiError) or not answer.is_passing or wait.failures:
-        return answer
-    delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), answer.retry_after or 0.0)
+    # The deadline is in the key: a response to the final poll of an earlier deadline may be older than this one.
+    key = ("final poll", wait.job_id, wait.policy.deadline)
+    poll = partial(poll_once, auth, wait.job_id, clock, Turn(Priority.FINAL_POLL))
+    together = SingleFlight(key, poll, detached=False)
+    result: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
+    if not isinstance(result, ApiError) or not result.is_passing or wait.failures:
+        return result
+    delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
     if clock.monotonic() + delay >= until:
-        return answer
+        return result
     yield Sleep(delay)
     second: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
-    return answer if second is None else second
+    return result if second is None else second
 
 
 def submit(
@@ -142,33 +146,34 @@ def submit(
     outcome_unknown: bool = False,
     on_throttled: Callable[[], None] = lambda: None,
 ) -> Flow[Submission | ApiError]:
-    """Send a request that starts a job, and again where that is safe and may help.
+    """Send a request that starts a job. Retry it where a retry is safe and may help.
 
-    :param auth: in whose name.
-    :param request: the request. It is sent again with the same client token.
-    :param clock: clock and chance.
-    :param give_up_at: until when to try, in seconds since the epoch.
-    :param allow_resend: whether to send it again even if doing it twice may do harm.
-    :param missing_ok: whether what is to be deleted or detached may be gone already.
-    :param outcome_unknown: whether it was sent before, and it is not known what became of that.
-    :param on_throttled: is called each time that the request is throttled, and sent again; for metrics.
-    :return: what the API took; or the error, of the kind ``OUTCOME_UNKNOWN`` if the request may have been carried out.
+    :param auth: the session that authorizes the request.
+    :param request: the request. A retry uses the same client token.
+    :param clock: time and random numbers.
+    :param give_up_at: when to stop retrying, in seconds since the epoch.
+    :param allow_resend: whether to retry even if carrying the request out twice may do harm.
+    :param missing_ok: whether a resource to be deleted or detached may be gone already.
+    :param outcome_unknown: whether the request was sent before, and its outcome is unknown.
+    :param on_throttled: called before each retry after a rate limit; for metrics.
+    :return: what the API accepted, or the error. Its kind is ``OUTCOME_UNKNOWN`` if the request may have been carried
+        out.
     """
     failures, call = 0, request.call()
     anchor = clock.anchor()
     while True:
-        answer = yield from send(auth, call, clock)
-        result = answer if isinstance(answer, ApiError) else read_submission(answer, request, now=clock.now())
+        response = yield from send(auth, call, clock)
+        result = response if isinstance(response, ApiError) else read_submission(response, request, now=clock.now())
         if isinstance(result, Submission):
             return result
         if result.code in request.operation.done_codes and (missing_ok or outcome_unknown):
-            sent = f"{request.operation.name}: {result}; it was sent before, so it is taken for carried out then"
+            sent = f"{request.operation.name}: {result}; it was sent before, so it counts as carried out"
             yield Log(logging.WARNING, sent)
             return Submission(None)
         if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
             others = without_missing(request, result) if missing_ok or outcome_unknown else None
             if others is not None and others.body is not None:
-                yield Log(logging.WARNING, f"{request.operation.name}: {result}; gone already, so left out")
+                yield Log(logging.WARNING, f"{request.operation.name}: {result}; the missing servers are left out")
                 if not others.body["servers"]:
                     return Submission(None)
                 request, call = others, others.call()
@@ -191,15 +196,15 @@ def submit(
 
 
 def check_auth(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
-    """Find out whether the connection works: log in, find the project, and ask for a job that does not exist.
+    """Check the connection: log in, find the project, and query a job that does not exist.
 
-    :return: what is wrong, ``None`` if all is well.
+    :return: what is wrong; ``None`` if the connection works.
     """
     failure = yield from establish(auth, clock)
     if failure is not None:
         return failure
-    answer = yield from poll_once(auth, "0" * 32, clock)
-    # Only ECS says that there is no such job; a gateway or a proxy that answers here is no proof.
-    if not isinstance(answer, ApiError) or answer.kind is ErrorKind.NOT_FOUND:
+    result = yield from poll_once(auth, "0" * 32, clock)
+    # Only ECS reports that there is no such job. A response of a gateway or a proxy proves nothing.
+    if not isinstance(result, ApiError) or result.kind is ErrorKind.NOT_FOUND:
         return None
-    return answer
+    return result

@@ -1,7 +1,7 @@
-"""What the job page and the list of waits show of a job: one small record, that a task or trigger publishes.
+"""The record of a job that the job page and the list of waits show. A task or a trigger publishes it.
 
-The record is a JSON object of a bounded size, without a secret. Times are seconds since the epoch. A later version only
-adds keys: the pages take a record of any version, and one that is damaged.
+The record is a JSON object of a bounded size, without secrets. Times are seconds since the epoch. Later versions only
+add keys. The pages accept a record of any version, and also a damaged one.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 VERSION = 1
 MAX_SUB_JOBS = 1000
-"""How many sub-jobs are listed; the failed ones first. All are counted."""
+"""How many sub-jobs are listed, the failed ones first. All of them are counted."""
 MAX_CAUSES = 20
 MAX_CAUSE = 300
 MAX_SERVERS = 100
 MAX_NAME = 64
-"""How much of an id or type is kept, in characters; the cloud's own have up to 36."""
+"""The longest id or type that is kept, in characters. Those of the cloud have up to 36."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitTimes:
-    """What a record says of the wait.
+    """The times of a wait, for its record.
 
     :param job_id: the job.
     :param started: when the wait began.
-    :param deadline: when it gives up; ``None`` for never.
+    :param deadline: when the wait gives up; ``None`` for never.
     :param poll_interval: the longest delay between two polls.
     :param order_id: the order that the job is for; empty if there is none, or it is not known.
     """
@@ -57,11 +57,11 @@ class WaitTimes:
 
 
 def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[str, Any]:
-    """Return the record of a job that is waited for.
+    """Return the record of a wait that continues.
 
     :param job: the job as it was seen last; ``None`` if it was not seen yet.
-    :param wait: the wait.
-    :param seen_at: when it was seen.
+    :param wait: the times of the wait.
+    :param seen_at: when the job was seen last.
     """
     record: dict[str, Any] = {
         "version": VERSION,
@@ -79,8 +79,8 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
 def final_snapshot(end: WaitEnd, job_id: str, now: float, servers: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the record of a wait that has ended.
 
-    :param end: its end.
-    :param job_id: the job that was waited for, for an end without a job.
+    :param end: the end of the wait.
+    :param job_id: the id of the job, for an end without a job.
     :param now: when it ended.
     :param servers: the servers that exist although the job failed; ``None`` for those that the job names.
     """
@@ -93,7 +93,7 @@ def final_snapshot(end: WaitEnd, job_id: str, now: float, servers: Sequence[str]
 
 
 def outline(job: Job) -> int:
-    """Return a number that differs where what the page shows of a job differs: cheap enough for every poll."""
+    """Return a hash of the progress that the page shows. It is cheap enough for every poll."""
     return hash((job.status, tuple((part.status, part.end_time) for part in job.sub_jobs)))
 
 
@@ -113,13 +113,13 @@ def _of_job(job: Job, order_id: str) -> dict[str, Any]:
         "done": sum(part.status.is_finished for part in parts),
         "failed": len(failed),
         "causes": causes,
-        # A text, as Airflow walks through each value of an object: 27 ms of the triggerer's event loop for 1,000 rows.
+        # One string: Airflow visits each value of an object, which blocks the event loop for 27 ms with 1,000 rows.
         "sub_jobs": json.dumps([_row(part, causes) for part in listed], ensure_ascii=False, separators=(",", ":")),
     }
 
 
 def _row(part: SubJob, causes: list[str]) -> list[Any]:
-    """Return what the page shows of a sub-job: type, what it is about, status, begin, end, the cause's place."""
+    """Return the row of a sub-job: its type, resource kind and id, status, begin, end, and the index of its cause."""
     cause = _cause(part) if part.status is JobStatus.FAIL else None
     return [
         clean(part.job_type, MAX_NAME),

@@ -1,7 +1,7 @@
-"""What an error response means, as tables: one for a poll, one for a log-in, one for every other request.
+"""The meaning of an error response, as tables: one for polls, one for logins, one for all other requests.
 
-A response ends a wait only in the cloud's own words. What carries no known code is trouble that passes, at any HTTP
-status: it may come from a proxy or a gateway, and says nothing about the job.
+Only a response with an error code of the cloud ends a wait. Any other response is a temporary error, at any HTTP
+status: it may come from a proxy or a gateway, and is not about the job.
 Error codes: *ECS API Reference, Returned Values for General Requests* and *API Gateway, Error Codes*.
 """
 
@@ -22,7 +22,7 @@ _SERVICE_CODE = re.compile(r"[A-Za-z][A-Za-z0-9]*\.\d{3,5}")
 
 
 class Sender(StrEnum):
-    """Who wrote an error response, by the form of its body."""
+    """The sender of an error response, as the form of its body shows."""
 
     GATEWAY = "API Gateway"
     """Its codes begin with ``APIGW.`` or ``APIG.``."""
@@ -39,7 +39,7 @@ class Sender(StrEnum):
 
 
 def sender_of(codes: Sequence[str], *, has_title: bool) -> Sender:
-    """Return who wrote an error response that is a JSON object.
+    """Return the sender of an error response that is a JSON object.
 
     :param codes: its code, empty if there is none, and those of its details.
     :param has_title: whether there is a ``title`` beside the code.
@@ -56,11 +56,11 @@ def sender_of(codes: Sequence[str], *, has_title: bool) -> Sender:
 class Row:
     """One row. It applies if all of its conditions hold; the first row that applies decides.
 
-    :param what: what was answered, in words.
-    :param kind: what it means.
+    :param what: a description of the response.
+    :param kind: the kind of error that it means.
     :param codes: one of the response's codes must be one of these; empty for any response.
-    :param senders: who wrote it; empty for anybody.
-    :param statuses: the HTTP status, from the first to the second of a pair; empty for any.
+    :param senders: the sender must be one of these; empty for any.
+    :param statuses: pairs of the first and the last HTTP status; empty for any.
     """
 
     what: str
@@ -79,23 +79,23 @@ class Row:
 
 
 def deciding_row(table: Sequence[Row], status: int, codes: Sequence[str], sender: Sender) -> Row:
-    """Return the row that says what an error response means.
+    """Return the first row that applies to an error response.
 
     :param table: one of the tables below.
     :param status: the HTTP status.
     :param codes: the response's code and those of its details.
-    :param sender: who wrote it.
+    :param sender: the sender of the response.
     """
     return next(row for row in table if row.applies(status, codes, sender))
 
 
 def _codes(**numbers: str) -> frozenset[str]:
-    """Return codes such as ``Ecs.0003``: each service with its numbers."""
+    """Return error codes such as ``Ecs.0003``, from the numbers of each service."""
     return frozenset(f"{service}.{number}" for service, listed in numbers.items() for number in listed.split())
 
 
 def _of_gateway(numbers: str) -> frozenset[str]:
-    """Return codes of the gateway, in its two spellings."""
+    """Return error codes of the gateway, in both of its spellings."""
     return _codes(APIGW=numbers, APIG=numbers)
 
 
@@ -106,7 +106,7 @@ def _one(status: int) -> tuple[tuple[int, int], ...]:
 _TRY_AGAIN_LATER = " ".join(map(str, range(1000, 1301)))
 _SERVICES = (Sender.ECS, Sender.SERVICE)
 
-# First: each further request with a key that is not accepted brings its lock nearer.
+# This row is first: each further request with a rejected key brings the lock of the key nearer.
 _NOT_ACCEPTED = Row(
     "the key, the signature or the token is not accepted",
     ErrorKind.UNAUTHORIZED,
@@ -156,7 +156,8 @@ POLL_TABLE: tuple[Row, ...] = (
     Row("another code of a service at another 4xx", ErrorKind.REJECTED, senders=_SERVICES),
     Row("anything without a known code", ErrorKind.TRANSIENT),
 )
-"""What a response to the query of a job means. ``TRANSIENT`` and ``THROTTLED`` pass, all others end the wait."""
+"""The meaning of an error response to a poll. ``TRANSIENT`` and ``THROTTLED`` are temporary. All others end the wait,
+``NOT_FOUND`` only after its grace."""
 
 REQUEST_TABLE: tuple[Row, ...] = (
     _NOT_ACCEPTED,
@@ -166,7 +167,8 @@ REQUEST_TABLE: tuple[Row, ...] = (
     Row("not found", ErrorKind.NOT_FOUND, statuses=_one(404)),
     _OTHER_4XX,
 )
-"""What a response to a submit means. There, JSON at a 4xx is a refusal even without a code."""
+"""The meaning of an error response to a submit. Most 4xx responses with a JSON body are rejections even without a code;
+401, 408, 425 and 429 are not."""
 
 LOGIN_TABLE: tuple[Row, ...] = (
     Row("IAM accepts neither user nor key", ErrorKind.UNAUTHORIZED, frozenset({"401"}), statuses=_one(401)),
@@ -178,4 +180,4 @@ LOGIN_TABLE: tuple[Row, ...] = (
     Row("a 404 without a known code", ErrorKind.TRANSIENT, statuses=_one(404)),
     _OTHER_4XX,
 )
-"""What a response of IAM means, to a log-in or to the look-up of a project. Its own codes are HTTP statuses."""
+"""The meaning of an error response of IAM, to a login or a project look-up. The codes of IAM are HTTP statuses."""

@@ -1,4 +1,4 @@
-"""Reads a response: a job, or a classified error. What an error means is in ``response_table``."""
+"""Reads a response: a job, or a classified error. The meaning of an error is in ``response_table``."""
 
 from __future__ import annotations
 
@@ -24,96 +24,97 @@ from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
 MAX_RETRY_AFTER = 900.0
-"""The longest pause that a server can ask for, in seconds: three windows of the gateway's rate limit."""
+"""The longest ``Retry-After`` that is kept to, in seconds: three windows of the gateway's rate limit."""
 MAX_NESTING = 100
-"""How deep an answer may be nested; one that is deeper would break what Airflow does with it later."""
+"""How deep a response may be nested. Airflow may fail to store a deeper one."""
 MAX_DETAILS = 50
 """How many details of one error are read."""
 RESERVED_KEYS = frozenset({"__classname__", "__id__", "__type", "__var"})
-"""Keys with a meaning to Airflow, which can't store them in an event or an XCom. Such a key gets one more underscore in
-front."""
+"""Keys that Airflow's serialization reserves, so that it can't store them in an event or an XCom. Such a key gets one
+more underscore in front."""
 
 DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
-"""The pause in seconds that a code's own text asks for ("try again 1 minute later")."""
+"""The delay in seconds that the message of an error code asks for ("try again 1 minute later")."""
 
 _KEYS_OF_A_JOB = frozenset({"job_id", "job_type", "entities"})
 """One of these stands beside the status. ``{"status": "FAIL"}`` alone can be a proxy's own."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_job(answer: Response | TransportFailure, *, job_id: str, now: float) -> Job | ApiError:
-    """Read the answer to a job query.
+def read_job(response: Response | TransportFailure, *, job_id: str, now: float) -> Job | ApiError:
+    """Read the response to a job query.
 
-    :param answer: what came back.
-    :param job_id: the id that was asked for.
-    :param now: the time, in seconds since the epoch; to read a ``Retry-After`` that is a date.
-    :return: the job, or what came instead. A response about another job is trouble that passes, as of a stale cache.
+    :param response: the response, or the transport failure.
+    :param job_id: the id in the query.
+    :param now: the time, in seconds since the epoch, for a ``Retry-After`` that is a date.
+    :return: the job, or the error. A response about another job is a temporary error: it may be from a stale cache.
     """
-    if isinstance(answer, TransportFailure):
-        return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    body = object_in(answer)
-    if not _job_in(answer, body):
-        return read_error(answer, body, now=now, table=POLL_TABLE)
+    if isinstance(response, TransportFailure):
+        return ApiError(ErrorKind.TRANSIENT, response.reason)
+    body = object_in(response)
+    if not _job_in(response, body):
+        return read_error(response, body, now=now, table=POLL_TABLE)
     assert body is not None
-    answered = clean(body.get("job_id"), 200)
-    if answered and answered != job_id:
-        message = f"the response is about another job, {answered}"
-        request_id = clean(answer.headers.get("x-request-id"), 200)
-        return ApiError(ErrorKind.TRANSIENT, message, status=answer.status, request_id=request_id)
+    named = clean(body.get("job_id"), 200)
+    if named and named != job_id:
+        message = f"the response is about another job, {named}"
+        request_id = clean(response.headers.get("x-request-id"), 200)
+        return ApiError(ErrorKind.TRANSIENT, message, status=response.status, request_id=request_id)
     return Job.from_dict(body, job_id=job_id)
 
 
-def slowdown_in(answer: Response, *, now: float) -> ApiError | None:
-    """Tell whether an answer asks for fewer requests (:attr:`ErrorKind.THROTTLED`), or for none before some time.
+def slowdown_in(response: Response, *, now: float) -> ApiError | None:
+    """Return the error in a response that asks to slow down, by a rate limit or by a ``Retry-After`` header.
 
-    :param answer: what came back, to whichever request.
+    :param response: the response to any request.
     :param now: the time, in seconds since the epoch.
+    :return: the error; ``None`` if the response does not ask to slow down.
     """
-    body = object_in(answer)
-    if _job_in(answer, body):
+    body = object_in(response)
+    if _job_in(response, body):
         return None
-    error = read_error(answer, body, now=now)
-    # Only the header speaks for the whole service; the pause that a code asks for is about one request.
-    asks_for_delay = error.is_passing and answer.status >= 300 and "retry-after" in answer.headers
+    error = read_error(response, body, now=now)
+    # Only the header is about the whole service. The delay of an error code is about one request.
+    asks_for_delay = error.is_passing and response.status >= 300 and "retry-after" in response.headers
     return error if error.kind is ErrorKind.THROTTLED or asks_for_delay else None
 
 
-def object_in(answer: Response) -> dict[str, Any] | None:
-    """Give the JSON object in an answer, as :func:`parse_object` does; parsed by the driver, if that did."""
-    return parse_object(answer.body) if answer.parsed is None else answer.parsed.value
+def object_in(response: Response) -> dict[str, Any] | None:
+    """Return the JSON object in a response, as :func:`parse_object` does. The driver may have parsed it already."""
+    return parse_object(response.body) if response.parsed is None else response.parsed.value
 
 
 def read_error(
-    answer: Response, body: Mapping[str, Any] | None, *, now: float, table: Sequence[Row] = REQUEST_TABLE
+    response: Response, body: Mapping[str, Any] | None, *, now: float, table: Sequence[Row] = REQUEST_TABLE
 ) -> ApiError:
-    """Classify an answer that is no success, whatever its HTTP status says.
+    """Classify a response that is no success, whatever its HTTP status is.
 
-    :param answer: what came back.
-    :param body: its JSON object, ``None`` if it had none.
+    :param response: the response.
+    :param body: its JSON object; ``None`` if it has none.
     :param now: the time, in seconds since the epoch.
-    :param table: says what it means.
+    :param table: the table that classifies it.
     """
-    request_id = clean(answer.headers.get("x-request-id"), 200)
-    retry_after = parse_retry_after(answer.headers.get("retry-after"), now=now)
+    request_id = clean(response.headers.get("x-request-id"), 200)
+    retry_after = parse_retry_after(response.headers.get("retry-after"), now=now)
     if body is None:
         return ApiError(
-            deciding_row(table, answer.status, (), Sender.UNKNOWN).kind,
-            _describe_without_json(answer),
-            status=answer.status,
+            deciding_row(table, response.status, (), Sender.UNKNOWN).kind,
+            _describe_without_json(response),
+            status=response.status,
             request_id=request_id,
             retry_after=retry_after,
         )
     inner = _error_of(body)
-    code, message, details = _said_in(inner)
+    code, message, details = _code_message_details(inner)
     codes = [code, *(detail_code for detail_code, _ in details)]
-    row = deciding_row(table, answer.status, codes, sender_of(codes, has_title="title" in inner))
+    row = deciding_row(table, response.status, codes, sender_of(codes, has_title="title" in inner))
     if not message:
-        message = "the answer has neither a job nor an error in it" if answer.status < 300 else ""
+        message = "the response holds neither a job nor an error" if response.status < 300 else ""
     return ApiError(
         row.kind,
         message,
         code=code,
-        status=answer.status,
+        status=response.status,
         request_id=request_id or clean(body.get("request_id"), 200),
         # ECS errors can repeat themselves as their only detail.
         details=tuple(
@@ -126,7 +127,7 @@ def read_error(
 def parse_object(body: bytes) -> dict[str, Any] | None:
     """Parse a JSON object that Airflow can store.
 
-    :return: the object; ``None`` if the body is anything else: HTML, cut off, a list, nested without end.
+    :return: the object; ``None`` for any other body: HTML, a list, one that is cut off or nested too deep.
     """
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
@@ -139,9 +140,9 @@ def parse_object(body: bytes) -> dict[str, Any] | None:
 
 
 def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """Read ``Retry-After``: seconds, or a date.
+    """Parse a ``Retry-After`` header: seconds, or a date.
 
-    :return: the pause in seconds, between 0 and :data:`MAX_RETRY_AFTER`; ``None`` if there is none or it is nonsense.
+    :return: the delay in seconds, between 0 and :data:`MAX_RETRY_AFTER`; ``None`` if there is no valid one.
     """
     if not value:
         return None
@@ -158,9 +159,9 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
 
 
 def parse_http_date(value: str) -> float | None:
-    """Read an HTTP date; one without a zone, as asctime writes it, is in GMT too.
+    """Parse an HTTP date. A date without a zone, as asctime writes it, is in GMT too.
 
-    :return: seconds since the epoch, or ``None`` if it is no date.
+    :return: seconds since the epoch; ``None`` if the value is not a date.
     """
     try:
         date = parsedate_to_datetime(value)
@@ -169,8 +170,8 @@ def parse_http_date(value: str) -> float | None:
         return None
 
 
-def _job_in(answer: Response, body: Mapping[str, Any] | None) -> bool:
-    if body is None or not 200 <= answer.status < 300:
+def _job_in(response: Response, body: Mapping[str, Any] | None) -> bool:
+    if body is None or not 200 <= response.status < 300:
         return False
     status = body.get("status")
     return isinstance(status, str) and bool(status.strip()) and not _KEYS_OF_A_JOB.isdisjoint(body)
@@ -180,16 +181,16 @@ def _delay_of(codes: list[str]) -> float | None:
     return next((DELAY_OF_CODE[code] for code in codes if code in DELAY_OF_CODE), None)
 
 
-def _describe_without_json(answer: Response) -> str:
-    if 300 <= answer.status < 400:
-        location = clean(answer.headers.get("location", "").split("?")[0], 200)
-        return f"the server answered with a redirect to {location or 'nowhere'}, which is not followed"
-    kind = clean(answer.headers.get("content-type"), 100) or "no content type"
-    return f"the answer is not a JSON object ({kind}, {len(answer.body)} bytes)"
+def _describe_without_json(response: Response) -> str:
+    if 300 <= response.status < 400:
+        location = clean(response.headers.get("location", "").split("?")[0], 200)
+        return f"the server responded with a redirect to {location or 'nowhere'}, which is not followed"
+    kind = clean(response.headers.get("content-type"), 100) or "no content type"
+    return f"the response is not a JSON object ({kind}, {len(response.body)} bytes)"
 
 
 def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Find the object that holds code and message in any of the families of error bodies."""
+    """Return the object that holds code and message, in any form of error body."""
     for value in () if body.get("code") or body.get("error_code") else body.values():
         # {"error": {...}} of ECS and IAM, {"badRequest": {...}} and {"itemNotFound": {...}} of OpenStack
         if isinstance(value, Mapping) and ("message" in value or "code" in value or "error_msg" in value):
@@ -197,7 +198,7 @@ def _error_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return body
 
 
-def _said_in(inner: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
+def _code_message_details(inner: Mapping[str, Any]) -> tuple[str, str, list[tuple[str, str]]]:
     """Return code, message and details."""
     code = clean(inner.get("code") or inner.get("error_code"), 200)
     message = clean(inner.get("message") or inner.get("error_msg"))
@@ -225,15 +226,15 @@ _DECODER = json.JSONDecoder(parse_constant=lambda _: None, parse_int=_storable_i
 
 
 def _is_plain(text: str) -> bool:
-    """Tell at a glance whether a JSON text has nothing to be replaced, and bounded nesting: nearly all are so."""
-    # What may not stand in a text can come into it as an escape only, or as a surrogate that was sent as it is.
+    """Return whether a quick check shows that a JSON text can be stored as it is. Nearly all texts pass it."""
+    # A character that can't be stored comes into a JSON text only as an escape, or as a raw surrogate.
     if "\\u" in text or '"__' in text or _has_surrogate(text):
         return False
     return text.count("{") + text.count("[") <= MAX_NESTING
 
 
 def _make_storable(parsed: dict[str, Any]) -> bool:
-    """Replace, in place, what a database or Airflow refuses in a JSON text; tell whether the nesting is bounded."""
+    """Replace, in place, all that a database or Airflow can't store. Return whether the nesting is within bounds."""
     level: list[Any] = [parsed]
     for _ in range(MAX_NESTING):
         deeper: list[Any] = []
@@ -256,7 +257,7 @@ def _is_storable(text: str) -> bool:
 
 
 def _has_surrogate(text: str) -> bool:
-    # isascii is one pass in C and true for nearly every text; only the others need the closer look.
+    # isascii is one pass in C and true for nearly every text; only the others need the regular expression.
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""The services whose jobs have the same path and shape."""
+"""The services whose jobs have the same path and form."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 HOST_OF_SERVICE: Mapping[str, str] = MappingProxyType(
     {"ecs": "ecs", "bms": "bms", "eip": "vpc", "evs": "evs", "ims": "ims", "sdrs": "sdrs"}
 )
-"""The services, and the first part of their hosts."""
+"""The services, each with the first part of its host name."""

@@ -49,16 +49,35 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """The place of a request in the queue.
+
+    :param priority: the priority.
+    :param patience: how many seconds later it may be sent than in the order of arrival, among requests of the same
+        priority; below 0 if it is to be sent earlier. It counts only while requests queue.
+    :param longest: the most that ``patience`` may come to beyond the present delay of the queue, in seconds.
+    """
+
+    priority: Priority = Priority.POLL
+    patience: float = 0.0
+    longest: float = 0.0
+
+
+ORDINARY = Turn()
+"""The place of an ordinary poll, in the order of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """Send a request that is authorized at the time of sending. It may have to queue before.
 
     :param make: returns the request at the time of sending; ``None`` if the credentials are no longer in use by then.
         The flow is then sent ``None`` instead of a response.
-    :param priority: the priority in the queue.
+    :param turn: the place in the queue.
     """
 
     make: Callable[[], HttpRequest | None]
-    priority: Priority = Priority.POLL
+    turn: Turn = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""``@task.ecs_job``, for DAG authors. Imports the operators' base classes and all below them."""
+"""``@task.ecs_job``, for DAG authors. It imports the operators' base classes and all below them."""

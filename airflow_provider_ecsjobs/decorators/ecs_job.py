@@ -1,4 +1,4 @@
-"""``@task.ecs_job``: a function that submits a request in its own way becomes a task that waits for the job."""
+"""``@task.ecs_job``: makes a task of a function that submits a request with its own client, and waits for the job."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _TOKEN = "client_token"  # noqa: S105 - the name of a parameter
 
 
 class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
-    """Calls a function that submits, then waits for the job it returned."""
+    """An operator that calls a function which submits a request, then waits for the job that it returned."""
 
     template_fields: Sequence[str] = (*DecoratedOperator.template_fields, *EcsBaseSubmitOperator.template_fields)
     template_fields_renderers: ClassVar[dict[str, str]] = {**DecoratedOperator.template_fields_renderers}
     custom_operator_name = "@task.ecs_job"
 
     if not hasattr(EcsBaseSubmitOperator, "xcom_push"):
-        # Airflow 3.0 reads this when the task has ended, and does not use it. The operators of its SDK have none.
+        # Airflow 3.0 reads this when the task has ended, and does not use it. The operators of its SDK lack it.
         xcom_push = None
 
     def __init__(self, **kwargs: Any) -> None:
@@ -53,14 +53,14 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
 
     def _once(self, context: Any, deadline: float | None) -> SubmitOnce:
         def call(token: str | None, sent_before: SentBefore) -> Submission:
-            # Merged into the context itself: to copy that would compute all that Airflow offers in it.
+            # Merged into the context itself: a copy would compute all values that Airflow offers in it.
             context_merge(context, {**self.op_kwargs, **({_TOKEN: token} if self._takes_token else {})})
             kwargs = determine_kwargs(self.python_callable, self.op_args, context)
             returned = self.python_callable(*self.op_args, **kwargs)
             try:
                 return submission_in(returned, self.python_callable.__name__)
             except EcsInvalidRequestError as error:
-                # Not as an error of the request: the function may have submitted one.
+                # Not raised as an error of the request: the function may have submitted one.
                 raise EcsInvalidRequestNoRetry(str(error)) from None
 
         repeat = Repeat.BY_TOKEN if self._takes_token else Repeat.BY_FUNCTION
@@ -72,19 +72,19 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
 
 
 def ecs_job_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function that submits a request with whatever client it likes.
+    """Return a decorator that makes a task of a function. The function submits a request with any client.
 
-    The function returns the job's id, a dict with ``job_id``, or an answer of the official SDK. The task then waits for
-    the job, deferred; it fails with the job's reason, and its result is that of
+    The function returns the job's id, a dict with ``job_id``, or a response of the official SDK. The task then waits
+    for the job, deferred by default. If the job fails, the task fails with its reason. Its result is that of
     :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsJobOperator`. In a DAG it is ``@task.ecs_job``.
 
-    With a parameter ``client_token`` that has a default, a create is submitted exactly once: the function is given the
-    token that makes it safe to repeat, to be sent as ``X-Client-Token``. All tries that may send the same request are
-    given the same one. Without it, the function is called *at least once*: a retry calls it again if the worker died
-    before the job was recorded.
+    If the function has a parameter ``client_token`` with a default, a create is submitted exactly once. The function
+    then gets the token that makes a retry safe, and must send it as ``X-Client-Token``. All tries that may send the
+    same request get the same token. Without the parameter, the function is called *at least once*: a retry calls it
+    again if the worker died before the job was recorded.
 
     :param python_callable: the function.
-    :param kwargs: ``huawei_ecs_conn_id`` and how to wait, and Airflow's own: see
+    :param kwargs: ``huawei_ecs_conn_id``, the parameters of the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsBaseSubmitOperator`.
     """
     return task_decorator_factory(

@@ -1,4 +1,4 @@
-"""The operators. ``ecs_jobs`` and ``servers`` are for DAG authors; the other modules are what those share.
+"""The operators. ``ecs_jobs`` and ``servers`` are for DAG authors. They share the other modules.
 
-Imports triggers, hooks and all below them. Only sensors and decorators import it.
+They import triggers, hooks and all below them. Only sensors and decorators import it.
 """

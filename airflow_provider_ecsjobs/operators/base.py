@@ -1,4 +1,4 @@
-"""What the operators have in common: a connection, and how to wait."""
+"""The base class of all operators: the connection, and the parameters of the wait."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     """An operator that waits for a job.
 
     :param huawei_ecs_conn_id: the Airflow connection (templated).
-    :param region: in place of the connection's (templated).
-    :param project_id: in place of the connection's (templated).
-    :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None``: as
-        ``[operators] default_deferrable`` says where that is set, else in the triggerer.
-    :param poll_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
-    :param max_poll_interval: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the
-        gap is a tenth of the time waited.
-    :param timeout: how long to wait, in seconds or as a ``timedelta``; ``None`` for as long as it takes.
-    :param payment_timeout: how long an order may stay unpaid, in seconds or as a ``timedelta``; ``None`` until the
-        timeout, 0 not at all.
-    :param not_found_grace: for how many seconds the API may not know the job, for one submitted just before.
-    :param unreachable_timeout: for how many seconds there may be no good answer.
+    :param region: the region, in place of the connection's (templated).
+    :param project_id: the project, in place of the connection's (templated).
+    :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None`` means
+        what ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says if that is set, else the triggerer.
+    :param poll_interval: the shortest delay between two polls, in seconds or as a ``timedelta``.
+    :param max_poll_interval: the longest delay between two polls, in seconds or as a ``timedelta``. Between the two,
+        the delay is a tenth of the time waited.
+    :param timeout: how long to wait, in seconds or as a ``timedelta``; ``None`` for no limit.
+    :param payment_timeout: how long an order may stay unpaid, in seconds or as a ``timedelta``. ``None``: until the
+        timeout. 0: not at all.
+    :param not_found_grace: for how many seconds the API may not know a job that was submitted just before.
+    :param unreachable_timeout: for how many seconds there may be no usable response.
     """
 
     template_fields: Sequence[str] = ("huawei_ecs_conn_id", "region", "project_id")
@@ -74,7 +74,7 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
         if self.poll_interval > self.max_poll_interval:
             self._warn(
                 f"poll_interval is {self.poll_interval:g} s, above max_poll_interval ({self.max_poll_interval:g} s),"
-                f" which has no effect: each gap is {self.poll_interval:g} s. Raise max_poll_interval."
+                f" which has no effect: each delay is {self.poll_interval:g} s. Raise max_poll_interval."
             )
 
     def _policy(self) -> WaitPolicy:

@@ -1,4 +1,4 @@
-"""What all operators share that send a request: its parameters become a checked body, sent once."""
+"""The base class of the operators that send a request: the parameters become a checked body, which is sent once."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     """An operator that sends an asynchronous request of the ECS API.
 
-    :param body: the JSON body, a dict (templated). A text is taken if it renders to a JSON object.
-    :param dry_run: whether to only have the request checked, where the API can do that: no job is made
+    :param body: the JSON body, a dict (templated). A text is accepted if it renders to a JSON object.
+    :param dry_run: whether the API only checks the request, if the operation supports that. No job is started
         (templated).
     """
 
@@ -51,9 +51,9 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     """The name of the operation in :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, or its template."""
     missing_ok: Any = False
     _names: ClassVar[Mapping[str, str]] = {}
-    """The parameters that stand for keys of the body, for messages."""
+    """The parameter names of the body's keys, for messages."""
     _rules: ClassVar[Mapping[str, Sequence[Rule]]] = RULES
-    """What the cloud says of the values in the body, by operation."""
+    """The cloud's rules for the values in the body, by operation."""
 
     def __init__(self, *, body: dict[str, Any] | str | None = None, dry_run: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,7 +62,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         self.is_dry_run = dry_run
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Render, and have the passwords in the body masked before Airflow shows what was rendered."""
+        """Render the templates, and mask the passwords in the body before Airflow shows the rendered values."""
         super().render_template_fields(context, jinja_env)
         self._mask_secrets()
 
@@ -87,9 +87,9 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         return {}
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
-        """Return the body that the operator's own parameters stand for.
+        """Return the part of the body that comes from the operator's own parameters.
 
-        :param is_templated: tells which values are not known yet; they are put in as they are.
+        :param is_templated: returns whether a value is not known yet. Such values stay as they are.
         """
         return {}
 
@@ -104,7 +104,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         """Check the request as far as it is known.
 
         :return: its body.
-        :raises EcsInvalidRequestError: it is wrong.
+        :raises EcsInvalidRequestError: the request is wrong.
         """
         self._mask_secrets(is_templated)
         body = self._request_body(is_templated)
@@ -119,20 +119,20 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         return body
 
     def _doubts(self, severity: Severity, body: Any, is_templated: IsTemplated) -> Iterator[str]:
-        """Say what the cloud may refuse in a checked body."""
+        """Yield a message for each value of a checked body that the cloud may reject."""
         if not is_templated(self.operation):
             rules = self._rules.get(self.operation, ())
             for doubt in broken_rules(rules, severity, body, is_templated=is_templated, names=self._names):
                 yield f"{self.operation}: {doubt}"
 
     def _secrets(self) -> set[str]:
-        """Give the passwords and user data that are to be sent."""
+        """Return the passwords and user data in the request."""
         if not isinstance(self.body, str):
             return secrets_in(self.body)
         try:
             return secrets_in(json.loads(self.body))
         except (ValueError, RecursionError):
-            return {self.body}  # which part of it is secret can't be told
+            return {self.body}  # the secret part of it is not known
 
     def _mask_secrets(self, is_templated: IsTemplated = nothing_is_templated) -> None:
         for secret in self._secrets():
@@ -140,9 +140,9 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
                 mask_secret(secret)
 
     def _request(self) -> SubmitRequest:
-        """Build the request, all of which is known by now.
+        """Return the request. All of its values are known by now.
 
-        :raises EcsInvalidRequest: it is wrong.
+        :raises EcsInvalidRequestNoRetry: the request is wrong.
         """
         try:
             check_nesting(self.body)
@@ -162,11 +162,11 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         request = self._request()
         operation = request.operation
-        # What is wrong with the connection is found before it is noted that the request may have been sent.
+        # This fails if the connection is wrong, before it is recorded that the request may have been sent.
         _ = self.hook.settings
         seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
         policy = SubmitPolicy(operation.name, _repeat_of(request), operation.to_check, digest(request))
-        # A dry run submits nothing: it leaves no record, and touches none.
+        # A dry run submits nothing, so it neither reads nor writes a record.
         record_store = SubmitRecordStore(None if request.is_dry_run else context.get("task_state_store"))
         give_up_at = time.time() + seconds
         send = partial(self._send, request, give_up_at if deadline is None else min(give_up_at, deadline))
@@ -200,9 +200,9 @@ def _repeat_of(request: SubmitRequest) -> Repeat:
 
 
 def _plain(value: Any) -> Any:
-    """Make plain JSON of what rendering gives: Airflow hands out the outputs of mapped tasks as lazy sequences.
+    """Return a rendered value as plain JSON: Airflow renders the outputs of mapped tasks to lazy sequences.
 
-    A set has another order in each process, so it is sorted: the same task sends the same request in each try.
+    A set is sorted, since its order differs between processes. So each try of a task sends the same request.
     """
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
@@ -217,7 +217,7 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        # Without its text: it may hold a password.
+        # The message does not show the text: it may hold a password.
         raise EcsInvalidRequestError(
             "body rendered to a text that is no JSON object. Pass the task's output itself (body=task.output), use"
             " '| tojson', or set render_template_as_native_obj on the DAG."
@@ -225,7 +225,7 @@ def _parsed(text: str) -> Any:
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two JSON objects at any depth. The second overrides the first."""
+    """Return two JSON objects merged at any depth. The second overrides the first."""
     result = dict(base)
     for key, value in over.items():
         below = result.get(key)
@@ -240,12 +240,12 @@ def given(**fields: Any) -> dict[str, Any]:
 
 
 def objects(name: str, value: Any, key: str, is_templated: IsTemplated) -> Any:
-    """Return the list of objects that the API wants for a list of ids.
+    """Return the list of objects that the API expects for a list of ids.
 
     :param name: the parameter, for messages.
-    :param value: the ids; an item that is an object stays as it is.
-    :param key: what the id is called in the object.
-    :param is_templated: tells what is not known yet, and stays as it is.
+    :param value: the ids. An item that is an object stays as it is.
+    :param key: the key of the id in the object.
+    :param is_templated: returns whether a value is not known yet. Such values stay as they are.
     """
     if value is None or is_templated(value):
         return value

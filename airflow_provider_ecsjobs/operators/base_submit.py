@@ -1,4 +1,4 @@
-"""What the operators that start a job have in common: submit exactly once, then wait."""
+"""The base class of the operators that start a job: submit exactly once, then wait."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,11 +53,11 @@ DEFAULT_NOT_FOUND_GRACE = 60.0
 class EcsBaseSubmitOperator(EcsBaseOperator):
     """An operator that starts a job and waits for it.
 
-    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins, as far as there are any.
+    ``job_id``, ``order_id`` and ``server_ids`` are pushed as XComs before the wait begins, if there are any.
 
-    :param wait_for_completion: whether to wait for the job, or to end as soon as it is submitted (templated).
-    :param resubmit_unknown: whether to send the request again even where doing it twice may do harm.
-    :param on_partial_failure: what to do if a create made some of its servers: ``fail``, or ``keep`` them and succeed.
+    :param wait_for_completion: whether to wait for the job. If not, the task ends after the submit (templated).
+    :param resubmit_unknown: whether to retry a request of unknown outcome even if carrying it out twice may do harm.
+    :param on_partial_failure: what to do if only some servers were created: ``fail``, or ``keep`` them and succeed.
     :param not_found_grace: for how many seconds after the submit the API may not know the job.
     """
 
@@ -81,11 +81,11 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self.on_partial_failure: str = literal("on_partial_failure", on_partial_failure)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Submit, push the ids, and wait, in the triggerer or here.
+        """Submit the request, push the ids, and wait, in the triggerer or in the worker.
 
-        :raises EcsJobFailed: the job failed; Airflow's retries submit it again.
-        :raises EcsJobTimeout: it had not ended in time.
-        :raises EcsRejectedNoRetry: the API did not take the request.
+        :raises EcsJobFailed: the job failed. A retry submits a new one.
+        :raises EcsJobTimeout: the job did not end in time.
+        :raises EcsRejectedNoRetry: the API rejected the request.
         """
         self._prepare()
         policy = self._policy()
@@ -95,7 +95,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             self.hook.close()
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Resume with the trigger's event: give the result, or fail with the reason."""
+        """Resume with the trigger's event: return the result, or fail with the reason."""
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
             self._job_id = job_id
@@ -104,7 +104,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             self.hook.close()
 
     def on_kill(self) -> None:
-        """Say that the job goes on, if there is one: the API can't cancel it."""
+        """Log that the job continues, if there is one: the API can't cancel it."""
         if self._job_id is not None:
             self._log_on_kill(self._job_id)
 
@@ -116,14 +116,15 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self._read_parameters()
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
-        """Say what is to be submitted, and how.
+        """Return the submit of this task.
 
-        :param deadline: until when, in seconds since the epoch.
+        :param context: Airflow's context.
+        :param deadline: when to stop retrying, in seconds since the epoch; ``None`` for the operator's own limit.
         """
         raise NotImplementedError
 
     def _is_safe_to_retry(self) -> bool:
-        """Whether a retry that knows nothing of this try does no harm."""
+        """Return whether a retry that does not know of this try is harmless."""
         raise NotImplementedError
 
     def _submit_once(
@@ -158,7 +159,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _submit_and_wait(self, context: Mapping[str, Any], policy: WaitPolicy) -> dict[str, Any]:
         self._leave_console_link(context)
         submission, seen = self._submit(context, policy)
-        # The time that the cloud took to take it is none that the job was unknown for.
+        # The grace for an unknown job begins now: the time of the submit does not count.
         policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
         self._push_result(context, submission.result())
         job_id = self._job_id = submission.job_id
@@ -167,44 +168,45 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if not self.wait_for_completion:
             return submission.result()
         wait = Wait(job_id, policy, observer=WAIT_METRICS)
-        # A job that was submitted this moment can't have ended; it may even be unknown for a while.
+        # A job that was submitted just now can't have ended. The API may not even know it yet.
         end = None if seen is None else self._receive(wait, seen)
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
         if end is None:
             publish_wait(wait, self._seen)
+            wait.observer = observer_in_worker()
             self._log_begin(wait, "in this worker")
             end = self.hook.run(wait)
         return self._finish(context, end, list(submission.server_ids))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
-        """Return what the event says of the submit. It says so even where no XCom could be pushed.
+        """Return a value of the submit from the trigger's event, which has it even if the push of the XCom failed.
 
-        A task that was deferred by version 0.1.0 finds it in its XComs: that version's triggers were not told.
+        For a task that version 0.1.0 deferred, the value is in the XCom only.
         """
         told = event.get(name) if isinstance(event, dict) else None
         return self._pull_xcom(context, name) if told is None else told
 
     def _without_job(self, submission: Submission) -> dict[str, Any]:
-        """Return the result of a request that no job was named for."""
+        """Return the result of a request whose response named no job."""
         if submission.order_id is not None:
             servers = f" for the servers {', '.join(submission.server_ids)}" if submission.server_ids else ""
             self.log.warning(
                 "The API placed the order %s%s and named no job to wait for: %s once it is paid.",
                 submission.order_id,
                 servers,
-                "the servers come" if servers or self._makes_servers else "what it changes changes",
+                "the servers are created" if servers or self._makes_servers else "the change takes effect",
             )
         return submission.result()
 
     def _is_good(self, job: Job) -> bool:
-        """Whether a job that failed counts as done."""
+        """Return whether a failed job is good enough."""
         return self.on_partial_failure == "keep" and bool(surviving_servers(job))
 
     def _finish(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
-        """Return the result, or fail with the reason; note what the next try needs to know.
+        """Return the result, or fail with the reason. Record what the next try needs to know.
 
-        :param submitted: the servers that the answer to the request named.
+        :param submitted: the servers in the response to the request.
         """
         job = end.job
         servers = submitted if job is None else existing_servers(job, submitted)
@@ -215,19 +217,19 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
         if submitted != servers:
-            # What comes to clean up can't delete servers that were never made.
+            # A clean-up task can't delete servers that were never created.
             self._push_xcoms(context, {"server_ids": servers})
         self._push_result(context, {"nic_ids": list(job.nic_ids)})
         if job.status is not JobStatus.FAIL:
             return {**self._result(end), "server_ids": servers}
         if self._is_good(job):
             self._log_beside_failure(job)
-            self.log.warning("%s\nThe task goes on with the servers that exist.", explain_failure(job, servers))
+            self.log.warning("%s\nThe task continues with the servers that exist.", explain_failure(job, servers))
             return {**job.result(), "server_ids": servers}
         return self._result(end, servers)
 
     def _fail_unfinished(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
-        """Fail with the reason why the end of the job was not seen."""
+        """Fail with the reason why the wait did not see the end of the job."""
         if end.outcome is Outcome.NOT_FOUND:
             servers = f" (servers {', '.join(submitted)})" if submitted else ""
             end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
@@ -237,18 +239,18 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             if SubmitRecordStore(context.get("task_state_store")).is_kept or self._is_safe_to_retry():
                 raise
             raise EcsOutcomeUnknownNoRetry(
-                f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again:"
-                " there is none. Check, then clear the task, or mark it as success.",
+                f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again."
+                " The task is not retried. Check, then clear the task, or mark it as success.",
                 error.error,
             ) from None
 
     def _give_up(self, context: Mapping[str, Any]) -> None:
-        """Note that the order stayed unpaid: when a user clears the task, it orders anew."""
+        """Record that the order stayed unpaid. If a user clears the task, it places a new order."""
         record_store = SubmitRecordStore(context.get("task_state_store"))
         try:
             record = record_store.read()
             if record is not None:
                 record_store.write(record.given_up())
-        except Exception as error:  # noqa: BLE001 - whatever the store raises: the reason to fail is another one
+        except Exception as error:  # noqa: BLE001 - whatever the store raises: the task fails for another reason
             why = f"{type(error).__name__}: {clean(error, 300)}"
-            self.log.warning("That the order stayed unpaid could not be recorded (%s)", why)
+            self.log.warning("It could not be recorded that the order stayed unpaid (%s)", why)

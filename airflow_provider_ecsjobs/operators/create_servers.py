@@ -20,10 +20,10 @@ _SIZE = whole_number(1)
 
 
 class EcsCreateServersOperator(EcsBaseRequestOperator):
-    """Create servers, pay-per-use or yearly/monthly, and wait until they are there. Retries make no second set.
+    """Create servers, pay-per-use or yearly/monthly, and wait until they exist. Retries create no second set.
 
-    The result's ``server_ids`` are in the order of the API's answer. If some of the servers failed, the task fails and
-    names those that exist and cost money; with ``on_partial_failure="keep"`` it succeeds with those.
+    The result's ``server_ids`` are in the order of the API's response. If some of the servers failed, the task fails,
+    and names those that exist and cost money. With ``on_partial_failure="keep"``, it succeeds with those.
 
     API page: `Creating ECSs <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0101.html>`__.
 
@@ -36,23 +36,24 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
         and more (templated).
     :param data_volumes: further disks, each a dict with ``volumetype`` and ``size`` (GB) (templated).
     :param count: how many servers, 1 to 500 (templated). The newest API reference allows 100.
-    :param availability_zone: the zone; the system chooses if it is left out (templated).
+    :param availability_zone: the zone; the API chooses one if it is left out (templated).
     :param security_groups: the ids of the security groups (templated).
     :param key_name: the name of the SSH key pair (templated).
     :param admin_password: the administrator's password, in place of a key pair (templated). Use a template such as
         ``{{ conn.servers.password }}``: Airflow keeps literal values readable, with the DAG.
-    :param user_data: what cloud-init is given, as plain text: it is encoded here (templated).
+    :param user_data: the user data for cloud-init, as plain text. It is encoded here (templated).
     :param public_ip: a dict as the API describes ``publicip`` (templated).
     :param tags: a dict of tags (templated).
     :param period_type: ``month`` or ``year`` orders the servers yearly/monthly; left out, they are pay-per-use
         (templated).
     :param period_count: for how many months or years (templated).
-    :param auto_pay: whether the order is paid at once; if not, the job waits for somebody to pay it (templated).
-    :param body: whatever else the API takes, such as ``{"server": {"metadata": {...}}}`` (templated).
-    :param dry_run: whether to only have the request checked (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param auto_pay: whether the order is paid at once. If not, the job waits until a user pays it (templated).
+    :param body: fields of the request body that have no parameter of their own, such as
+        ``{"server": {"metadata": {...}}}`` (templated).
+    :param dry_run: whether the API only checks the request (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = (
@@ -192,7 +193,7 @@ def _data_volumes(volumes: Any, is_templated: IsTemplated) -> Any:
 
 
 def _sized(name: str, volume: Any, is_templated: IsTemplated) -> Any:
-    """Return a disk whose size is a number: a template gives it as text."""
+    """Return a disk with its size as a number. A template renders it to text."""
     if volume is None or is_templated(volume):
         return volume
     if not isinstance(volume, Mapping):

@@ -1,4 +1,4 @@
-"""The operators for any job: one waits for it, one submits it first."""
+"""The operators for any job: one waits for a job, the other submits it first."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class EcsJobOperator(EcsBaseOperator):
-    """Wait for a job of Huawei Cloud ECS to end. Fails with the job's reason; its result is the XCom.
+    """Wait for a job of Huawei Cloud ECS to end. If the job fails, the task fails with its reason.
 
-    As :class:`~airflow_provider_ecsjobs.sensors.ecs_jobs.EcsJobSensor`, in an operator's terms. The result is a dict
-    with ``job_id``, ``job_type``, ``status``, ``begin_time``, ``end_time``, ``server_ids``, ``nic_ids`` and
-    ``entities``. API page: *Querying the Execution Status of a Job*.
+    It does the same as :class:`~airflow_provider_ecsjobs.sensors.ecs_jobs.EcsJobSensor`, with the parameters of an
+    operator. The result is a dict with ``job_id``, ``job_type``, ``status``, ``begin_time``, ``end_time``,
+    ``server_ids``, ``nic_ids`` and ``entities``. API page: *Querying the Execution Status of a Job*.
 
     :param job_id: the job's id (templated).
-    :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
+    :param service: the service that the job belongs to (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
-    :param kwargs: how to wait, and Airflow's own: see
+    :param kwargs: the parameters of the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.base.EcsBaseOperator`.
     """
 
@@ -39,10 +39,10 @@ class EcsJobOperator(EcsBaseOperator):
         self.service = service
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Wait for the job, in the triggerer or here.
+        """Wait for the job, in the triggerer or in the worker.
 
         :raises EcsJobFailed: the job failed.
-        :raises EcsJobTimeout: it had not ended in time.
+        :raises EcsJobTimeout: the job did not end in time.
         """
         self._read_parameters()
         self._begin(context, self.job_id)
@@ -50,32 +50,33 @@ class EcsJobOperator(EcsBaseOperator):
         return self._done(context, wait_for(self.job_id, self._policy()))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Resume with the trigger's event: give the result, or fail with the reason."""
+        """Resume with the trigger's event: return the result, or fail with the reason."""
         return self._done(context, read_event(event, self.job_id))
 
     def on_kill(self) -> None:
-        """Say that the job goes on: the API can't cancel it."""
+        """Log that the job continues: the API can't cancel it."""
         self._log_on_kill(self.job_id)
 
 
 class EcsSubmitJobOperator(EcsBaseRequestOperator):
     """Submit any of the asynchronous requests of Huawei Cloud ECS, exactly once, and wait for its job.
 
-    Fails with the job's reason. Airflow's retries submit a job anew if it failed, and go on with it if the worker died.
-    The result is that of :class:`EcsJobOperator`; or, with ``wait_for_completion=False`` or ``dry_run``, a dict with
-    ``job_id``, ``order_id`` and ``server_ids``.
+    If the job fails, the task fails with its reason. A retry submits a new job if the job failed, and reconnects to the
+    job if the worker died. The result is that of :class:`EcsJobOperator`. With ``wait_for_completion=False`` or
+    ``dry_run``, it is a dict with ``job_id``, ``order_id`` and ``server_ids``.
 
-    :param operation: the request, named as the official SDK's method, such as ``resize_server`` (templated); all are
-        in :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, with the title of their API page.
-    :param body: the JSON body, a dict (templated). A text is taken if it renders to a JSON object.
+    :param operation: the name of the official SDK's method, such as ``resize_server`` (templated). All of them are in
+        :data:`~airflow_provider_ecsjobs.core.operations.OPERATIONS`, with the titles of their API pages.
+    :param body: the JSON body, a dict (templated). A text is accepted if it renders to a JSON object.
     :param server_id: the server, for requests with one in their path (templated).
     :param volume_id: the volume, for requests with one in their path (templated).
     :param delete_flag: whether to detach a volume by force, for ``detach_server_volume`` (templated).
-    :param dry_run: whether to only have the request checked, where the API can do that: no job is made (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param dry_run: whether the API only checks the request, if the operation supports that. No job is started
+        (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.base_submit.EcsBaseSubmitOperator` and
         :class:`~airflow_provider_ecsjobs.operators.base.EcsBaseOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = (
@@ -85,7 +86,7 @@ class EcsSubmitJobOperator(EcsBaseRequestOperator):
         "delete_flag",
         *EcsBaseRequestOperator.template_fields,
     )
-    # What other clouds take, or the cloud takes by now, can be sent in this way.
+    # No rules: this operator can also send values that only other clouds or later versions of the API accept.
     _rules: ClassVar[Mapping[str, Sequence[Rule]]] = MappingProxyType({})
 
     def __init__(

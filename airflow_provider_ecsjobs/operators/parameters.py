@@ -1,13 +1,12 @@
-"""What each parameter of our tasks steers, and how it is read.
+"""The parameters of our tasks: the effect of each, and how it is read.
 
-What steers the *request* is templated, and converted when it is known. What steers *Airflow* takes literals only: it is
-used before anything is rendered, or in another process than the one that rendered it.
+A parameter that steers the *request* is templated. It is converted when its value is known. A parameter that steers
+*Airflow* takes literals only: it is used before anything is rendered, or in a process other than the one that renders.
 """
 
 from __future__ import annotations
 
 import os
-from configparser import RawConfigParser
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -37,19 +36,19 @@ if TYPE_CHECKING:
 MOST_SERVERS_OF_A_CREATE = 500
 ON_PARTIAL_FAILURE = ("fail", "keep")
 ATTRIBUTES: Mapping[str, str] = MappingProxyType({"dry_run": "is_dry_run"})
-"""Where a parameter is kept, if not under its own name: Airflow's operators have a method ``dry_run``."""
+"""The attribute of a parameter, if it has another name: Airflow's operators have a method ``dry_run``."""
 _LITERAL = "It steers Airflow, so it takes no template"
 
 
 def is_template(value: Any) -> bool:
-    """Whether a value is known only when the task runs: it holds Jinja, or is the output of another task."""
+    """Return whether a value is known only when the task runs: it holds Jinja, or is the output of another task."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value
     return not isinstance(value, dict | list | tuple | set | int | float | None)
 
 
 def nothing_is_templated(value: Any) -> bool:
-    """Whether a value of a task that runs is known only later: none is, whatever it looks like."""
+    """Return ``False``: all values of a running task are known, even if one looks like a template."""
     return False
 
 
@@ -153,8 +152,8 @@ STEERS_REQUEST: Mapping[str, Reader] = MappingProxyType(
         "wait_for_completion": read_flag,
     }
 )
-"""The parameters that steer the request, and how each is read. They are templated. ``mode`` is not the same everywhere:
-an operator that has one says how it is read."""
+"""The parameters that steer the request, and how each is read. They are templated. ``mode`` differs between operators:
+each operator that has one sets its own reader."""
 
 STEERS_AIRFLOW: Mapping[str, Reader] = MappingProxyType(
     {
@@ -181,18 +180,16 @@ STEERS_AIRFLOW: Mapping[str, Reader] = MappingProxyType(
 def literal(name: str, value: Any) -> Any:
     """Read a parameter that steers Airflow.
 
-    :raises ValueError: it is wrong, or a template.
+    :raises ValueError: the value is wrong, or a template.
     """
     return STEERS_AIRFLOW[name](name, value)
 
 
 def defers_by_default() -> bool:
-    """Whether a task defers that does not say.
+    """Return whether a task defers if its ``deferrable`` is not set.
 
-    ``[operators] default_deferrable`` decides where a user has set it. Airflow's own default of it is False, which says
-    nothing about tasks that are there to wait.
+    ``[operators] default_deferrable`` decides if the environment sets it. Airflow's default is False. It is not meant
+    for tasks whose purpose is to wait. The configuration file does not count: Airflow itself writes its default there.
     """
-    section, option = "operators", "default_deferrable"
-    # The parser itself holds what a configuration file says; Airflow keeps its defaults elsewhere.
-    is_set = f"AIRFLOW__{section}__{option}".upper() in os.environ or RawConfigParser.has_option(conf, section, option)
-    return bool(conf.getboolean(section, option)) if is_set else True
+    is_set = "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE" in os.environ
+    return bool(conf.getboolean("operators", "default_deferrable")) if is_set else True

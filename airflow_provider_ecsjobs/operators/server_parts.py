@@ -30,24 +30,24 @@ class _ServerOperator(EcsBaseRequestOperator):
 
 
 class EcsResizeServerOperator(_ServerOperator):
-    """Give a server another flavor, and wait until it has it.
+    """Change the flavor of a server, and wait until it is changed.
 
-    For a yearly/monthly server the API answers with an order and no job: the task then ends at once, with the order's
-    id, and the flavor changes when the order is paid.
+    For a yearly/monthly server the API responds with an order and no job. The task then ends at once, with the order's
+    id. The flavor changes when the order is paid.
 
     API page: `Modifying the Specifications of an ECS
     <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0209.html>`__.
 
     :param server_id: the server's id (templated).
     :param flavor: the new flavor (templated).
-    :param mode: ``withStopServer`` stops a running server first and starts it again; else it must be stopped
-        (templated).
+    :param mode: ``withStopServer`` stops a running server first and starts it again. Without it, the server must be
+        stopped (templated).
     :param auto_pay: whether the order for a yearly/monthly server is paid at once (templated).
-    :param dry_run: whether to only have the request checked (templated).
-    :param body: whatever else the API takes (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param dry_run: whether the API only checks the request (templated).
+    :param body: fields of the request body that have no parameter of their own (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = ("flavor", "mode", "auto_pay", *_ServerOperator.template_fields)
@@ -75,12 +75,12 @@ class EcsAttachVolumeOperator(_ServerOperator):
 
     :param server_id: the server's id (templated).
     :param volume_id: the volume's id (templated).
-    :param device: the device that it becomes, such as ``/dev/sdb``; the system chooses if it is left out (templated).
-    :param dry_run: whether to only have the request checked (templated).
-    :param body: whatever else the API takes (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param device: the device name, such as ``/dev/sdb``; the API chooses one if it is left out (templated).
+    :param dry_run: whether the API only checks the request (templated).
+    :param body: fields of the request body that have no parameter of their own (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = ("volume_id", "device", *_ServerOperator.template_fields)
@@ -104,10 +104,10 @@ class EcsDetachVolumeOperator(_ServerOperator):
 
     :param server_id: the server's id (templated).
     :param volume_id: the volume's id (templated).
-    :param force: whether to detach it by force (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param force: whether to detach the volume by force (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = ("volume_id", "force", *_ServerOperator.template_fields)
@@ -124,7 +124,7 @@ class EcsDetachVolumeOperator(_ServerOperator):
 
 
 class _SystemOperator(_ServerOperator):
-    """An operator that writes a server's system disk anew."""
+    """An operator that rewrites a server's system disk."""
 
     template_fields: Sequence[str] = (
         "admin_password",
@@ -158,7 +158,7 @@ class _SystemOperator(_ServerOperator):
 
     @property
     def operation(self) -> Any:  # type: ignore[override] # nobody sets it
-        """The operation; the template that it depends on, before that is rendered."""
+        """The operation. Before ``cloud_init`` is rendered, its template."""
         if is_template(self.cloud_init):
             return self.cloud_init
         return self._with_cloud_init if read_flag("cloud_init", self.cloud_init) else self._without_cloud_init
@@ -172,7 +172,7 @@ class _SystemOperator(_ServerOperator):
 
 
 class EcsChangeOsOperator(_SystemOperator):
-    """Put another image on a server's system disk, and wait until it is done. What is on that disk is lost.
+    """Install another image on a server's system disk, and wait until it is done. The data on that disk is lost.
 
     API pages: Changing an ECS OS, `with cloud-init
     <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0202.html>`__ and `without
@@ -182,13 +182,13 @@ class EcsChangeOsOperator(_SystemOperator):
     :param image: the image's id (templated).
     :param admin_password: the administrator's new password (templated).
     :param key_name: the name of the SSH key pair, in place of a password (templated).
-    :param user_id: the id of the IAM user whose key pair it is (templated).
-    :param mode: ``withStopServer`` stops a running server first; else it must be stopped (templated).
+    :param user_id: the id of the IAM user that owns the key pair (templated).
+    :param mode: ``withStopServer`` stops a running server first. Without it, the server must be stopped (templated).
     :param cloud_init: whether the image has cloud-init installed (templated).
-    :param body: whatever else the API takes (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param body: fields of the request body that have no parameter of their own (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = ("image", *_SystemOperator.template_fields)
@@ -207,7 +207,7 @@ class EcsChangeOsOperator(_SystemOperator):
 
 
 class EcsReinstallOsOperator(_SystemOperator):
-    """Put a server's own image on its system disk again, and wait until it is done. What is on that disk is lost.
+    """Install a server's own image on its system disk again, and wait until it is done. The data on that disk is lost.
 
     API pages: Reinstalling an ECS OS, `with cloud-init
     <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0201.html>`__ and `without
@@ -216,13 +216,13 @@ class EcsReinstallOsOperator(_SystemOperator):
     :param server_id: the server's id (templated).
     :param admin_password: the administrator's new password (templated).
     :param key_name: the name of the SSH key pair, in place of a password (templated).
-    :param user_id: the id of the IAM user whose key pair it is (templated).
-    :param mode: ``withStopServer`` stops a running server first; else it must be stopped (templated).
+    :param user_id: the id of the IAM user that owns the key pair (templated).
+    :param mode: ``withStopServer`` stops a running server first. Without it, the server must be stopped (templated).
     :param cloud_init: whether the image has cloud-init installed (templated).
-    :param body: whatever else the API takes (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param body: fields of the request body that have no parameter of their own (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     _names: ClassVar[Mapping[str, str]] = MappingProxyType(
@@ -236,16 +236,16 @@ class EcsReinstallOsOperator(_SystemOperator):
 
 
 class EcsAddNicsOperator(_ServerOperator):
-    """Add NICs to a server, and wait until it has them; their ids are the result's ``nic_ids``.
+    """Add NICs to a server, and wait until it has them. Their ids are the result's ``nic_ids``.
 
     API page: `Adding NICs to an ECS in a Batch
     <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0501.html>`__.
 
     :param server_id: the server's id (templated).
     :param subnets: the ids of the subnets, a NIC in each; or NICs as the API describes them (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = ("subnets", *_ServerOperator.template_fields)
@@ -268,9 +268,9 @@ class EcsDeleteNicsOperator(_ServerOperator):
 
     :param server_id: the server's id (templated).
     :param nic_ids: the ids of the NICs (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = ("nic_ids", *_ServerOperator.template_fields)

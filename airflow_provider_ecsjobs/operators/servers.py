@@ -63,7 +63,7 @@ class _PowerOperator(_ServersOperator):
     template_fields: Sequence[str] = ("mode", *_ServersOperator.template_fields)
     _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({"mode": POWER_MODE})
     _key: ClassVar[str]
-    """What the request is called in its body."""
+    """The key of the request in its body."""
 
     def __init__(self, *, server_ids: Sequence[str] | str | None = None, mode: str = "SOFT", **kwargs: Any) -> None:
         super().__init__(server_ids=server_ids, **kwargs)
@@ -74,19 +74,19 @@ class _PowerOperator(_ServersOperator):
 
 
 class EcsDeleteServersOperator(_ServersOperator):
-    """Delete servers, and wait until they are gone. An empty list of ids skips the task.
+    """Delete servers, and wait until they are gone. If the list of ids is empty, the task is skipped.
 
     API page: `Deleting ECSs <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0103.html>`__.
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
-    :param delete_public_ip: whether to delete the elastic IPs bound to them, too (templated).
-    :param delete_volumes: whether to delete their data disks, too; else these are detached, and go on costing money
+    :param delete_public_ip: whether to delete their elastic IPs, too (templated).
+    :param delete_volumes: whether to delete their data disks, too. If not, the disks are detached, and still cost money
         (templated).
     :param missing_ok: whether servers may be gone already (templated).
-    :param body: whatever else the API takes (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param body: fields of the request body that have no parameter of their own (templated).
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     template_fields: Sequence[str] = (
@@ -113,7 +113,7 @@ class EcsDeleteServersOperator(_ServersOperator):
         self.missing_ok = missing_ok
 
     def _check(self, is_templated: IsTemplated) -> Any:
-        # No servers are no mistake: the task is skipped.
+        # An empty list is no error: the task is skipped.
         return self.body if self.server_ids in ([], ()) and self.body is None else super()._check(is_templated)
 
     def _prepare(self) -> None:
@@ -139,9 +139,9 @@ class EcsStartServersOperator(_ServersOperator):
     API page: `Starting ECSs in a Batch <https://support.huaweicloud.com/intl/en-us/api-ecs/ecs_02_0301.html>`__.
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     operation = "batch_start_servers"
@@ -158,9 +158,9 @@ class EcsStopServersOperator(_PowerOperator):
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
     :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     operation = "batch_stop_servers"
@@ -175,9 +175,9 @@ class EcsRebootServersOperator(_PowerOperator):
 
     :param server_ids: the servers' ids, 1,000 at most (templated).
     :param mode: ``SOFT`` lets the systems shut down, ``HARD`` cuts the power (templated).
-    :param kwargs: how to submit and wait, and Airflow's own: see
+    :param kwargs: the parameters of the submit and the wait, and Airflow's own: see
         :class:`~airflow_provider_ecsjobs.operators.ecs_jobs.EcsSubmitJobOperator`.
-    :raises EcsInvalidRequestError: something that is no template is missing or wrong.
+    :raises EcsInvalidRequestError: a value that is not a template is missing or wrong.
     """
 
     operation = "batch_reboot_servers"
@@ -186,8 +186,8 @@ class EcsRebootServersOperator(_PowerOperator):
 
 
 def _is_empty(server_ids: Any) -> bool:
-    """Whether there are no ids: not so where a template had no value, which is a mistake."""
+    """Return whether there are no ids. A template without a value does not count as empty: it is an error."""
     try:
         return server_ids is not None and not read_ids("server_ids", server_ids)
     except EcsInvalidRequestError:
-        return False  # said when the request is checked
+        return False  # reported when the request is checked

@@ -1,4 +1,4 @@
-"""Submits a request exactly once, however often its task is tried: what was sent is recorded, and recognized."""
+"""Submits a request exactly once, however often its task is tried. Each submit is recorded and recognized."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     SendRequest = Callable[[str | None, SentBefore], Submission]
 
 STORE_KEY = "ecs_submit"
-"""Under which the record lies in Airflow's task state store."""
+"""The key of the record in Airflow's task state store."""
 _TOKEN_USED_BEFORE = ("Ecs.0122", "Ecs.0124")
 
 
 class SubmitRecordStore:
-    """The record of a task's submit, in the task state store of Airflow 3.3; on older versions there is none.
+    """The record of a task's submit, in the task state store of Airflow 3.3. Older versions of Airflow have none.
 
-    :param store: ``context["task_state_store"]``, ``None`` where Airflow has none.
+    :param store: ``context["task_state_store"]``; ``None`` if Airflow has none.
     """
 
     def __init__(self, store: Any) -> None:
@@ -74,7 +74,7 @@ class SubmitRecordStore:
 
 
 def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
-    """Return which try of which task this is.
+    """Return the try of the task that runs.
 
     :param context: Airflow's context.
     :param retries: how many retries the task has.
@@ -84,7 +84,7 @@ def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
         return TaskTry("", uuid.uuid4().hex, "")
     tries_before = max(int(ti.try_number or 1) - 1, 0)
     max_tries = int(ti.max_tries or 0)
-    # max_tries begins as the number of retries; when a user clears the task it grows by the tries there were.
+    # max_tries begins as the number of retries. A clear adds the number of tries so far.
     before_clear = max(max_tries - retries, 0)
     started = getattr(context.get("dag_run"), "start_date", None)
     return TaskTry(
@@ -101,14 +101,14 @@ def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
 
 @dataclass
 class SubmitOnce:
-    """One task's submit: carries out what is decided about the request, and about what earlier tries have sent.
+    """The submit of one task. It carries out the steps that :func:`decide` returns.
 
-    :param policy: how the request may be sent.
+    :param policy: the conditions under which the request may be sent.
     :param task_try: this try.
-    :param record_store: the record.
-    :param send: sends the request with this client token, and is told what is known of an earlier sending.
-    :param poll_once: asks for a job.
-    :param log: where to say what was found.
+    :param record_store: the store of the record.
+    :param send: sends the request. Its arguments are the client token, and whether the request was sent before.
+    :param poll_once: polls a job.
+    :param log: writes log lines.
     """
 
     policy: SubmitPolicy
@@ -119,10 +119,10 @@ class SubmitOnce:
     log: LogSink
 
     def run(self) -> tuple[Submission, Job | ApiError | None]:
-        """Submit, or find what was submitted.
+        """Submit the request, or return what an earlier try submitted.
 
-        :return: what the API took; and the job, if it was looked at.
-        :raises EcsJobNotFoundNoRetry: an earlier try's job is known no more.
+        :return: what the API accepted; and the job, if it was polled.
+        :raises EcsJobNotFoundNoRetry: the API no longer knows the job of an earlier try.
         :raises EcsOutcomeUnknownNoRetry: the request may have been sent, and must not be sent twice.
         :raises EcsApiError: the request could not be sent, or not yet.
         """
@@ -144,37 +144,37 @@ class SubmitOnce:
                     record = self._send_once(step, record)
                     if not step.may_find_job or record.job_id is None:
                         return record.submission, None
-                    # Whatever the answer names, one of the earlier tries is accounted for.
+                    # Any job that the response names accounts for one of the earlier tries.
                     task_try = replace(task_try, earlier_tries=max(task_try.earlier_tries - 1, 0))
                     seen = None
                 case Fail(failure, message, found):
                     self._fail(failure, message, found)
 
     def _send_once(self, step: Send, before: Record | None) -> Record:
-        """Note that the request is about to be sent, send it, and record the answer.
+        """Record that the request is about to be sent, send it, and record the response.
 
-        :param step: what to note, and how to send it.
-        :param before: the record until now. It stays if the API did not take the request.
+        :param step: the record to write, and how to send the request.
+        :param before: the record until now. It is restored if the API did not accept the request.
         """
         self.record_store.write(step.record)
         try:
             submission = self.send(step.record.token, step.sent_before)
         except AirflowFailException:
-            raise  # of a user's function: it may have submitted all the same
+            raise  # raised by a user's function, which may have submitted all the same
         except Exception as error:
             self._after_error(error, step.record, before)
             raise
-        # Before anything is stored or pushed, which may fail: what the cloud answered is never lost.
+        # Logged before anything is stored or pushed, which may fail: so the response is never lost.
         answered = step.record.answered(submission)
         if answered.is_answered:
-            # The token gives back what an earlier try submitted, if the API took that.
+            # If the API accepted the request of an earlier try, it responds with the same job to the same token.
             may_be_earlier = step.may_find_job or step.sent_before is not SentBefore.NO
             self._say(f"{'the API names' if may_be_earlier else 'submitted:'} {submission.described()}")
             self._keep(answered)
         return answered
 
     def _after_error(self, error: Exception, noted: Record, before: Record | None) -> None:
-        """Keep what the next try needs to know, and tell the user where only they can decide.
+        """Keep the record that the next try needs. Raise an error if only the user can decide what to do.
 
         :raises EcsOutcomeUnknownNoRetry: the request may have been carried out, and must not be sent again.
         :raises EcsRejectedError: its token was used for another request, which may have been carried out.
@@ -212,18 +212,18 @@ class SubmitOnce:
         raise EcsOutcomeUnknownNoRetry(message, error) from None
 
     def _tell(self, message: str, noted: Record) -> None:
-        """Tell the user, then note that they were told: a clear after this sends the request.
+        """Log the message for the user, then record that the user was told: a clear after this sends the request.
 
-        The log comes first, since the worker may die before the task fails.
+        The log line comes first, since the worker may die before the task fails.
         """
         self.log.log(logging.WARNING, "%s", message)
         self._keep(noted.told(self.task_try))
 
     def _keep(self, record: Record | None) -> None:
-        """Write the record. A store that fails is a warning.
+        """Write the record. If the store fails, log a warning.
 
-        To fail now would leave a job alone, or hide why the request was rejected. The next try is left with what was
-        written before.
+        An exception here would leave a job unwatched, or hide why the request was rejected. The next try then reads
+        the record that was written before.
         """
         try:
             if record is None:
@@ -232,7 +232,7 @@ class SubmitOnce:
                 self.record_store.write(record)
         except Exception as error:  # noqa: BLE001 - whatever the store raises
             why = f"{type(error).__name__}: {clean(error, 300)}"
-            self._say(f"the answer could not be recorded ({why})", logging.WARNING)
+            self._say(f"the response could not be recorded ({why})", logging.WARNING)
 
     def _say_all(self, logs: tuple[Log, ...]) -> None:
         for log in logs:
@@ -243,8 +243,8 @@ class SubmitOnce:
 
 
 def _token_was_used(error: Exception) -> bool:
-    """Whether the API says that the client token belongs to another request, or is too old to be asked with."""
+    """Return whether the API reports that the client token belongs to another request, or is too old."""
     if isinstance(error, EcsApiError):
         return error.error is not None and error.error.code in _TOKEN_USED_BEFORE
-    # A user's function raises what its client does.
+    # A user's function raises the exceptions of its own client.
     return any(code in str(error) for code in _TOKEN_USED_BEFORE)

@@ -1,4 +1,4 @@
-"""What every task that waits for a job does: look once, defer or wait here, end with the result or the reason."""
+"""The behaviour of all tasks that wait for a job: poll once, defer or wait here, end with the result or the reason."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from airflow_provider_ecsjobs.operators.parameters import (
     nothing_is_templated,
 )
 from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
-from airflow_provider_ecsjobs.publishing import publish_end, publish_wait
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
 
 if TYPE_CHECKING:
@@ -52,32 +52,32 @@ if TYPE_CHECKING:
 else:
     _Task = object
 
-# Airflow's own limit on a deferral fails the task without our message: it is only there for when no triggerer runs.
+# Airflow's own limit on a deferral fails the task without our message. It is only for the case that no triggerer runs.
 _SAFETY_NET = timedelta(minutes=15)
-# Airflow adds the limit to the date, which must not end beyond the calendar.
+# Airflow adds the limit to the present date. The sum must not exceed the calendar.
 _TEN_YEARS = 10 * 365 * 86400.0
-# Airflow 2.11 ends a deferral at the execution timeout, 3.x a task that waits in the worker: be a little before it.
+# Airflow 2.11 ends a deferral at the execution timeout, 3.x a task that waits in the worker. Our end comes earlier.
 _EXECUTION_MARGIN = 30.0
 _EXECUTION_MARGIN_SHARE = 0.1
 XCOM_KEYS = ("job_id", "order_id", "server_ids", "nic_ids")
-"""The XComs that every task pushes beside its result, so that ``task.output["server_ids"]`` works with each."""
+"""The XComs that every task pushes beside its result, so that ``task.output["server_ids"]`` works for all tasks."""
 
 
 class EcsJobWaitMixin(_Task):
     """Waits for a job, on behalf of a sensor or an operator.
 
-    The class that mixes it in sets the attributes below, which have the meaning of its own parameters.
+    The class that uses the mixin sets the attributes below. They have the meaning of its own parameters.
     """
 
     operator_extra_links = (EcsJobPageLink(), EcsConsoleLink())
     console_url: str | None = None
-    """Where the console shows what this task is about: empty for an unknown cloud, ``None`` until that is known."""
+    """The address of this task's resources in the console: empty for an unknown cloud, ``None`` until it is known."""
     _seen: Job | None = None
     """The job, if this process has seen it unfinished."""
     _retry_resubmits = False
-    """Whether a retry can help where the job failed, since it submits another one."""
+    """Whether a retry can help after a failed job, since it submits another one."""
     _readers: ClassVar[Mapping[str, Reader]] = MappingProxyType({})
-    """How the class reads templated parameters that other classes read in another way."""
+    """The class's own readers of templated parameters that other classes read in another way."""
 
     if TYPE_CHECKING:
         huawei_ecs_conn_id: str
@@ -87,36 +87,36 @@ class EcsJobWaitMixin(_Task):
         job_id: str
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Have the parameters checked at the end of ``__init__``, so that no task can forget it."""
+        """Make ``__init__`` check the parameters at its end, so that every task checks them."""
         super().__init_subclass__(**kwargs)
         own_init: Any = cls.__init__
 
         @wraps(own_init)
         def checked_init(self: EcsJobWaitMixin, *args: Any, **arguments: Any) -> None:
             own_init(self, *args, **arguments)
-            if type(self) is cls:  # the task itself, whose base classes are done by now
+            if type(self) is cls:  # the task's own class: the ``__init__`` of its base classes have ended
                 self._check_literals()
 
         cls.__init__ = checked_init  # type: ignore[assignment,method-assign]
 
     def _check_literals(self) -> None:
-        """Check what is known when the DAG is parsed.
+        """Check the values that are known when the DAG is parsed.
 
         :raises EcsInvalidRequestNoRetry: a parameter is wrong.
-        :raises EcsInvalidJobIdNoRetry: the job id is.
+        :raises EcsInvalidJobIdNoRetry: the job id is wrong.
         """
         self._read_parameters(is_template)
 
     def _warn(self, what: str) -> None:
-        """Warn of something in the DAG file, when it is parsed. Called by :meth:`_check_literals`."""
+        """Warn of a problem in the DAG file, when it is parsed. :meth:`_check_literals` calls this."""
         warnings.warn(f"Task {self.task_id}: {what}", UserWarning, stacklevel=5)
 
     def _read_parameters(self, is_templated: IsTemplated = nothing_is_templated) -> None:
-        """Convert the templated parameters, as far as they are known; what is wrong is not retried.
+        """Convert the templated parameters that are known. An error is not retried.
 
-        :param is_templated: tells what is not known yet, and stays as it is.
+        :param is_templated: returns whether a value is not known yet. Such values stay as they are.
         :raises EcsInvalidRequestNoRetry: a parameter is wrong.
-        :raises EcsInvalidJobIdNoRetry: the job id is.
+        :raises EcsInvalidJobIdNoRetry: the job id is wrong.
         """
         for name, read in {**STEERS_REQUEST, **self._readers}.items():
             attribute = ATTRIBUTES.get(name, name)
@@ -147,7 +147,7 @@ class EcsJobWaitMixin(_Task):
     ) -> None:
         """Set the limits that all waiting tasks have.
 
-        :raises ValueError: one is no length of time; the message names it.
+        :raises ValueError: a limit is not a valid duration. The message names it.
         """
         self.payment_timeout = literal("payment_timeout", payment_timeout)
         self.not_found_grace = literal("not_found_grace", not_found_grace)
@@ -181,8 +181,8 @@ class EcsJobWaitMixin(_Task):
         )
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
-        """Wait to the end, and hold the worker slot for as long."""
-        wait = Wait(job_id, policy, observer=WAIT_METRICS)
+        """Wait to the end in the worker. The task holds its worker slot until then."""
+        wait = Wait(job_id, policy, observer=observer_in_worker())
         publish_wait(wait, None)
         self._log_begin(wait, "in this worker")
         try:
@@ -191,10 +191,10 @@ class EcsJobWaitMixin(_Task):
             self.hook.close()
 
     def _poll_once_then_defer(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
-        """Look once: a job that has ended never defers. Any other is left to the trigger.
+        """Poll once. If the job has ended, do not defer. Otherwise leave the wait to the trigger.
 
-        :return: the end of the wait, if one look was enough.
-        :raises TaskDeferred: if it was not.
+        :return: the end of the wait, if one poll was enough.
+        :raises TaskDeferred: one poll was not enough.
         """
         wait = Wait(job_id, policy, observer=WAIT_METRICS)
         end = self._receive(wait, self._send_step(wait))
@@ -205,8 +205,8 @@ class EcsJobWaitMixin(_Task):
     def _defer(self, wait: Wait, server_ids: Sequence[str] | None = None) -> NoReturn:
         """Leave a wait to the trigger.
 
-        :param wait: the wait, as far as it has come.
-        :param server_ids: the servers that the answer to the job's request named; ``None`` if that is not known.
+        :param wait: the wait so far.
+        :param server_ids: the servers in the response to the job's request; ``None`` if they are not known.
         :raises TaskDeferred: always.
         """
         policy = wait.policy
@@ -230,21 +230,21 @@ class EcsJobWaitMixin(_Task):
         raise AssertionError("unreachable: defer() raises")
 
     def _log_begin(self, wait: Wait, where: str) -> None:
-        """Log who is asked for what, how often, and until when."""
+        """Log the job, the connection, the schedule and the deadline of a wait."""
         how = f"{wait.policy.described()}; {self.hook.describe()}, ECS job {wait.job_id}"
         self.log.info("Waiting, %s, %s", where, how)
 
     def _send_step(self, wait: Wait) -> Job | ApiError:
-        """Ask for the job once, and leave no connection open."""
+        """Poll the job once, and close the connection."""
         try:
             return self.hook.poll_once(wait.job_id)
         finally:
             self.hook.close()
 
-    def _receive(self, wait: Wait, answer: Job | ApiError) -> WaitEnd | None:
-        """Take in the answer, and log what is new."""
-        self._seen = answer if isinstance(answer, Job) else None
-        end = wait.receive(answer, time.time())
+    def _receive(self, wait: Wait, result: Job | ApiError) -> WaitEnd | None:
+        """Pass the result of a poll to the wait, and log what is new. Return the end of the wait, if it has ended."""
+        self._seen = result if isinstance(result, Job) else None
+        end = wait.receive(result, time.time())
         for log in wait.take_logs():
             self.log.log(log.level, "%s", log.message)
         return end
@@ -252,14 +252,14 @@ class EcsJobWaitMixin(_Task):
     def _result(self, end: WaitEnd, submitted: Sequence[str] = ()) -> dict[str, Any]:
         """Return the result of a job that succeeded. Fail the task with the reason in every other case.
 
-        :param submitted: the servers that the answer to a create named, as far as they may exist.
+        :param submitted: the servers in the response to a create that may exist.
         """
         job = end.job
         if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
         failed = EcsJobFailed if self._retry_resubmits else EcsJobFailedNoRetry
         if self._may_skip:
-            # Airflow skips such a task on any of its own exceptions; what is wrong with the request must not hide so.
+            # Airflow skips such a task on any of its own exceptions. An error of the request must not be hidden so.
             return succeeded_or_raise(end, failed=failed, submitted=submitted).result()
         return succeeded_or_raise(
             end,
@@ -270,7 +270,7 @@ class EcsJobWaitMixin(_Task):
         ).result()
 
     def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
-        """Return the task's result as :meth:`_result` does; leave its XComs, and a link to the server that it names."""
+        """Push the XComs and the link to the console, then return the task's result as :meth:`_result` does."""
         publish_end(end, self.job_id)
         job = end.job if end.outcome is Outcome.FINISHED else None
         servers = [] if job is None else existing_servers(job, ())
@@ -279,9 +279,9 @@ class EcsJobWaitMixin(_Task):
         return self._output(self._result(end))
 
     def _output(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Return the result as the task may return it.
+        """Return the result in the form that the task returns.
 
-        With ``multiple_outputs`` Airflow pushes each value as an XCom of its own, and Airflow 3.0 refuses ``None``.
+        With ``multiple_outputs``, Airflow pushes each value as an XCom of its own. Airflow 3.0 rejects ``None``.
         """
         return {key: value for key, value in result.items() if value is not None} if self.multiple_outputs else result
 
@@ -291,14 +291,14 @@ class EcsJobWaitMixin(_Task):
         return False
 
     def _log_beside_failure(self, job: Job) -> None:
-        """Log which servers exist, where the failure's text can't name them all."""
+        """Log which servers exist, if the failure message can't name them all."""
         servers = surviving_servers(job)
         if len(servers) > MAX_SERVERS_SHOWN:
             named = join_limited(servers, MAX_SERVERS_PER_REQUEST)
             self.log.warning("ECS job %s failed, but these servers exist: %s", job.job_id, named)
 
     def _leave_console_link(self, context: Mapping[str, Any], server_ids: Sequence[str] = ()) -> None:
-        """Push where the console shows the servers, for the button of the task; no task fails for want of it."""
+        """Push the link to the servers in the console, for the task's button. An error here never fails the task."""
         try:
             url = console_url(self.hook.settings.auth_config.endpoint, server_ids)
         except Exception:
@@ -309,20 +309,19 @@ class EcsJobWaitMixin(_Task):
             self._push_xcoms(context, {CONSOLE_XCOM_KEY: url})
 
     def _begin(self, context: Mapping[str, Any], job_id: str) -> None:
-        """Leave the link and the job's id before the wait, for whoever reads them meanwhile, or after a failure."""
+        """Push the link and the job's id before the wait, so that they can be read during it and after a failure."""
         self._leave_console_link(context)
         self._push_result(context, {"job_id": job_id})
 
     def _push_result(self, context: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Push those values of a result that downstream tasks use as XComs of their own. Empty ones are not pushed."""
+        """Push the values of a result that downstream tasks use, each as an XCom. Empty values are not pushed."""
         self._push_xcoms(context, {key: result[key] for key in XCOM_KEYS if result.get(key)})
 
     def _push_xcoms(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Push XComs, unless ``do_xcom_push`` is off: a task resumes without them.
+        """Push XComs, unless ``do_xcom_push`` is off. A task does not need them to resume.
 
-        ``None`` is never pushed: Airflow 3.0 refuses it.
-
-        A push that fails is a warning: the task may have submitted a request by now, and a retry could send it again.
+        ``None`` is never pushed: Airflow 3.0 rejects it. If a push fails, this logs a warning and raises nothing: the
+        task may have submitted a request, and a retry could send it again.
         """
         ti = context.get("ti")
         if ti is None or not self.do_xcom_push:
@@ -334,25 +333,25 @@ class EcsJobWaitMixin(_Task):
                 ti.xcom_push(key=key, value=value)
             except Exception as error:  # noqa: BLE001 - whatever the API server or a backend raises
                 self.log.warning(
-                    "The XCom %r could not be pushed, so tasks that read it do not find it; this task goes on. %s: %s",
+                    "The XCom %r could not be pushed, so other tasks do not find it. This task continues. %s: %s",
                     key,
                     type(error).__name__,
                     clean(error, 300),
                 )
 
     def _pull_xcom(self, context: Mapping[str, Any], key: str) -> Any:
-        """Return an XCom that this task has pushed. ``None`` if there is none, or it can't be read."""
+        """Return an XCom that this task has pushed; ``None`` if there is none, or it can't be read."""
         ti = context.get("ti")
         if ti is None:
             return None
         try:
             return ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=ti.map_index)
-        except Exception as error:  # noqa: BLE001 - as above: to fail here could send the request again
+        except Exception as error:  # noqa: BLE001 - as above: a failure here could send the request again
             self.log.warning("The XCom %r could not be read: %s: %s", key, type(error).__name__, clean(error, 300))
             return None
 
     def _log_on_kill(self, job_id: Any) -> None:
         self.log.warning(
-            "The task stops, but ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
+            "The task stops, but ECS job %s continues in Huawei Cloud: there is no API that cancels it.",
             clean(job_id, 200),
         )

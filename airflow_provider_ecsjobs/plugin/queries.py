@@ -1,4 +1,4 @@
-"""What the pages ask of Airflow's database: the task instance, and the record that it or its trigger published."""
+"""The database queries of the pages: the task instance, and the record that it or its trigger published."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 TRIGGER = "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger"
 PAGE_SIZE = 50
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-"""States in which nothing becomes of a task any more, unless a user clears it."""
+"""States that a task does not leave, unless a user clears it."""
 
 _record = XComModel.value
 _waits = or_(
     and_(TaskInstance.state == "deferred", Trigger.classpath == TRIGGER),
-    # A task that waits in a worker is known by the record it published.
+    # The record that it published identifies a task that waits in a worker.
     and_(
         TaskInstance.state.in_(("running", "up_for_reschedule")),
         XComModel.key.is_not(None),
@@ -50,18 +50,18 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
     "deadline": (_record["deadline"].as_float(),),
     "seen": (_record["seen_at"].as_float(),),
 }
-"""The columns of the list that it can be sorted by."""
+"""The columns that the list can be sorted by."""
 _ROW_ID = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)
 
 
 @dataclass(frozen=True)
 class ListQuery:
-    """What the list is asked for.
+    """The query of the list.
 
-    :param search: a text that task, run or job holds.
+    :param search: a text that must be in the task, the run or the job.
     :param status: the job's status; empty for all.
-    :param sort: one of :data:`SORTS`; with ``-`` before it from the greatest to the least.
-    :param page: counts from 1.
+    :param sort: one of :data:`SORTS`; ``-`` before it sorts in descending order.
+    :param page: the page number, from 1.
     """
 
     search: str = ""
@@ -102,9 +102,11 @@ def task_of(task: TaskInstance) -> dict[str, Any]:
 
 
 def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[str, Any]:
-    """Return one page of the tasks that wait for a job now, of the DAGs named.
+    """Return one page of the tasks that wait for a job now.
 
+    :param session: the database session.
     :param dag_ids: the DAGs that the user may read.
+    :param query: the filter, the order and the page.
     """
     filters = [_waits, TaskInstance.dag_id.in_(dag_ids)]
     if query.search:
@@ -118,7 +120,7 @@ def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[
     page = max(1, min(query.page, -(-total // PAGE_SIZE)))
     order = SORTS.get(query.sort.removeprefix("-"), SORTS["waited"])
     ordered = [column.desc() if query.sort.startswith("-") else column for column in order]
-    if query.sort.removeprefix("-") == "waited":  # who waited longest began first
+    if query.sort.removeprefix("-") == "waited":  # the longest wait began first
         ordered = [_started.asc() if query.sort.startswith("-") else _started.desc()]
     columns = (*_ROW_ID, TaskInstance.state, TaskInstance.start_date, *(_record[name].label(name) for name in _FIELDS))
     statement = _joined(select(*columns)).where(*filters).order_by(*ordered, *_ROW_ID)

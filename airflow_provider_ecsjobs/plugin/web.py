@@ -1,7 +1,7 @@
-"""What the API server answers under ``/ecsjobs``: two pages, their data, and their files. All of it only reads.
+"""The routes of the API server under ``/ecsjobs``: two pages, their data and their files. All of them only read.
 
-Airflow checks nothing for the application of a plugin. So each route asks Airflow's auth manager, as the routes of
-Airflow's own API do.
+Airflow checks no permission for the application of a plugin. So each route asks Airflow's auth manager, like the routes
+of Airflow's own API.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# Airflow 3.0 knows its users by a header alone, which a browser that opens a page does not send. What is open there
-# is an empty page and its files; the data is not.
+# Airflow 3.0 authenticates by a header only, which a browser does not send when it opens a page. So the empty page and
+# its files are open there. The data is not.
 _cookie_login = tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 1)
 MAY_READ = [
     Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE)),
@@ -71,7 +71,7 @@ _SHELL = """<!doctype html>
 
 
 def make_app(base_path: str) -> FastAPI:
-    """Return the application.
+    """Return the FastAPI application.
 
     :param base_path: the path that Airflow is served under, without a slash at its end.
     """
@@ -87,8 +87,8 @@ async def _answer(request: Request, call_next: Any) -> Response:
     try:
         response: Response = await call_next(request)
     except Exception:
-        # Beyond this application an exception would break the connection off.
-        log.exception("%s could not be answered", request.url.path)
+        # An exception that leaves this application would break the connection.
+        log.exception("The request %s failed", request.url.path)
         response = JSONResponse({"detail": "This could not be read: see the API server's log."}, 500)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -124,7 +124,7 @@ def _page(request: Request, title: str, user: Any, query: dict[str, Any]) -> Res
 
 
 def _has_shell(user: Any) -> bool:
-    """Whether the user may open our page inside Airflow's UI: it shows no plugin to those who may not read plugins."""
+    """Return whether the user may open our page inside Airflow's UI, which needs the permission to read plugins."""
     return get_auth_manager().is_authorized_view(access_view=AccessView.PLUGINS, user=user)
 
 
@@ -163,5 +163,5 @@ def static(name: str) -> Response:
     """Return a file of the pages."""
     if name not in FILES:
         raise HTTPException(404, "There is no such file.")
-    # Asked for anew each time, and sent only if it has changed: an upgrade shows at once.
+    # The browser checks each time whether the file has changed. So an upgrade shows at once.
     return FileResponse(STATIC / name, media_type=FILES[name], headers={"Cache-Control": "no-cache"})

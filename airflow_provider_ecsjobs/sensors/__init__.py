@@ -1,1 +1,1 @@
-"""The sensor, for DAG authors. Imports ``operators.wait_mixin`` and all below it."""
+"""The sensor, for DAG authors. It imports ``operators.wait_mixin`` and all below it."""

@@ -33,34 +33,34 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
 
 SHORTEST_RESCHEDULE = 10.0
-"""The shortest gap of ``mode="reschedule"`` that a busy scheduler keeps up with, in seconds."""
+"""The shortest delay of ``mode="reschedule"`` that a busy scheduler keeps up with, in seconds."""
 
 
 class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
-    """Wait for a job of Huawei Cloud ECS to end. Fails with the job's reason; its result is the XCom.
+    """Wait for a job of Huawei Cloud ECS to end. If the job fails, the task fails with its reason.
 
     The result is a dict with ``job_id``, ``job_type``, ``status``, ``begin_time``, ``end_time``, ``server_ids``,
     ``nic_ids`` and ``entities``. API page: *Querying the Execution Status of a Job*.
 
     :param job_id: the job's id (templated).
     :param huawei_ecs_conn_id: the Airflow connection (templated).
-    :param region: in place of the connection's (templated).
-    :param project_id: in place of the connection's (templated).
-    :param service: the service whose jobs are meant (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
+    :param region: the region, in place of the connection's (templated).
+    :param project_id: the project, in place of the connection's (templated).
+    :param service: the service that the job belongs to (templated): ``ecs``, ``bms``, ``evs``, ``ims``, ``eip`` or
         ``sdrs``.
     :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, ``mode`` says how to wait.
-        ``None``: as ``[operators] default_deferrable`` says where that is set, else in the triggerer.
-    :param poke_interval: the shortest gap between two polls, in seconds or as a ``timedelta``.
-    :param max_wait: the longest gap between two polls, in seconds or as a ``timedelta``. Between the two, the gap is a
-        tenth of the time waited.
-    :param timeout: how long to wait, in seconds or as a ``timedelta``; Airflow's default is 7 days.
-    :param payment_timeout: how long an order may stay unpaid, in seconds or as a ``timedelta``; ``None`` until the
-        timeout, 0 not at all.
-    :param not_found_grace: for how many seconds the API may not know the job, for one submitted just before.
-    :param unreachable_timeout: for how many seconds there may be no good answer; does not apply to
-        ``mode="reschedule"``, which remembers nothing between two pokes.
-    :param soft_fail: whether to skip the task, rather than fail it, when the job failed or was not done in time. Bad
-        credentials, a missing job and a broken connection fail it all the same.
+        ``None`` means ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` if that is set, else the triggerer.
+    :param poke_interval: the shortest delay between two polls, in seconds or as a ``timedelta``.
+    :param max_wait: the longest delay between two polls, in seconds or as a ``timedelta``. Between the two, the delay
+        is a tenth of the time waited.
+    :param timeout: how long to wait, in seconds or as a ``timedelta``. Airflow's default is 7 days.
+    :param payment_timeout: how long an order may stay unpaid, in seconds or as a ``timedelta``. ``None``: until the
+        timeout. 0: not at all.
+    :param not_found_grace: for how many seconds the API may not know a job that was submitted just before.
+    :param unreachable_timeout: for how many seconds there may be no usable response. It has no effect with
+        ``mode="reschedule"``, which keeps no state between two pokes.
+    :param soft_fail: whether to skip the task instead of failing it, if the job failed or did not end in time. Wrong
+        credentials, an unknown job and a broken connection always fail it.
     """
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
@@ -84,7 +84,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         for name, value in {"poke_interval": poke_interval, "max_wait": max_wait, **kwargs}.items():
-            if name in STEERS_AIRFLOW:  # Airflow takes any text for True, and names no value that it does not take
+            if name in STEERS_AIRFLOW:  # Airflow takes any text for True, and its errors do not name the value
                 literal(name, value)
         super().__init__(poke_interval=poke_interval, max_wait=max_wait, **kwargs)
         self.job_id = job_id
@@ -101,12 +101,12 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             self._warn(doubt)
 
     def _doubts(self) -> Iterator[str]:
-        """Say which parameters do not go together."""
+        """Yield a message for each combination of parameters that has no effect or is risky."""
         max_wait = self.poke_interval if self.max_wait is None else self.max_wait.total_seconds()
         if self.poke_interval > max_wait:
             yield (
                 f"poke_interval is {self.poke_interval:g} s, above max_wait ({max_wait:g} s), which has no effect:"
-                f" each gap is {self.poke_interval:g} s. Raise max_wait."
+                f" each delay is {self.poke_interval:g} s. Raise max_wait."
             )
         if not self.reschedule:
             return
@@ -115,20 +115,20 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         elif self.poke_interval < SHORTEST_RESCHEDULE:
             yield (
                 f'poke_interval is {self.poke_interval:g} s with mode="reschedule". Below {SHORTEST_RESCHEDULE:g} s'
-                " a scheduler that is behind fails the task, although its job goes on. Raise it, and give the task"
+                " a scheduler that is behind fails the task, although its job continues. Raise it, and give the task"
                 " retries."
             )
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Wait for the job, in the triggerer or here.
+        """Wait for the job, in the triggerer or in the worker.
 
         :raises EcsJobFailed: the job failed.
-        :raises EcsJobTimeout: it had not ended in time.
+        :raises EcsJobTimeout: the job did not end in time.
         """
         self._read_parameters()
         self._begin(context, self.job_id)
         if not self.deferrable and self.reschedule:
-            # Past Airflow's wrapper: 2.11 takes a call of the base class for an operator within another one.
+            # Without Airflow's wrapper: 2.11 mistakes a call of the base class for an operator within another one.
             poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
             result: dict[str, Any] = poke_and_leave(self, context)
             return result
@@ -138,37 +138,37 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             return self._done(context, wait_for(self.job_id, policy))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Resume with the trigger's event: give the result, or fail with the reason."""
+        """Resume with the trigger's event: return the result, or fail with the reason."""
         with self._skipping():
             return self._done(context, read_event(event, self.job_id))
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; in ``mode="reschedule"`` the scheduler comes back for the next look."""
+        """Poll once. In ``mode="reschedule"``, the scheduler starts the next poll."""
         now = time.time()
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
-        answer = self._send_step(wait)
-        if first is not None and isinstance(answer, Job):
-            # An order has been unpaid since its job began, but its time runs from the first poke, which warned of it.
-            began = answer.begin_time
+        result = self._send_step(wait)
+        if first is not None and isinstance(result, Job):
+            # An order is unpaid since its job began, but its limit counts from the first poke, which warned of it.
+            began = result.begin_time
             wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
-            end = self._receive(wait, answer)
+            end = self._receive(wait, result)
             if end is None:
                 publish_wait(wait, self._seen)
             self._requested_delay = wait.requested_delay
             return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
 
     def on_kill(self) -> None:
-        """Say that the job goes on: the API can't cancel it."""
+        """Log that the job continues: the API can't cancel it."""
         self._log_on_kill(self.job_id)
 
     def _policy(self, started: float) -> WaitPolicy:
         return self._wait_policy(
             started=started,
             timeout=self.timeout,
-            # Airflow counts it anew for each poke of a rescheduled sensor.
+            # Airflow counts it from the start of each poke of a rescheduled sensor.
             execution_timeout=None if self.reschedule and not self.deferrable else self.execution_timeout,
             poll_interval=self.poke_interval,
             max_poll_interval=self.poke_interval if self.max_wait is None else self.max_wait.total_seconds(),
@@ -179,13 +179,13 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         return bool(self.soft_fail or self.never_fail)
 
     def _first_poke(self, context: Context) -> Any:
-        """Tell when a rescheduled sensor poked for the first time; ``None`` in its first poke, or in another mode."""
+        """Return when a rescheduled sensor poked first; ``None`` in its first poke, or in another mode."""
         if not self.reschedule:
             return None
         ti: Any = context["ti"]
         if hasattr(ti, "get_first_reschedule_date"):
             return ti.get_first_reschedule_date(context)
-        from airflow.sensors.base import _orig_start_date  # Airflow 2.11, where the sensor asks the database
+        from airflow.sensors.base import _orig_start_date  # Airflow 2.11, where the sensor queries the database
 
         first_try = (ti.max_tries or 0) - (self.retries or 0) + 1
         return _orig_start_date(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, first_try)
@@ -202,7 +202,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:
-        """Skip the task where ``soft_fail`` asks for it, and log why: Airflow 3 drops the reason of such a skip."""
+        """Skip the task if ``soft_fail`` is set, and log the reason: Airflow 3 drops the reason of such a skip."""
         try:
             yield
         except (EcsJobFailed, EcsJobTimeout) as error:

@@ -30,6 +30,7 @@ from airflow_provider_ecsjobs.core.steps import (
     Send,
     SingleFlight,
     Sleep,
+    Turn,
     advance,
 )
 from airflow_provider_ecsjobs.transport.clock import system_clock
@@ -191,8 +192,8 @@ class AsyncClient:
     async def _send_step(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
         # Timeout and signature start after the time in the queue, which is not the server's fault. A plain HttpRequest
         # belongs to a login.
-        priority = Priority.LOGIN if isinstance(step, HttpRequest) else step.priority
-        permit = await self._queue.acquire(priority)
+        turn = Turn(Priority.LOGIN) if isinstance(step, HttpRequest) else step.turn
+        permit = await self._queue.acquire(turn)
         unused: Permit | None = permit
         try:
             request = step.make() if isinstance(step, Send) else step

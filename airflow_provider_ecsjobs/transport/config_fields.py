@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import ssl
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -53,6 +52,8 @@ class FieldChecker:
 
     def _unknown_fields(self) -> Iterator[str]:
         """Return a warning for each unsupported extra field. It may be a typing error, or a field of another tool."""
+        from difflib import get_close_matches
+
         for name in self._extra:
             if name in EXTRA_FIELDS or name.startswith("__"):
                 continue

@@ -1,19 +1,53 @@
 """The queue of one client's requests: it sends them at the client's rate, a few at a time.
 
 There are three priorities: requests that all others depend on, such as a login; final polls at a wait's deadline, which
-can't be made later; and ordinary polls. Within a priority, the first to come is the first to be sent.
+can't be made later; and ordinary polls. Within a priority, the first to come is the first to be sent, except that a
+request may have patience: it then lets those pass that come up to so many seconds later.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING
 
-from airflow_provider_ecsjobs.core.steps import Priority
+from airflow_provider_ecsjobs.core.steps import ORDINARY, Priority, Turn
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, Permit
+
+
+class _Line:
+    """The waiting requests of one priority, in the order of their times; those of the same time as they came."""
+
+    __slots__ = ("_came", "_order", "_waiting")
+
+    def __init__(self) -> None:
+        self._came = count()
+        self._order: list[tuple[float, int, asyncio.Future[Permit]]] = []
+        self._waiting: set[asyncio.Future[Permit]] = set()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, permit: asyncio.Future[Permit], time: float) -> None:
+        heappush(self._order, (time, next(self._came), permit))
+        self._waiting.add(permit)
+
+    def remove(self, permit: asyncio.Future[Permit]) -> None:
+        """Remove a request, if it still waits. Its entry in the order stays until its time comes."""
+        self._waiting.discard(permit)
+        if not self._waiting:
+            self._order.clear()
+
+    def pop(self) -> asyncio.Future[Permit]:
+        """Return the first request, and remove it."""
+        while True:
+            permit = heappop(self._order)[2]
+            if permit in self._waiting:
+                self.remove(permit)
+                return permit
 
 
 class RequestQueue:
@@ -27,8 +61,7 @@ class RequestQueue:
         self.limiter = limiter
         self._loop = asyncio.get_running_loop()
         self._free = places
-        # A plain dict would be slow: finding its first entry skips over all entries that were removed before.
-        self._waiting: tuple[OrderedDict[asyncio.Future[Permit], None], ...] = tuple(OrderedDict() for _ in Priority)
+        self._waiting = tuple(_Line() for _ in Priority)
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -36,28 +69,31 @@ class RequestQueue:
 
     def final_poll_delay(self) -> float:
         """Return how many seconds a final poll would wait if it came now, at the present rate."""
-        held = max(self.limiter.opens_at() - self._loop.time(), 0.0)
-        return held + len(self._waiting[Priority.FINAL_POLL]) / self.limiter.rate
+        return self._delay(self._waiting[Priority.FINAL_POLL])
 
-    async def acquire(self, priority: Priority = Priority.POLL) -> Permit:
+    def _delay(self, line: _Line) -> float:
+        held = max(self.limiter.opens_at() - self._loop.time(), 0.0)
+        return held + len(line) / self.limiter.rate
+
+    async def acquire(self, turn: Turn = ORDINARY) -> Permit:
         """Wait for a permit to send a request. The caller must call :meth:`release` afterwards.
 
-        :param priority: the priority of the request.
+        :param turn: the place of the request in the queue.
         """
         now = self._loop.time()
         if not len(self) and self._free and self.limiter.opens_at() <= now:
             self._free -= 1
             return self.limiter.take(now)
-        queue = self._waiting[priority]
-        turn: asyncio.Future[Permit] = self._loop.create_future()
-        queue[turn] = None
+        line = self._waiting[turn.priority]
+        permit: asyncio.Future[Permit] = self._loop.create_future()
+        line.add(permit, now + min(turn.patience, self._delay(line) + turn.longest))
         self._let_through()
         try:
-            return await turn
+            return await permit
         except asyncio.CancelledError:
-            queue.pop(turn, None)
-            if not turn.cancelled():  # the permit and the cancellation came at the same time
-                self.limiter.give_back(turn.result())
+            line.remove(permit)
+            if not permit.cancelled():  # the permit and the cancellation came at the same time
+                self.limiter.give_back(permit.result())
                 self._free += 1
             self._let_through()
             raise
@@ -75,8 +111,7 @@ class RequestQueue:
     def close(self) -> None:
         """Stop giving permits."""
         self._disarm()
-        for queue in self._waiting:
-            queue.clear()
+        self._waiting = tuple(_Line() for _ in Priority)
 
     def _let_through(self) -> None:
         now = self._loop.time()
@@ -85,10 +120,10 @@ class RequestQueue:
             if opens_at > now:
                 self._arm(opens_at)
                 return
-            turn, _ = next(filter(None, self._waiting)).popitem(last=False)
-            if not turn.done():  # a request that was just cancelled has not removed itself yet
+            permit = next(filter(len, self._waiting)).pop()
+            if not permit.done():  # a request that was just cancelled has not removed itself yet
                 self._free -= 1
-                turn.set_result(self.limiter.take(now))
+                permit.set_result(self.limiter.take(now))
         # Either no request waits, or all places are taken: then `release` continues.
         self._disarm()
 

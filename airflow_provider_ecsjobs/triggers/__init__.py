@@ -1,1 +1,1 @@
-"""The trigger, which waits in the triggerer. Imports hooks and all below them."""
+"""The trigger, which waits in the triggerer. It imports hooks and all below them."""

@@ -7,6 +7,7 @@ import importlib
 import math
 import time
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -16,6 +17,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJo
 from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting import schedule
+from airflow_provider_ecsjobs.core.waiting.durations import Durations
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
 from airflow_provider_ecsjobs.core.waiting.wait import (
     DEFAULT_UNREACHABLE_TIMEOUT,
@@ -46,36 +48,36 @@ if TYPE_CHECKING:
 _Default = TypeVar("_Default", float, None)
 DEFAULT_CONN_ID = "huawei_ecs_default"
 LOOKUP_SECONDS = 60.0
-"""How long one try to read the connection and open its client may take, in seconds."""
+"""The time limit of one try to read the connection and open its client, in seconds."""
 _TRANSPORT = "airflow_provider_ecsjobs.transport.client_pool"
-# Not looked up in sys.modules, which has the module while another thread is still importing it.
+# sys.modules can't be used here: it has the module while another thread is still importing it.
 _loaded: list[ModuleType] = []
 
 
 @dataclass(frozen=True, slots=True)
 class EcsJobTriggerArguments:
-    """The arguments of :class:`EcsJobTrigger`, as they lie in Airflow's database: JSON primitives, and no secret.
+    """The arguments of :class:`EcsJobTrigger`, as stored in Airflow's database: JSON primitives, without secrets.
 
     :param job_id: the job's id.
     :param huawei_ecs_conn_id: the Airflow connection.
-    :param region: in place of the connection's.
-    :param project_id: in place of the connection's.
-    :param service: the service whose jobs are meant.
+    :param region: the region, in place of the connection's.
+    :param project_id: the project, in place of the connection's.
+    :param service: the service that the job belongs to.
     :param poll_interval: the shortest delay between two polls, in seconds.
     :param max_poll_interval: the longest delay between two polls, in seconds.
     :param deadline: when to give up, in seconds since the epoch; ``None`` for never.
     :param started: when the wait began, in seconds since the epoch; ``None`` for now.
-    :param payment_timeout: how long an order may stay unpaid, in seconds; ``None`` until the deadline, 0 not at all.
-    :param pending_since: since when the order has been known to be unpaid, in seconds since the epoch.
+    :param payment_timeout: how long an order may stay unpaid, in seconds. ``None``: until the deadline. 0: not at all.
+    :param pending_since: since when the order is known to be unpaid, in seconds since the epoch.
     :param seen_status: the status that was logged last, so that it is not logged again.
     :param seen_sub_jobs_finished: the number of finished sub-jobs that was logged last.
     :param seen_sub_jobs_total: the number of sub-jobs that was logged last.
-    :param seen_job_type: the job's type, where the job was seen.
-    :param seen_begin_time: when the job began, as the API writes it, where the job was seen.
-    :param not_found_grace: for how many seconds after ``started`` the job may be unknown.
-    :param unreachable_timeout: for how many seconds there may be no good answer.
-    :param order_id: the order that the job is for, if that is known; for messages.
-    :param server_ids: the servers that the answer to the job's request named; the event hands them on.
+    :param seen_job_type: the job's type, if the job was seen.
+    :param seen_begin_time: when the job began, in the API's format, if the job was seen.
+    :param not_found_grace: for how many seconds after ``started`` the API may not know the job.
+    :param unreachable_timeout: for how many seconds there may be no usable response.
+    :param order_id: the order of the job, if it is known; for messages.
+    :param server_ids: the servers in the response to the job's request. The event passes them on.
     :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
     """
 
@@ -105,10 +107,10 @@ class EcsJobTriggerArguments:
     def of_wait(
         cls, wait: Wait, *, server_ids: Sequence[str] | None, conn_id: str, **connection: Any
     ) -> EcsJobTriggerArguments:
-        """Make the arguments of a trigger that goes on with a wait.
+        """Return the arguments of a trigger that continues a wait.
 
-        :param wait: the wait, as far as it has come.
-        :param server_ids: the servers that the answer to the job's request named; ``None`` if that is not known.
+        :param wait: the wait so far.
+        :param server_ids: the servers in the response to the job's request; ``None`` if they are not known.
         :param conn_id: the Airflow connection.
         :param connection: ``region``, ``project_id`` and ``service``.
         """
@@ -136,9 +138,9 @@ class EcsJobTriggerArguments:
         )
 
     def policy(self) -> WaitPolicy:
-        """Return how to wait.
+        """Return the policy of the wait.
 
-        :raises EcsConfigError: an argument that is to be a number is none.
+        :raises EcsConfigError: an argument that should be a number is not one.
         """
         status = clean(self.seen_status, 100)
         job_type, begin_time = clean(self.seen_job_type, 200), format_time(parse_time(self.seen_begin_time))
@@ -167,6 +169,12 @@ class EcsJobTriggerArguments:
         return float(value)
 
 
+@lru_cache(maxsize=16)
+def durations_of(service: str) -> Durations:
+    """Return the durations of the service's jobs whose end this process has seen."""
+    return Durations()
+
+
 _NAMES = tuple(field.name for field in fields(EcsJobTriggerArguments))
 
 
@@ -177,12 +185,11 @@ class EcsJobTrigger(BaseTrigger):
     "project_id": ..., "region": ...}``, where the last two may be empty.
     The outcomes are ``finished`` (with ``SUCCESS`` or ``FAIL``: see the job), ``timeout``, ``payment_timeout``,
     ``not_found``, ``unauthorized``, ``unreachable`` and ``error``. All triggers of one connection in a process share
-    one HTTP client. Nothing is checked before :meth:`run`, since a trigger that raises when it is built takes the
-    triggerer down with it.
+    one HTTP client. Nothing is checked before :meth:`run`: an exception in ``__init__`` would stop the triggerer.
 
     :param job_id: the job's id.
     :param huawei_ecs_conn_id: the Airflow connection.
-    :param arguments: the others of :class:`EcsJobTriggerArguments`. Those of a later version are kept, and handed on.
+    :param arguments: the others of :class:`EcsJobTriggerArguments`. Those of a later version are kept and passed on.
     """
 
     def __init__(self, job_id: str = "", huawei_ecs_conn_id: str = DEFAULT_CONN_ID, **arguments: Any) -> None:
@@ -192,14 +199,14 @@ class EcsJobTrigger(BaseTrigger):
         self.later = arguments
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return class path and arguments, all JSON primitives. A connection id stands for its secrets."""
+        """Return class path and arguments, in JSON primitives. They hold the connection's id instead of its secrets."""
         arguments = {name: getattr(self.arguments, name) for name in _NAMES}
         return "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger", {**arguments, **self.later}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Wait, and send the one event. Nothing but a cancellation leaves it as an exception.
+        """Wait, and send one event. This raises no exception except a cancellation.
 
-        An event that comes while the scheduler still deals with the deferral would get the task failed.
+        The event is not sent too early: the scheduler fails a task whose event comes while it handles the deferral.
         """
         began = monotonic_time()
         async with observe(self) as observer:
@@ -210,16 +217,16 @@ class EcsJobTrigger(BaseTrigger):
         yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 
     async def on_kill(self) -> None:
-        """Say what goes on. Nothing is ended here: Airflow also calls it when another triggerer takes the wait over."""
+        """Log that the job continues. This cancels nothing: Airflow also calls it when another triggerer takes over."""
         self.log.info(
-            "This wait stops. ECS job %s goes on in Huawei Cloud: there is no API that cancels it.",
+            "This wait stops. ECS job %s continues in Huawei Cloud: there is no API that cancels it.",
             clean(self.arguments.job_id, 200),
         )
 
     async def _wait_to_the_end(self, observer: WaitObserver) -> WaitEnd:
-        """Wait; whatever goes wrong is an end too.
+        """Wait, and return the end of the wait. Any error is an end too.
 
-        What is awaited in here stays in memory for the whole wait, thousands of times: so it is little.
+        The frames that are awaited here stay in memory for the whole wait, for thousands of waits. So they are small.
         """
         began = monotonic_time()
         try:
@@ -229,19 +236,21 @@ class EcsJobTrigger(BaseTrigger):
                 return lease
             try:
                 client = lease.client
-                # Who had trouble with the connection has paused already.
+                # After a failed look-up of the connection, the wait has slept already.
                 poll_first = wait.failures > 0
                 flow = flows.wait_for_job(client.auth, wait, client.clock, poll_first=poll_first)
-                return await client.run(flow, self.log)
+                end = await client.run(flow, self.log)
+                durations_of(self.arguments.service).add(end.job)
+                return end
             finally:
                 await lease.leave()
         except EcsJobsError as error:
             end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: {error}")
         except Exception as error:
-            # Airflow would show the user no more than "Trigger failure".
-            self.log.exception("ECS job %s: the wait broke off", clean(self.arguments.job_id, 200))
+            # For an exception, Airflow would show the user only "Trigger failure".
+            self.log.exception("ECS job %s: the wait failed", clean(self.arguments.job_id, 200))
             what = f"{type(error).__name__}: {clean(error, 500)}"
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: the wait broke off with {what}")
+            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: the wait failed with {what}")
         count_wait(end, monotonic_time() - began)
         return end
 
@@ -252,10 +261,12 @@ class EcsJobTrigger(BaseTrigger):
 
     def _wait(self, observer: WaitObserver) -> Wait:
         check_names(*self._connection)
-        return Wait(check_job_id(self.arguments.job_id), self.arguments.policy(), observer=observer)
+        return Wait(
+            check_job_id(self.arguments.job_id), self.arguments.policy(), observer, durations_of(self.arguments.service)
+        )
 
     async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
-        """Share the connection's client; where that can't be had in time, give the end of the wait."""
+        """Return a lease of the connection's shared client, or the end of the wait if there is none in time."""
         clock = system_clock()
         aio = await _transport()
         while True:
@@ -269,7 +280,7 @@ class EcsJobTrigger(BaseTrigger):
                     raise
                 conn_id = clean(self.arguments.huawei_ecs_conn_id, 200)
                 what = f"the Airflow connection '{conn_id}' was not looked up within {duration(LOOKUP_SECONDS)}"
-            # The metadata database or secrets backend is away: trouble that passes, like the API's own.
+            # The metadata database or the secrets backend does not respond: a temporary error, like those of the API.
             end = wait.receive_lookup_error(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock))
             for log in wait.take_logs():
                 self.log.log(log.level, "%s", log.message)
@@ -282,7 +293,7 @@ class EcsJobTrigger(BaseTrigger):
 
 
 async def _transport() -> ModuleType:
-    """Import the transport, the first time in a thread: importing aiohttp takes longer than an event loop may stand."""
+    """Return the transport module. A thread imports it first: importing aiohttp would block the event loop too long."""
     if not _loaded:
         _loaded.append(await asyncio.to_thread(importlib.import_module, _TRANSPORT))
     return _loaded[0]

@@ -269,7 +269,7 @@ def test_the_project_is_looked_up_once() -> None:
     ("reply", "text"),
     [
         (answer(404, {"error": {"code": "404", "message": "none"}}), "an agency assigned"),
-        (answer(200, {"credential": {"access": "a"}}), "there is no key in the answer"),
+        (answer(200, {"credential": {"access": "a"}}), "there is no key in the response"),
         (Response(200, {}, b"<html>"), "not a JSON object"),
     ],
 )

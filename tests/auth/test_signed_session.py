@@ -78,7 +78,7 @@ def test_any_server_that_says_404_is_not_the_ecs_api(set_connection: Callable[..
         )
         works, text = EcsJobsHook().test_connection()
     assert not works
-    assert f"{url} gave no usable answer" in text
+    assert f"{url} sent no usable response" in text
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_an_unreadable_body_never_ends_a_wait(body: bytes) -> None:
         assert answer.kind is TRANSIENT, status
         assert (answer.status, answer.request_id) == (status, "r")
         if status != 302:
-            assert answer.message == f"the answer is not a JSON object (text/html, {len(body)} bytes)"
+            assert answer.message == f"the response is not a JSON object (text/html, {len(body)} bytes)"
 
 
 def test_an_unreadable_429_throttles() -> None:
@@ -53,8 +53,8 @@ def test_an_unreadable_429_throttles() -> None:
 
 def test_a_redirect_names_its_goal_without_the_query() -> None:
     answer = error(302, b"", location="https://login.example/sso?ticket=SECRET")
-    assert answer.message == "the server answered with a redirect to https://login.example/sso, which is not followed"
-    assert error(302, b"").message == "the server answered with a redirect to nowhere, which is not followed"
+    assert answer.message == "the server responded with a redirect to https://login.example/sso, which is not followed"
+    assert error(302, b"").message == "the server responded with a redirect to nowhere, which is not followed"
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])

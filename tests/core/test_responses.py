@@ -191,7 +191,7 @@ class TestSuccess:
     def test_a_200_without_a_status_is_no_job(self, status: Any) -> None:
         answer = error(200, {"status": status, "job_id": JOB_ID})
         assert answer.kind is TRANSIENT
-        assert answer.message == "the answer has neither a job nor an error in it"
+        assert answer.message == "the response holds neither a job nor an error"
 
 
 def test_what_the_server_says_stays_one_bounded_line() -> None:

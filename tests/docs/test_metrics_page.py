@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_provider_ecsjobs.metrics import JOB_TYPES, METRICS, OTHER, POLL, SUBMITS, UNKNOWN, WAITS
-from tests.docs.pages import TEXTS, code_in, table
+import json
+import re
+from configparser import ConfigParser
+
+from airflow.configuration import conf
+
+from airflow_provider_ecsjobs.metrics import JOB_TYPES, METRICS, OTHER, POLL, SUBMITS, UNKNOWN, WAITS, Kind
+from tests.docs.pages import ROOT, TEXTS, code_in, snippet, table
 
 
 def test_the_table_of_metrics_is_that_of_the_code() -> None:
@@ -24,3 +30,22 @@ def test_the_values_that_stand_for_others_are_named() -> None:
 
     assert {OTHER, UNKNOWN, POLL} <= named
     assert named & JOB_TYPES
+
+
+def test_the_dashboard_shows_each_metric_by_its_tags() -> None:
+    dashboard = json.loads((ROOT / "docs" / "grafana" / "ecsjobs.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    known = {f"airflow_{metric.name.replace('.', '_')}": metric for metric in METRICS}
+    named = {name: query for query in queries for name in re.findall(r"airflow_\w+", query)}
+
+    assert named.keys() == known.keys()
+    for name, query in named.items():
+        labels = re.findall(r"by \((\w+)\)", query) + re.findall(r"[{,](\w+)=", query)
+        assert set(labels) <= {*known[name].tags, *(["quantile"] if known[name].kind is Kind.TIMER else [])}, query
+
+
+def test_the_settings_are_options_of_airflow() -> None:
+    settings = ConfigParser()
+    settings.read_string(snippet("metrics settings").text)
+    for option in settings["metrics"]:
+        assert conf.has_option("metrics", option), option

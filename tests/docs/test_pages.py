@@ -28,9 +28,11 @@ INCLUDED = {
 """Pages of the site that show another file of the repository."""
 
 TABLE_CHECKS = {
+    "capacity",
     "example dags",
     "exceptions",
     "fields",
+    "hints",
     "metrics",
     "operations",
     "options",
@@ -43,7 +45,7 @@ TABLE_CHECKS = {
 }
 """The tables that repeat the code, each compared with it by a test."""
 
-PROSE_TABLES = {"docs/architecture.md", README}
+PROSE_TABLES = {"docs/architecture.md", "docs/from-huawei.md", "docs/from-sensor.md", "docs/upgrading.md", README}
 """Pages with tables that repeat nothing; their files and links are looked at below."""
 
 PROSE = {
@@ -55,6 +57,7 @@ PROSE = {
     "docs/outages.md",
     "docs/security.md",
     "docs/troubleshooting.md",
+    "docs/upgrading.md",
 }
 """Pages of sentences: their names, commands and links are looked at below; troubleshooting has a test of its own."""
 
@@ -119,6 +122,13 @@ def test_the_names_exist(page: str) -> None:
         elif re.fullmatch(r"(tests|core|transport|operators|plugin|emulator|benchmarks|example_dags)/[\w/.]+", code):
             module = f"{code.rpartition('.')[0] or code}.py"
             assert any((root / name).exists() for root in ROOTS for name in (code, f"{code}.py", module)), code
+
+
+def test_the_api_reference_has_each_class_that_the_registry_lists() -> None:
+    named = re.findall(r"- module: (\S+)", (ROOT / ".airflow-registry.yaml").read_text())
+    documented = set(re.findall(r"auto(?:class|module|function):: (\S+)", TEXTS["docs/api.md"]))
+    assert named
+    assert [name for name in named if not documented & {name, name.rpartition(".")[0]}] == []
 
 
 def _links(page: str) -> list[str]:

@@ -24,11 +24,13 @@ from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE
+from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
 from tests.docs.pages import README, ROOT, TEXT, TEXTS, Snippet, snippet, snippets
 from tests.docs.provoked import provoked_messages
 from tests.live.demo import EXPECTED_STATES
 from tests.support.dag_runs import run_dag
 from tests.support.patience import A_MINUTE
+from tests.support.task_runs import TaskRun
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -41,6 +43,11 @@ CHECKS = {
     "dag": "python",
     "submit dag": "python",
     "submit snippet": "python",
+    "fleet dag": "python",
+    "fleet of waits": "python",
+    "operator": "python",
+    "wait log": "text",
+    "metrics settings": "ini",
     "python": "python",
     "failure text": "text",
     "connection": "json",
@@ -114,7 +121,11 @@ def test_the_check_of_the_installation_tells_whether_it_works(tmp_path: Path, is
 @pytest.mark.usefixtures("airflow_db")
 @pytest.mark.parametrize("failing", [0, 1], ids=["success", "failure"])
 @pytest.mark.parametrize("found", snippets("dag"), ids=str)
-def test_the_dags_run(found: Snippet, failing: int, connected: Emulator, tmp_path: Path) -> None:
+def test_the_dags_run(
+    found: Snippet, failing: int, connected: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = {**connected.connection(), "conn_type": "huaweicloud"}
+    monkeypatch.setenv("AIRFLOW_CONN_HUAWEICLOUD_DEFAULT", json.dumps(other))
     module = _import(found.text, tmp_path / f"{_module_name(found)}_{failing}.py")
     job_id = connected.start_job(sub_jobs=3, failing=failing, **AT_ONCE)
     states = run_dag(module.dag, {"job_id": job_id}).states
@@ -130,6 +141,23 @@ def test_the_dags_that_submit_run(found: Snippet, connected: Emulator, tmp_path:
     created = [made for made in connected.submissions if made["operation"] == "create_servers"]
     assert len(created) == 1
     assert len(connected.servers) == (0 if "Delete" in found.text else 1)
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_the_fleet_is_made_and_deleted_in_parts(connected: Emulator, tmp_path: Path) -> None:
+    found = snippet("fleet dag")
+    states = run_dag(_import(found.text, tmp_path / "fleet.py").dag).states
+    assert states == dict.fromkeys(("part.create", "part.use", "part.delete"), "success")
+    made = sorted(made["operation"] for made in connected.submissions)
+    assert made == ["create_servers", "create_servers", "delete_servers", "delete_servers"]
+    assert connected.servers == {}
+
+
+@pytest.mark.usefixtures("airflow_db")
+def test_a_task_waits_for_each_of_many_jobs(connected: Emulator, tmp_path: Path) -> None:
+    module = _import(snippet("fleet of waits").text, tmp_path / "many_jobs.py")
+    jobs = [connected.start_job(**AT_ONCE), connected.start_job(failing=1, **AT_ONCE)]
+    assert sorted(run_dag(module.dag, {"job_ids": jobs}).states["wait"].split(", ")) == ["failed", "success"]
 
 
 @pytest.mark.parametrize("found", snippets("submit snippet"), ids=str)
@@ -258,6 +286,27 @@ def test_the_emulator_starts_as_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             assert not EcsJobsHook().get_job(job_id).status.is_finished
         finally:
             emulator.terminate()
+
+
+def test_a_wait_logs_what_its_page_shows(
+    connected: Emulator, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = snippet("wait log").text.splitlines()
+    job_id = shown[0].split()[1].rstrip(":")
+    waiting = [{"job_type": "createSingleServer", "status": "RUNNING"}] * 3
+    done = [{**sub_job, "status": "SUCCESS"} for sub_job in waiting]
+    job = {"job_id": job_id, "job_type": "createServer", "begin_time": "2026-11-28T01:33:00.000Z"}
+    end = {"status": "SUCCESS", "end_time": "2026-11-28T01:34:30.000Z"}
+    connected.plant_job(
+        {**job, "status": "RUNNING", "entities": {"sub_jobs_total": 3, "sub_jobs": waiting}},
+        {**job, **end, "entities": {"sub_jobs_total": 3, "sub_jobs": done}},
+    )
+    with caplog.at_level("INFO"):
+        TaskRun(lambda: EcsJobSensor(task_id="wait", job_id=job_id, timeout=3600, poke_interval=10)).run()
+    logged = caplog.text + capsys.readouterr().out  # Airflow 3 prints, 2.11 does not
+    for line in shown:
+        date = r"\d+\\-\d+\\-\d+\\ [\d:]+"
+        assert re.search(re.sub(date, "[-0-9: ]+", _pattern(line)), logged), line
 
 
 @pytest.fixture(scope="module")

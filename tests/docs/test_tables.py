@@ -11,7 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 
 from airflow_provider_ecsjobs import exceptions, get_provider_info
 from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDPOINT
+from airflow_provider_ecsjobs.core.hints import HINTS
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
+from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL
 from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
@@ -19,7 +21,11 @@ from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.transport.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT
+from airflow_provider_ecsjobs.transport.config import (
+    DEFAULT_CONNECT_TIMEOUT,
+    DEFAULT_READ_TIMEOUT,
+    DEFAULT_REQUESTS_PER_SECOND,
+)
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
 from tests.docs.pages import ROOT, code_in, table
 
@@ -112,6 +118,16 @@ def test_the_table_of_options_is_that_of_the_configuration() -> None:
 def test_the_table_of_example_dags_has_all() -> None:
     listed = {link.partition("]")[0].strip("[") for link, _ in table("example dags")}
     assert listed == {path.stem for path in (ROOT / "example_dags").glob("*.py")}
+
+
+def test_the_table_of_hints_is_that_of_the_code() -> None:
+    assert {code_in(code)[0]: hint for code, hint in table("hints")} == HINTS
+
+
+def test_the_table_of_capacity_is_the_arithmetic_of_the_rate() -> None:
+    for waits, rate, shown in table("capacity"):
+        assert shown == f"{max(DEFAULT_MAX_POLL_INTERVAL, int(waits) / int(rate)):g} s"
+    assert DEFAULT_REQUESTS_PER_SECOND in {int(rate) for _, rate, _ in table("capacity")}
 
 
 def _parameters(*tasks: type) -> set[str]:

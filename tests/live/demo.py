@@ -224,7 +224,8 @@ def _account_emulator(demo: Demo, created: list[str], reason: str, checks: Check
     expected += [("execute_server_redeploy", [demo.redeployed])]
     checks.equal("requests that started a job", submitted, expected)
     checks.equal("number of them", counters["submits"], 3)
-    checks.equal("servers left", left, set(re.findall(r"server ([0-9a-f-]{36})", reason.rpartition("exist:")[2])))
+    existing = reason.rpartition("Exist and cost money: ")[2]
+    checks.equal("servers left", left, set(re.findall(r"server ([0-9a-f-]{36})", existing)))
     checks.equal("requests that the emulator rejected as wrongly signed", counters["unauthorized"], 0)
 
 

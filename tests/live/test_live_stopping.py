@@ -27,7 +27,7 @@ def _is_alive(process: psutil.Process) -> bool:
     ("said", "sent", "exit_code", "at_least"),
     [
         pytest.param("Starting Airflow", signal.SIGTERM, 143, 0, id="terminated-while-starting"),
-        pytest.param("Running two DAGs", signal.SIGINT, 130, 4, id="interrupted-while-running"),
+        pytest.param("Running three DAGs", signal.SIGINT, 130, 4, id="interrupted-while-running"),
     ],
 )
 def test_a_stopped_demo_leaves_no_process(

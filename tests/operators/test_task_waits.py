@@ -328,5 +328,5 @@ def test_on_kill_says_that_the_job_goes_on(
     make("job-1").on_kill()
 
     logged = caplog.text + "".join(capsys.readouterr())
-    assert "job-1 goes on" in logged
+    assert "job-1 continues" in logged
     assert connected.counters["requests"] == 0

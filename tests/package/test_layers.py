@@ -43,6 +43,7 @@ INSIDE_FUNCTIONS = {
     ("provider_info", "wtforms"),  # Airflow 2.11 to 3.1
     ("provider_info", "wtforms.validators"),  # Airflow 2.11 to 3.1
     ("sensors.ecs_jobs", "airflow.sensors.base"),  # Airflow 2.11
+    ("transport.config_fields", "difflib"),  # for one message
 }
 
 

@@ -50,7 +50,8 @@ def test_it_imports_no_other_module_of_ours_and_nothing_else() -> None:
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("@@")]
     modules = set(line[2:].split())
 
-    assert {name for name in modules if name.startswith("airflow_provider_ecsjobs.")} == {
+    # What Airflow's own import of the plugins has loaded already is not seen here.
+    assert {name for name in modules if name.startswith("airflow_provider_ecsjobs.")} <= {
         "airflow_provider_ecsjobs.compat",
         "airflow_provider_ecsjobs.plugin",
         "airflow_provider_ecsjobs.plugin.ecs_jobs",

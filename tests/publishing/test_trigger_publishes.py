@@ -35,6 +35,16 @@ class Sent(list[tuple[float, str, dict[str, Any]]]):
         self.seconds = 0.0
         self.error: Exception | None = None
         self.begun = 0
+        self.first_seconds = 0.0
+        self.first_error: Exception | None = None
+        self.prepared = 0
+
+    async def prepare(self) -> None:
+        """Take as long as the first import of Airflow's side does."""
+        self.prepared += 1
+        await asyncio.sleep(self.first_seconds)
+        if self.first_error is not None:
+            raise self.first_error
 
     async def __call__(self, task_instance: Any, record: dict[str, Any]) -> None:
         self.begun += 1
@@ -53,6 +63,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """Stand in for Airflow's XComs."""
     sent = Sent()
     monkeypatch.setattr(publishing, "_send", sent)
+    monkeypatch.setattr(publishing, "_prepare", sent.prepare)
     return sent
 
 
@@ -184,6 +195,28 @@ def test_a_publish_that_never_ends_holds_an_event_up_for_a_bounded_time(
     assert left == [1.0 + publishing.LAST_PUBLISH_SECONDS]
 
 
+def test_a_wait_that_ends_before_the_first_record_can_be_sent_publishes_nothing(
+    sent: Sent, in_virtual_time: Callable[..., None]
+) -> None:
+    """Importing what sends it takes longer than an event waits: it would come after what the task publishes."""
+    sent.first_seconds = 2 * publishing.LAST_PUBLISH_SECONDS
+    left: list[float] = []
+
+    async def main() -> None:
+        async with publishing.observe(trigger_of("goes on")) as goes_on:
+            async with publishing.observe(trigger_of("ends")) as ends:
+                ends.polled(a_wait(), Job(RUNNING))
+                goes_on.polled(a_wait(), Job(RUNNING))
+                await asyncio.sleep(1)
+            left.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(2 * sent.first_seconds)
+
+    in_virtual_time(main())
+
+    assert left == [1.0]
+    assert [task_id for _, task_id, _ in sent] == ["goes on"]
+
+
 def test_a_cancelled_wait_publishes_nothing_more(sent: Sent, in_virtual_time: Callable[..., None]) -> None:
     async def wait(task_id: str) -> None:
         async with publishing.observe(trigger_of(task_id)) as observer:
@@ -202,10 +235,11 @@ def test_a_cancelled_wait_publishes_nothing_more(sent: Sent, in_virtual_time: Ca
     assert [task_id for _, task_id, _ in sent] == ["first"]
 
 
+@pytest.mark.parametrize(("step", "begun"), [("error", 2), ("first_error", 0)])
 def test_a_failed_publish_is_a_debug_line_and_pauses_publishing(
-    sent: Sent, in_virtual_time: Callable[..., None], caplog: pytest.LogCaptureFixture
+    sent: Sent, in_virtual_time: Callable[..., None], caplog: pytest.LogCaptureFixture, step: str, begun: int
 ) -> None:
-    sent.error = RuntimeError("no such request")
+    setattr(sent, step, RuntimeError("no such request"))
     caplog.set_level("DEBUG")
 
     async def main() -> None:
@@ -216,9 +250,25 @@ def test_a_failed_publish_is_a_debug_line_and_pauses_publishing(
 
     in_virtual_time(main())
 
-    assert sent.begun == 2
+    assert (sent.prepared, sent.begun) == (2, begun)
     ours = [record for record in caplog.records if record.name == publishing.__name__]
     assert {record.levelname for record in ours} <= {"DEBUG"}
+
+
+async def test_a_record_that_can_not_be_made_ends_no_wait(
+    connected: Emulator, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a job that nobody thought of")
+
+    monkeypatch.setattr(publishing, "snapshot", broken)
+    job_id = connected.plant_job({"status": "RUNNING"}, {"status": "SUCCESS"})
+    trigger = EcsJobTrigger(job_id, poll_interval=0.03, max_poll_interval=0.03)
+    trigger.task_instance = trigger_of().task_instance
+
+    (event,) = [event.payload async for event in trigger.run()]
+
+    assert (event["outcome"], sent.begun) == ("finished", 0)
 
 
 @pytest.mark.parametrize("value", ["False", "neither"])

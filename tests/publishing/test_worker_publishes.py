@@ -9,9 +9,12 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_ecsjobs import publishing
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
+from tests.core.samples import job, part
 from tests.support.dag_runs import START, Run, run_dag
 
 if TYPE_CHECKING:
@@ -60,12 +63,15 @@ def test_each_end_is_published_also_that_of_a_failed_task(connected: Emulator, d
     assert (create["total"], create["failed"], len(create["failure"]["servers"])) == (5, 2, 3)
 
 
-def test_what_is_not_published_is_missed_by_nobody(connected: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
-        raise RuntimeError("no context")
+@pytest.mark.parametrize("place", ["compat.get_current_context", "snapshot", "final_snapshot"])
+def test_what_is_not_published_is_missed_by_nobody(
+    connected: Emulator, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no context, or a job that nobody thought of")
 
-    monkeypatch.setattr(publishing.compat, "get_current_context", broken, raising=False)
-    with DAG("not_published", start_date=START, schedule=None) as dag:
+    monkeypatch.setattr(f"{publishing.__name__}.{place}", broken, raising=False)
+    with DAG(f"not_published_{place.replace('.', '_')}", start_date=START, schedule=None) as dag:
         EcsJobSensor(task_id="wait", job_id=connected.start_job(), poke_interval=0.2)
 
     assert run_dag(dag).states == {"wait": "success"}
@@ -80,3 +86,19 @@ def test_nothing_is_published_where_it_is_switched_off(connected: Emulator, monk
 
     assert run.states == {"wait": "success"}
     assert run.xcom("wait", publishing.XCOM_KEY) is None
+
+
+@pytest.mark.skipif(not publishing._has_pages, reason="Airflow 2 has no page to show a job")
+def test_a_wait_in_the_worker_publishes_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, published = [0.0], []
+    monkeypatch.setattr(publishing, "monotonic_time", lambda: now[0])
+    monkeypatch.setattr(publishing, "_push", lambda record: published.append((now[0], record["done"])))
+    observer = publishing.observer_in_worker()
+    wait = Wait("job-1", WaitPolicy(started=0.0))
+
+    for second in range(100):
+        now[0] = float(second)
+        observer.polled(wait, Job(job("RUNNING", [part("SUCCESS" if second >= 5 else "RUNNING"), part("RUNNING")])))
+    observer.polled(wait, Job(job("SUCCESS", [part("SUCCESS")])))
+
+    assert published == [(0.0, 0), (15.0, 1), (75.0, 1)]

@@ -204,7 +204,7 @@ class TestSubmits:
                 deferrable=False,
                 unreachable_timeout=0.1,
             )
-            with pytest.raises(Exception, match="the answer names no job: job_id is") as caught:
+            with pytest.raises(Exception, match="the response names no job: job_id is") as caught:
                 task.execute({})  # type: ignore[typeddict-item]
         assert type(caught.value).__name__ == "EcsOutcomeUnknownNoRetry"
         assert [head.split()[:2] for head in server.heads] == [["POST", "/v1.1/p/cloudservers/s/resize"]]
@@ -255,7 +255,7 @@ class TestIam:
             works, said = EcsJobsHook().test_connection()
         assert not works
         assert "canary" not in said
-        assert "there is no key in the answer" in said
+        assert "there is no key in the response" in said
         assert service.heads == []
 
 

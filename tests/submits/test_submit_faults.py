@@ -152,7 +152,7 @@ def test_a_rejection_is_final_and_shows_all_that_the_api_said(
     assert run.store.values == {}
 
 
-def test_unauthorized_credentials_are_final_after_one_request(
+def test_unauthorized_credentials_are_final_once_confirmed(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, value = connected.connection_env()
@@ -161,7 +161,7 @@ def test_unauthorized_credentials_are_final_after_one_request(
     with pytest.raises(EcsUnauthorizedNoRetry):
         create().run()
 
-    assert connected.counters["requests"] == 1
+    assert connected.counters["requests"] == 2
 
 
 def test_a_refused_connection_is_no_unknown_outcome(monkeypatch: pytest.MonkeyPatch, connected: Emulator) -> None:

@@ -386,7 +386,7 @@ def test_an_answer_that_could_not_be_stored_is_in_the_log_and_nothing_false_is_s
     with pytest.raises(EcsOutcomeUnknownNoRetry) as caught:
         run.run()
     assert "its worker ended before" not in str(caught.value)
-    assert "its answer was not recorded" in str(caught.value)
+    assert "its response was not recorded" in str(caught.value)
     assert "the log of that try names the job" in str(caught.value)
     assert connected.counters["submits"] == 1
 
@@ -411,9 +411,7 @@ def test_an_order_of_servers_without_a_job_says_that_they_come_when_it_is_paid(
     result = run.run()
 
     assert result == {"job_id": None, "order_id": "CS1", "server_ids": [server]}
-    said = (
-        f"placed the order CS1 for the servers {server} and named no job to wait for: the servers come once it is paid"
-    )
+    said = f"placed the order CS1 for the servers {server} and named no job to wait for: the servers are created once"
     assert said in log_text()
 
 

@@ -275,7 +275,7 @@ class TestRefusedOrLost:
         with monkeypatch.context() as patch:
             patch.setattr(w, "set", failing)
             assert w.job() == "job-1"
-        assert "the answer could not be recorded (RuntimeError: no database)" in w.said[-1]
+        assert "the response could not be recorded (RuntimeError: no database)" in w.said[-1]
         w.retry()
         if repeat is Repeat.BY_TOKEN:
             assert w.job() == "job-1"

@@ -197,7 +197,7 @@ def test_a_store_that_fails_hides_no_rejection(connected: Emulator, log_text: Ca
     with pytest.raises(EcsRejectedNoRetry, match=r"Ecs\.0005"):
         create(StuckStore()).run()
 
-    assert "the answer could not be recorded (RuntimeError: no room)" in log_text()
+    assert "the response could not be recorded (RuntimeError: no room)" in log_text()
 
 
 def test_a_store_that_fails_hides_no_unpaid_order(connected: Emulator, log_text: Callable[[], str]) -> None:
@@ -208,7 +208,7 @@ def test_a_store_that_fails_hides_no_unpaid_order(connected: Emulator, log_text:
     with pytest.raises(EcsJobPaymentTimeout):
         task.resume(deferral)
 
-    assert "That the order stayed unpaid could not be recorded (RuntimeError: no database)" in log_text()
+    assert "It could not be recorded that the order stayed unpaid (RuntimeError: no database)" in log_text()
 
 
 def test_a_store_that_fails_when_a_clear_goes_on_with_a_job_fails_no_task(connected: Emulator) -> None:

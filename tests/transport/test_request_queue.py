@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_ecsjobs.core.steps import ORDINARY, Priority, Turn
 from airflow_provider_ecsjobs.transport.rate_limit import SLACK, AdaptiveRateLimiter
-from airflow_provider_ecsjobs.transport.request_queue import Priority, RequestQueue
+from airflow_provider_ecsjobs.transport.request_queue import RequestQueue
 from tests.transport.virtual_loop import run
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class Requests:
         self.times: list[float] = []
         self.under_way = self.most_under_way = 0
 
-    async def send(self, name: object, priority: Priority = Priority.POLL, *, is_unused: bool = False) -> None:
-        permit = await self.queue.acquire(priority)
+    async def send(self, name: object, turn: Turn = ORDINARY, *, is_unused: bool = False) -> None:
+        permit = await self.queue.acquire(turn)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -78,7 +79,7 @@ def test_what_others_wait_for_goes_first_but_keeps_to_the_rate() -> None:
         polls = [asyncio.ensure_future(requests.send(number)) for number in range(50)]
         await asyncio.sleep(3.5)
         before = len(requests.order)
-        await requests.send("token", Priority.LOGIN)
+        await requests.send("token", Turn(Priority.LOGIN))
         assert requests.order[before:] == ["token"]
         assert requests.times[-1] - requests.times[-2] >= 0.9
         await asyncio.gather(*polls)
@@ -93,12 +94,46 @@ def test_final_polls_go_before_polls_and_behind_logins_each_first_come_first_ser
         requests.queue.limiter.pause_until(10.0)
         names = ["poll 1", "last 1", "token 1", "last 2", "poll 2", "token 2", "last 3"]
         lanes = {"poll": Priority.POLL, "last": Priority.FINAL_POLL, "token": Priority.LOGIN}
-        waiting = [asyncio.ensure_future(requests.send(name, lanes[name.split()[0]])) for name in names]
+        waiting = [asyncio.ensure_future(requests.send(name, Turn(lanes[name.split()[0]]))) for name in names]
         await asyncio.sleep(5)
         assert requests.queue.final_poll_delay() == 5.0 + 3.0
         await asyncio.gather(*waiting)
         assert requests.order == ["token 1", "token 2", "last 1", "last 2", "last 3", "poll 1", "poll 2"]
         assert requests.queue.final_poll_delay() <= 1.0
+        requests.assert_idle()
+
+    run(main())
+
+
+def test_those_with_patience_let_later_ones_pass() -> None:
+    async def main() -> None:
+        requests = Requests(rate=1)
+        requests.queue.limiter.pause_until(10.0)
+        turns = {"quiet": Turn(patience=25.0, longest=60.0), "plain": Turn(), "hot": Turn(patience=-5.0, longest=60.0)}
+        waiting = [asyncio.ensure_future(requests.send(name, turn)) for name, turn in turns.items()]
+        await asyncio.sleep(3)
+        waiting.append(asyncio.ensure_future(requests.send("later", Turn())))
+        await asyncio.gather(*waiting)
+        assert requests.order == ["hot", "plain", "later", "quiet"]
+        requests.assert_idle()
+
+    run(main())
+
+
+def test_no_patience_lasts_longer_than_its_most_and_the_queue() -> None:
+    async def main() -> None:
+        requests = Requests(rate=1)
+        requests.queue.limiter.pause_until(10.0)
+        quiet = asyncio.ensure_future(requests.send("quiet", Turn(patience=1e9, longest=20.0)))
+        polls = []
+        for number in range(60):
+            polls.append(asyncio.ensure_future(requests.send(number)))
+            polls.append(asyncio.ensure_future(requests.send(number)))
+            await asyncio.sleep(1)
+        await quiet
+        # Those that came within 10 s (the queue) and 20 s (its most) go first, then it.
+        assert 58 <= requests.order.index("quiet") <= 62
+        await asyncio.gather(*polls)
         requests.assert_idle()
 
     run(main())

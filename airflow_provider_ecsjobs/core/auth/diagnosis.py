@@ -211,7 +211,7 @@ def diagnose(config: AuthConfig, error: ApiError) -> str:
     if not error.status:  # our own words
         return str(error)
     is_usable = error.code and error.kind is not ErrorKind.TRANSIENT
-    return f"{host} said: {error}" if is_usable else f"{host} gave no usable answer: {error}"
+    return f"{host} said: {error}" if is_usable else f"{host} sent no usable response: {error}"
 
 
 def _clock_offset(error: ApiError) -> float:

@@ -1,4 +1,4 @@
-"""Getting an identity and a project: a token from IAM, an agency's key from the metadata service, a project by region.
+"""Obtains credentials and the project: from the connection, from IAM, or from the metadata service.
 
 API pages: IAM *Obtaining a User Token Through Password Authentication*, *Querying Project Information*; ECS *Obtaining
 the Temporary Credentials of an Agency*.
@@ -37,11 +37,11 @@ _METADATA_TOKEN_SECONDS = "21600"  # noqa: S105 - a length of time
 _METADATA_TRIES = 2
 _MAX_METADATA_TEXT = 10_000
 REFRESH_MARGIN = 600.0
-"""How long before its end a token or temporary key is replaced, in seconds; a tenth of its life, if that is less."""
+"""How many seconds before it expires a token or temporary key is replaced; a tenth of its lifetime, if that is less."""
 
 
 def new_credentials(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
-    """Get what requests are authorized with: from the connection itself, from IAM, or from the metadata service."""
+    """Obtain credentials from the connection itself, from IAM, or from the metadata service."""
     if config.auth == "password":
         return (yield from _new_token(config, clock, redactor))
     if config.auth == "agency":
@@ -59,15 +59,15 @@ def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Cre
         }
     }
     url = f"{config.iam_endpoint}/v3/auth/tokens"
-    answer = yield HttpRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
+    response = yield HttpRequest("POST", url, {"Content-Type": "application/json"}, json.dumps(body).encode())
     what = f"asking IAM at {_host(url)} for a token"
-    parsed = _read(answer, Source.IAM_TOKEN, what, redactor, now=clock.now())
+    parsed = _read(response, Source.IAM_TOKEN, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
-    iam_token = answer.headers.get("x-subject-token", "")
+    iam_token = response.headers.get("x-subject-token", "")
     if not _SECRET.fullmatch(iam_token):
         return ApiError(
-            ErrorKind.TRANSIENT, f"{what}: the answer has none", status=answer.status, source=Source.IAM_TOKEN
+            ErrorKind.TRANSIENT, f"{what}: the response has none", status=response.status, source=Source.IAM_TOKEN
         )
     described = _mapping(parsed.get("token"))
     project_id = _mapping(described.get("project")).get("id")
@@ -76,60 +76,61 @@ def _new_token(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Cre
 
 
 def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> Flow[Credentials | ApiError]:
-    """Ask the metadata service for the agency's key, with a token of IMDSv2 where the service hands them out."""
+    """Request the agency's key from the metadata service, with an IMDSv2 token if the service issues one."""
     url = f"{config.metadata_endpoint}/openstack/latest/securitykey"
     for _ in range(_METADATA_TRIES):
-        token, trouble = yield from _metadata_token(config, redactor)
-        answer = yield HttpRequest("GET", url, {"X-Metadata-Token": token} if token else {}, is_direct=True)
-        if not token or not _is_stale_token(answer):
+        token, token_error = yield from _metadata_token(config, redactor)
+        response = yield HttpRequest("GET", url, {"X-Metadata-Token": token} if token else {}, is_direct=True)
+        if not token or not _is_stale_token(response):
             break
     what = f"asking the metadata service at {_host(url)} for the agency's key"
-    parsed = _read(answer, Source.METADATA, what, redactor, now=clock.now())
+    parsed = _read(response, Source.METADATA, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
-        # Where the service can't be reached, that is all there is to say.
-        said = [parsed.message, redactor.text(_text_of(answer)), trouble if parsed.status else ""]
-        # The metadata service takes no credentials, and no proxy is asked: this is about the server.
+        # If the service can't be reached, there is nothing to add.
+        said = [parsed.message, redactor.text(_text_of(response)), token_error if parsed.status else ""]
+        # The metadata service takes no credentials, and no proxy is used: these statuses are about the server itself.
         kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
         return replace(parsed, message="; ".join(filter(None, said)), kind=kind)
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
-    # They become headers, which an HTTP client would show whole if it refused them.
+    # They become headers. An HTTP client that rejects a header shows all of it.
     texts = [text for text in fields if isinstance(text, str) and _SECRET.fullmatch(text)]
     if len(texts) != len(fields):
-        no_key = f"{what}: there is no key in the answer"
-        return ApiError(ErrorKind.REJECTED, no_key, status=answer.status, source=Source.METADATA)
+        no_key = f"{what}: there is no key in the response"
+        return ApiError(ErrorKind.REJECTED, no_key, status=response.status, source=Source.METADATA)
     return _expiring(Credentials(AccessKey(*texts)), key.get("expires_at"), clock.now())
 
 
 def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, str]]:
-    """Ask the metadata service for a token of IMDSv2.
+    """Request an IMDSv2 token from the metadata service.
 
-    :return: the token, empty if there is none; and what went wrong, empty if the service does not know IMDSv2. Without
-        a token the key is asked for all the same: the service may not need one.
+    Without a token, the key is requested all the same: the service may not need one.
+
+    :return: the token, empty if there is none; and the error, empty if the service does not support IMDSv2.
     """
     url = f"{config.metadata_endpoint}/meta-data/latest/api/token"
-    answer = yield HttpRequest("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _METADATA_TOKEN_SECONDS}, is_direct=True)
-    if isinstance(answer, TransportFailure):
-        return "", f"it gave no IMDSv2 token: {redactor.text(answer.reason)}"
-    if answer.status in _NO_IMDSV2:
+    response = yield HttpRequest("PUT", url, {"X-Metadata-Token-Ttl-Seconds": _METADATA_TOKEN_SECONDS}, is_direct=True)
+    if isinstance(response, TransportFailure):
+        return "", f"it issued no IMDSv2 token: {redactor.text(response.reason)}"
+    if response.status in _NO_IMDSV2:
         return "", ""
-    token = answer.body.decode("latin-1").strip()
-    if answer.status != 200 or not _SECRET.fullmatch(token):
-        return "", f"it gave no IMDSv2 token (HTTP {answer.status})"
+    token = response.body.decode("latin-1").strip()
+    if response.status != 200 or not _SECRET.fullmatch(token):
+        return "", f"it issued no IMDSv2 token (HTTP {response.status})"
     redactor.add_handed_out([token])
     return token, ""
 
 
-def _is_stale_token(answer: Response | TransportFailure) -> bool:
-    """Whether the metadata service does not take a token: a 401 that is not about a missing agency."""
-    return isinstance(answer, Response) and answer.status == 401 and _NO_AGENCY not in _text_of(answer)
+def _is_stale_token(response: Response | TransportFailure) -> bool:
+    """Return whether the metadata service rejected its token: a 401 that is not about a missing agency."""
+    return isinstance(response, Response) and response.status == 401 and _NO_AGENCY not in _text_of(response)
 
 
-def _text_of(answer: Response | TransportFailure) -> str:
-    """Return what an answer of the metadata service says in its own words, if it is a text or HTML; in one line."""
-    if isinstance(answer, TransportFailure) or object_in(answer) is not None:
+def _text_of(response: Response | TransportFailure) -> str:
+    """Return the text of a response of the metadata service in one line; empty if it is JSON."""
+    if isinstance(response, TransportFailure) or object_in(response) is not None:
         return ""
-    return clean(_TAG.sub(" ", answer.body[:_MAX_METADATA_TEXT].decode("utf-8", "replace")), 300)
+    return clean(_TAG.sub(" ", response.body[:_MAX_METADATA_TEXT].decode("utf-8", "replace")), 300)
 
 
 def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credentials:
@@ -140,7 +141,7 @@ def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credenti
     return replace(
         credentials,
         expires_at=end.timestamp(),
-        # A token that is over when it comes (a clock that is off) is used all the same; the 401 tells.
+        # A token that seems to have expired already is used all the same: our clock may be wrong. A 401 would show it.
         refresh_at=end.timestamp() - min(REFRESH_MARGIN, lifetime / 10) if lifetime else math.inf,
     )
 
@@ -148,15 +149,15 @@ def _expiring(credentials: Credentials, expires_at: Any, now: float) -> Credenti
 def find_project(
     config: AuthConfig, credentials: Credentials, clock: Clock, redactor: Redactor
 ) -> Flow[str | ApiError]:
-    """Look the project up by the region's name.
+    """Find the project by the region's name.
 
-    :return: the project's id, or an error that says which projects there are.
+    :return: the project's id, or an error that lists the projects.
     """
-    answered = yield from _projects(config, credentials, [("name", config.region)], clock, redactor)
-    if isinstance(answered, ApiError):
-        return answered
-    # Projects below it, such as 'cn-north-4_team', begin with the same name.
-    named = [project for project in answered if project[1] == config.region]
+    projects = yield from _projects(config, credentials, [("name", config.region)], clock, redactor)
+    if isinstance(projects, ApiError):
+        return projects
+    # Its subprojects, such as 'cn-north-4_team', begin with the same name.
+    named = [project for project in projects if project[1] == config.region]
     if len(named) == 1:
         return named[0][0]
     what = f"Connection '{config.conn_id}': {config.describe()} sees"
@@ -173,9 +174,9 @@ def _projects(
     config: AuthConfig, credentials: Credentials, query: list[tuple[str, str]], clock: Clock, redactor: Redactor
 ) -> Flow[list[tuple[str, str]] | ApiError]:
     call = ApiRequest("GET", "/v3/projects", query)
-    answer = yield authorized_request(config.iam_endpoint, credentials, call, now=clock.now())
+    response = yield authorized_request(config.iam_endpoint, credentials, call, now=clock.now())
     what = f"looking up the project at {_host(config.iam_endpoint)}"
-    parsed = _read(redactor.response(answer), Source.IAM_PROJECTS, what, redactor, now=clock.now())
+    parsed = _read(redactor.response(response), Source.IAM_PROJECTS, what, redactor, now=clock.now())
     if isinstance(parsed, ApiError):
         return parsed
     listed = parsed.get("projects")
@@ -187,7 +188,7 @@ def _projects(
 
 
 def _is_project_id(value: Any) -> TypeGuard[str]:
-    """Whether a value may stand in a path and in a header."""
+    """Return whether a value can be used as a project id, in a path and in a header."""
     return isinstance(value, str) and _PROJECT_ID.fullmatch(value) is not None
 
 
@@ -196,28 +197,28 @@ def _listed(projects: list[tuple[str, str]]) -> str:
 
 
 def _read(
-    answer: Response | TransportFailure,
+    response: Response | TransportFailure,
     source: Source,
     what: str,
     redactor: Redactor,
     *,
     now: float,
 ) -> dict[str, Any] | ApiError:
-    """Return the object in an answer as it came, secrets and all; or the error, without them."""
-    if isinstance(answer, Response) and 200 <= answer.status < 300:
-        body = object_in(answer)
+    """Return the JSON object in a response, not redacted; or the error, redacted."""
+    if isinstance(response, Response) and 200 <= response.status < 300:
+        body = object_in(response)
         if body is not None:
             return body
-    answer = redactor.response(answer)
-    if isinstance(answer, TransportFailure):
-        return ApiError(ErrorKind.TRANSIENT, f"{what}: {answer.reason}", source=source)
-    error = read_error(answer, object_in(answer), now=now, table=LOGIN_TABLE)
-    return replace(error, message=f"{what}: {error.message}", skew=clock_skew(answer, now), source=source)
+    response = redactor.response(response)
+    if isinstance(response, TransportFailure):
+        return ApiError(ErrorKind.TRANSIENT, f"{what}: {response.reason}", source=source)
+    error = read_error(response, object_in(response), now=now, table=LOGIN_TABLE)
+    return replace(error, message=f"{what}: {error.message}", skew=clock_skew(response, now), source=source)
 
 
-def clock_skew(answer: Response, now: float) -> float:
-    """Tell how far our clock is ahead of the server's, in seconds; 0 where the server does not say."""
-    date = parse_http_date(answer.headers.get("date", ""))
+def clock_skew(response: Response, now: float) -> float:
+    """Return how far our clock is ahead of the server's, in seconds; 0 if the response has no date."""
+    date = parse_http_date(response.headers.get("date", ""))
     return 0.0 if date is None else now - date
 
 

@@ -1,4 +1,4 @@
-"""Sends requests in a log-in's name, and responds to a 401."""
+"""Sends authorized requests, and handles a 401."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.response_table import POLL_TABLE
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import (
+    ORDINARY,
     Log,
     Mask,
-    Priority,
     Reload,
     Response,
     Send,
     SingleFlight,
     Sleep,
     TransportFailure,
+    Turn,
 )
 
 if TYPE_CHECKING:
@@ -35,22 +36,22 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import Clock, Flow, HttpRequest
 
 UNAUTHORIZED_KEPT = 60.0
-"""How long refused credentials are not tried again, in seconds: five failures in a row lock a key for five minutes."""
+"""For how many seconds refused credentials are not tried again. Five failures in a row lock a key for five minutes."""
 CONFIRM_AFTER = 5.0
-"""How many seconds after a coded 401 one more request confirms it."""
+"""The delay before one more request confirms a coded 401, in seconds."""
 MAX_RENEWALS = 3
-"""How many new tokens in a row may be refused: one can be revoked, by a change of the password, before it is used."""
+"""How many times in a row a rejected token is replaced. A change of the password can revoke a token before its use."""
 MAX_RELOADS = 1
-"""How often in a row the Airflow connection is read again. A secrets backend may return another key each time."""
+"""How many times in a row the Airflow connection is read again. A secrets backend may return a new key each time."""
 _RETRY_REFRESH_AFTER = 30.0
 _MAX_ROUNDS = 8
 
 
 class AuthSession:
-    """What is known of a log-in: its credentials, its project, and whether the cloud takes them. Shared by all flows.
+    """The state of a login: its credentials, its project, and whether the cloud accepts them. All flows share it.
 
     :param config: the connection.
-    :param secrets: what else must never show up, such as a proxy's password.
+    :param secrets: further secrets to redact, such as a proxy's password.
     """
 
     def __init__(self, config: AuthConfig, secrets: Iterable[str] = ()) -> None:
@@ -76,22 +77,22 @@ class AuthSession:
         return now < self.credentials.refresh_at
 
     def hold(self, credentials: Credentials) -> None:
-        """Take new credentials, which the cloud has not seen yet."""
+        """Store new credentials, which the cloud has not seen yet."""
         self.redactor.add_handed_out(credentials.secrets)
         self.credentials = credentials
         self.project_id = self.project_id or credentials.project_id
         self._on(AuthEvent.LOGGED_IN)
 
     def accept(self) -> None:
-        """Note that the cloud took the credentials."""
+        """Record that the cloud accepted the credentials."""
         self._on(AuthEvent.ACCEPTED)
         self._renewals = self._reloads = 0
 
     def reject(self, error: ApiError, now: float) -> None:
-        """Note that the cloud answered with a coded 401. If that was to be confirmed, the credentials are refused.
+        """Record a coded 401 of the cloud. If it confirms an earlier 401, the credentials are refused.
 
-        :param error: the response, as those see it who did not send the request.
-        :param now: the time by the monotonic clock.
+        :param error: the error, as the flows see it that did not send the request.
+        :param now: the monotonic time, in seconds.
         """
         self._on(AuthEvent.UNAUTHORIZED)
         if self.state is AuthState.REFUSED:
@@ -101,7 +102,7 @@ class AuthSession:
             self._refused_until = now + UNAUTHORIZED_KEPT
 
     def renew(self) -> bool:
-        """Give up a token or temporary key that is doubted; return whether another one can be fetched."""
+        """Discard a doubted token or temporary key, if another one can be fetched. Return whether that is so."""
         if self.config.auth not in ("password", "agency") or self._renewals >= MAX_RENEWALS:
             return False
         self._renewals += 1
@@ -110,27 +111,30 @@ class AuthSession:
         return True
 
     def may_reload(self) -> bool:
-        """Return whether the connection is to be read again, and count it."""
+        """Count a reload of the connection. Return whether it is allowed."""
         self._reloads += 1
         return self._reloads <= MAX_RELOADS
 
     def change(self, config: AuthConfig) -> None:
-        """Begin anew with a connection that has changed."""
+        """Replace the connection with a changed one, and discard the credentials of the old one."""
         self.config, self.credentials, self.project_id = config, None, config.project_id
         self._renewals = 0
         self.redactor.add(config.secrets)
         self._on(AuthEvent.REPLACED)
 
     def await_confirmation(self) -> None:
-        """Let one more request tell, since nothing helped."""
+        """Allow one request that confirms the 401, since there were no other credentials."""
         self._on(AuthEvent.NOTHING_NEW)
 
     def is_refused_now(self, now: float) -> bool:
-        """Return whether the credentials were refused within the last minute, by the monotonic clock."""
+        """Return whether the credentials were refused within the last minute.
+
+        :param now: the monotonic time, in seconds.
+        """
         return self.state is AuthState.REFUSED and now < self._refused_until
 
     def retry(self) -> None:
-        """Let one request try again what was refused some time ago. A token is fetched anew."""
+        """Allow one request to try the refused credentials again. A token is fetched anew."""
         self.credentials = None
         self._renewals = self._reloads = 0
         self._on(AuthEvent.RETRY_DUE)
@@ -138,11 +142,13 @@ class AuthSession:
     def authorize_if_current(
         self, call: ApiRequest, used: Credentials | None, meant_in: AuthState, clock: Clock
     ) -> HttpRequest | None:
-        """Build the request to the service, in the project's name.
+        """Return the authorized request to the service.
 
-        :param used: the credentials that were meant.
-        :param meant_in: the state then.
-        :return: the request; ``None`` if the credentials have been replaced, doubted or refused since.
+        :param call: the request.
+        :param used: the credentials to authorize it with.
+        :param meant_in: the state when they were chosen.
+        :param clock: the time of the signature.
+        :return: the request; ``None`` if the credentials or the state have changed since.
         """
         if used is None or self.credentials is not used or self.state is not meant_in:
             return None
@@ -155,16 +161,22 @@ class AuthSession:
 
 
 def send(
-    auth: AuthSession, call: ApiRequest, clock: Clock, priority: Priority = Priority.POLL
+    auth: AuthSession,
+    call: ApiRequest,
+    clock: Clock,
+    turn: Turn = ORDINARY,
 ) -> Flow[Response | TransportFailure | ApiError]:
-    """Send a request in the log-in's name: log in if need be, and send it again after a coded 401.
+    """Send an authorized request. Log in first if necessary, and send the request again after a coded 401.
 
-    After such a 401 a token is replaced, then the connection is read again once, then one more request confirms the
-    401 some seconds later. Only then the credentials are refused. While they are not proven, a single request at a
-    time tries them: a thousand waits on a wrong key ask twice.
+    After a coded 401, a token is replaced. Then the connection is read again once. Then one more request confirms the
+    401 some seconds later. Only after that are the credentials refused. While the credentials are not proven, one
+    request at a time tries them: a thousand waits with a wrong key send two requests.
 
-    :param priority: how urgent it is.
-    :return: the answer to this very request, or the error that kept it from being sent or authorized.
+    :param auth: the session that authorizes the request.
+    :param call: the request.
+    :param clock: time and random numbers.
+    :param turn: the place of the request in the queue.
+    :return: the response to this request, or the error that prevented it from being sent or authorized.
     """
     own: ApiError | None = None
     for _ in range(_MAX_ROUNDS):
@@ -173,15 +185,15 @@ def send(
             return _refused(own, failure)
         if auth.state is not AuthState.DOUBTED:
             used, meant_in = auth.credentials, auth.state
-            answer = yield from _send_step(auth, call, used, clock, priority)
-            if answer is None:
-                continue  # the credentials were proven, or given up, before this request's turn came
-            unauthorized = answer if isinstance(answer, ApiError) else _unauthorized_in(answer, clock.now())
+            response = yield from _send_step(auth, call, used, clock, turn)
+            if response is None:
+                continue  # the credentials were proven or discarded before this request was sent
+            unauthorized = response if isinstance(response, ApiError) else _unauthorized_in(response, clock.now())
             if unauthorized is None or not unauthorized.is_unauthorized:
-                return answer
-            if isinstance(answer, Response):
+                return response
+            if isinstance(response, Response):
                 own = unauthorized
-            # Whoever learns of it first notes it: the one that sent the request may have been cancelled.
+            # The first flow that learns of the 401 records it: the flow that sent the request may have been cancelled.
             if auth.credentials is used and auth.state is meant_in:
                 auth.reject(replace(unauthorized, is_of_another=True), clock.monotonic())
         lost: ApiError | None = yield SingleFlight("recovery", partial(_recover, auth, clock))
@@ -191,7 +203,7 @@ def send(
 
 
 def _refused(own: ApiError | None, shared: ApiError) -> ApiError:
-    """Return why a request was not authorized: what it was answered itself, or what all are told."""
+    """Return why a request was not authorized: its own error if it has one, else the shared error."""
     if own is None or not shared.is_of_another:
         return shared
     return replace(own, advice=shared.advice)
@@ -200,7 +212,7 @@ def _refused(own: ApiError | None, shared: ApiError) -> ApiError:
 def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     """Log in and find the project, if that has not been done yet.
 
-    :return: what kept it from being done, ``None`` if it is.
+    :return: the error; ``None`` if the session is ready.
     """
     if auth.is_ready(clock.now()):
         return None
@@ -209,83 +221,83 @@ def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
 
 
 def _send_step(
-    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, priority: Priority
+    auth: AuthSession, call: ApiRequest, used: Credentials | None, clock: Clock, turn: Turn
 ) -> Flow[Response | TransportFailure | ApiError | None]:
-    """Send a request; or, while the credentials are not proven, wait for the one that tries them.
+    """Send a request. While the credentials are not proven, one request tries them and the others wait for it.
 
-    :return: the answer to this request. If another one was sent: what went wrong with it, but never its answer;
-        ``None`` if nothing did.
+    :return: the response to this request. If another request tried the credentials, its error but never its response;
+        ``None`` if it had no error.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), priority)
+    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), turn)
     if auth.state is AuthState.PROVEN:
         return (yield from _redacted(auth, call, ask))
-    # The credentials are part of the key: what is learnt of them says nothing of others that have replaced them.
+    # The credentials are part of the key: their trial says nothing about credentials that replace them.
     trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, auth, call, ask, used, clock))
-    return trial.answer if trial.call is call else trial.transport_failure
+    return trial.response if trial.call is call else trial.transport_failure
 
 
 def _redacted(auth: AuthSession, call: ApiRequest, ask: Send) -> Flow[Response | TransportFailure | None]:
-    """Send a request, and take what is secret out of its answer before anybody reads it."""
-    answer: Response | TransportFailure | None = yield ask
-    return None if answer is None else auth.redactor.response(answer, call.secrets)
+    """Send a request. Return its response with all secrets redacted."""
+    response: Response | TransportFailure | None = yield ask
+    return None if response is None else auth.redactor.response(response, call.secrets)
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """The request that tries credentials: whose it is, its answer, and what others learn from it."""
+    """The trial of credentials: the request, its response, and the error that the waiting requests get."""
 
     call: ApiRequest
-    answer: Response | TransportFailure | None
+    response: Response | TransportFailure | None
     transport_failure: ApiError | None = None
 
 
 def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials | None, clock: Clock) -> Flow[_Trial]:
-    answer = yield from _redacted(auth, call, ask)
-    if answer is None:
+    response = yield from _redacted(auth, call, ask)
+    if response is None:
         return _Trial(call, None)
-    transport_failure = _what_it_leaves_open(answer, clock.now())
+    transport_failure = _error_unless_proven(response, clock.now())
     if transport_failure is None and auth.credentials is used:
         auth.accept()
-    return _Trial(call, answer, transport_failure)
+    return _Trial(call, response, transport_failure)
 
 
-def _what_it_leaves_open(answer: Response | TransportFailure, now: float) -> ApiError | None:
-    """Return why an answer does not show whether the credentials are good; ``None`` if they are."""
-    if isinstance(answer, TransportFailure):
-        return ApiError(ErrorKind.TRANSIENT, answer.reason)
-    error = _error_in(answer, now)
+def _error_unless_proven(response: Response | TransportFailure, now: float) -> ApiError | None:
+    """Return the error of a response that does not prove the credentials; ``None`` if it proves them."""
+    if isinstance(response, TransportFailure):
+        return ApiError(ErrorKind.TRANSIENT, response.reason)
+    error = _error_in(response, now)
     if error is None or not (error.is_passing or error.is_unauthorized):
         return None
-    return replace(error, is_of_another=True, skew=clock_skew(answer, now))
+    return replace(error, is_of_another=True, skew=clock_skew(response, now))
 
 
-def _unauthorized_in(answer: Response | TransportFailure, now: float) -> ApiError | None:
-    if isinstance(answer, TransportFailure):
+def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiError | None:
+    if isinstance(response, TransportFailure):
         return None
-    error = _error_in(answer, now)
-    return replace(error, skew=clock_skew(answer, now)) if error is not None and error.is_unauthorized else None
+    error = _error_in(response, now)
+    return replace(error, skew=clock_skew(response, now)) if error is not None and error.is_unauthorized else None
 
 
-def _error_in(answer: Response, now: float) -> ApiError | None:
+def _error_in(response: Response, now: float) -> ApiError | None:
     """Return the error in a response, also in one with a 2xx; ``None`` if there is none."""
-    body = object_in(answer)
-    is_taken = body is not None and 200 <= answer.status < 300
-    # A job that failed has an error code too, but that is the job's.
-    if is_taken and "job_id" in (body or {}):
+    body = object_in(response)
+    is_success = body is not None and 200 <= response.status < 300
+    # A failed job has an error code too, but it is not the error of the request.
+    if is_success and "job_id" in (body or {}):
         return None
-    error = read_error(answer, body, now=now, table=POLL_TABLE)
-    return None if is_taken and not error.code else error
+    error = read_error(response, body, now=now, table=POLL_TABLE)
+    return None if is_success and not error.code else error
 
 
 def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
-    """Respond to a 401, once for all: fetch a new token; else read the connection again; else have it confirmed."""
+    """Handle a 401, once for all flows: fetch a new token, else read the connection again, else have it confirmed."""
     if auth.state is AuthState.DOUBTED and not auth.renew():
         yield from _reload_or_pause(auth)
     return auth.unauthorized or (yield from establish(auth, clock))
 
 
 def _reload_or_pause(auth: AuthSession) -> Flow[None]:
-    """Read the connection again. If there is nothing new in it, wait before the 401 is confirmed."""
+    """Read the connection again. If it has not changed, wait before the 401 is confirmed."""
     if auth.may_reload() and (yield from _has_changed(auth)):
         return
     again = f"one more request in {CONFIRM_AFTER:g} s shows whether they are refused for good"
@@ -295,7 +307,7 @@ def _reload_or_pause(auth: AuthSession) -> Flow[None]:
 
 
 def _has_changed(auth: AuthSession) -> Flow[bool]:
-    """Read the connection again; return whether it has changed, and take it over then."""
+    """Read the connection again, and use it if it has changed. Return whether it has."""
     config: AuthConfig | None = yield Reload()
     if config is None or config == auth.config:
         return False
@@ -328,7 +340,7 @@ def _renew_and_find(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
             if auth.config.auth in ("password", "agency"):
                 yield Mask(fresh.secrets)
         elif held is not None and auth.credentials is held and fresh.is_passing and now < held.expires_at:
-            # The one we hold is good for a while yet: go on with it, and try again soon.
+            # The present credentials are still valid: keep them, and retry the refresh soon.
             auth.credentials = replace(held, refresh_at=min(now + _RETRY_REFRESH_AFTER, held.expires_at))
         else:
             return fresh

@@ -1,4 +1,4 @@
-"""What is known of a log-in, as states and one table of transitions.
+"""The states of a login, and the table of their transitions.
 
     NONE --logged in--> UNTRIED --accepted--> PROVEN --logged in again--> UNTRIED
                            |                    |
@@ -9,7 +9,7 @@
                                                                                             +-- unauthorized --> REFUSED
     REFUSED --the connection changed--> NONE, --a minute is over--> SUSPECT
 
-Requests are sent while the state is ``UNTRIED`` or ``SUSPECT`` (one at a time) and ``PROVEN`` (side by side).
+Requests are sent while the state is ``UNTRIED`` or ``SUSPECT`` (one at a time) and ``PROVEN`` (in parallel).
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 
 
 class AuthState(Enum):
-    """What is known of the credentials."""
+    """The state of the credentials."""
 
     NONE = "none"
-    """There are none yet, or they were given up for others."""
+    """There are none yet, or they were discarded."""
     UNTRIED = "untried"
     """The cloud has not seen them yet."""
     PROVEN = "proven"
-    """The cloud took them."""
+    """The cloud accepted them."""
     DOUBTED = "doubted"
-    """The cloud answered with a coded 401, and what may help is being tried. Nobody sends a request."""
+    """The cloud sent a coded 401, and other credentials are being looked for. No request is sent."""
     SUSPECT = "suspect"
-    """Nothing helped. The next request confirms the 401, or shows that it was a passing one."""
+    """There are no other credentials. The next request confirms the 401, or shows that it was temporary."""
     REFUSED = "refused"
-    """The 401 is confirmed. Nobody sends a request for a minute."""
+    """The 401 is confirmed. No request is sent for a minute."""
 
 
 class AuthEvent(Enum):
-    """What happened."""
+    """An event that can change the state."""
 
     LOGGED_IN = "logged in"
     """There are new credentials."""
     ACCEPTED = "accepted"
-    """A response shows that the cloud takes them."""
+    """A response shows that the cloud accepts them."""
     UNAUTHORIZED = "unauthorized"
-    """A coded 401, to a request or to a log-in."""
+    """A request or a login got a coded 401."""
     REPLACED = "replaced"
-    """They were given up: a new token is to be fetched, or the Airflow connection has changed."""
+    """They were discarded: a new token is to be fetched, or the Airflow connection has changed."""
     NOTHING_NEW = "nothing new"
-    """There was no other token and no other connection, and some seconds have passed."""
+    """There is no new token and no changed connection, and the delay has passed."""
     RETRY_DUE = "retry due"
-    """The refusal is so old that one request may try again."""
+    """The 401 was confirmed a minute ago, so that one request may try again."""
 
 
 _NONE, _UNTRIED, _PROVEN = AuthState.NONE, AuthState.UNTRIED, AuthState.PROVEN
@@ -80,9 +80,9 @@ TRANSITIONS: Mapping[AuthEvent, Mapping[AuthState, AuthState]] = {
     AuthEvent.NOTHING_NEW: {_DOUBTED: _SUSPECT},
     AuthEvent.RETRY_DUE: {_REFUSED: _SUSPECT},
 }
-"""The state that follows. An event that is not listed for a state changes nothing: it is about older credentials."""
+"""The next state. An event that is not listed for a state changes nothing: it is about older credentials."""
 
 
 def next_state(state: AuthState, event: AuthEvent) -> AuthState:
-    """Return the state that follows."""
+    """Return the next state."""
     return TRANSITIONS[event].get(state, state)

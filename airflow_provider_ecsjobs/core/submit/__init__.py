@@ -1,1 +1,1 @@
-"""Submitting a request exactly once: its check, what its answer means, and the record that outlives a worker."""
+"""Exactly-once submits: the check of a request, the meaning of its response, and the record that outlives a worker."""

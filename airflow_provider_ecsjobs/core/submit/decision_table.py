@@ -1,6 +1,7 @@
-"""The table of what a try does about what earlier tries have sent.
+"""The decision table of a submit: what a try does, given what earlier tries have sent.
 
-``docs/exactly-once.md`` shows it to people. :func:`airflow_provider_ecsjobs.core.submit.idempotency.decide` reads it.
+``docs/exactly-once.md`` shows the table to users. :func:`~airflow_provider_ecsjobs.core.submit.idempotency.decide`
+reads it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from typing import NamedTuple
 
 
 class Recorded(Enum):
-    """What the record holds."""
+    """The content of the record."""
 
     NOTHING = "nothing"
     NOT_KEPT = "no record is kept, and there was an earlier try"
     """Before Airflow 3.3."""
-    UNANSWERED = "a request, but no answer"
-    """It was sent, or was about to be."""
+    UNANSWERED = "a request, but no response"
+    """The request was sent, or was about to be sent."""
     ORDER = "an order without a job"
     JOB = "a job"
 
@@ -30,26 +31,26 @@ class Cleared(Enum):
 
 
 class Repeat(Enum):
-    """What makes it safe to send the request again if its outcome is not known."""
+    """The reason why a retry is safe if the outcome is unknown."""
 
     BY_TOKEN = "its client token"  # noqa: S105 - no secret
     HARMLESS = "doing it twice harms nothing"
     HARMFUL = "nothing"
     BY_FUNCTION = "nothing: a function of the user sends it"
-    """``@task.ecs_job`` without a ``client_token``: only the function knows whether it got as far as to send."""
+    """``@task.ecs_job`` without a ``client_token``: only the function knows whether it sent the request."""
 
 
 class Seen(Enum):
-    """How the recorded job is now."""
+    """The present state of the recorded job."""
 
-    NOT_YET = "not asked yet"
+    NOT_YET = "not polled yet"
     RUNNING = "not finished"
     UNPAID = "unpaid, after the task gave up waiting for the payment"
     SUCCEEDED = "succeeded, or good enough"
     FAILED = "failed"
     PURGED = "unknown to the API, beyond the grace"
     UNSEEN = "can't be seen"
-    """The API can't be asked just now, or does not know the job yet."""
+    """The poll failed, or the API does not know the job yet."""
 
 
 class Request(Enum):
@@ -60,7 +61,7 @@ class Request(Enum):
 
 
 class Situation(NamedTuple):
-    """All that the decision depends on."""
+    """The facts that the decision depends on."""
 
     recorded: Recorded
     cleared: Cleared
@@ -70,19 +71,19 @@ class Situation(NamedTuple):
 
 
 class Action(Enum):
-    """What to do."""
+    """The action of a try."""
 
-    SEND = "send it with this attempt's token"
-    SEND_AND_LOOK = "send it with this attempt's token, then look at the job"
-    ASK = "send it with the recorded token, then look at the job"
+    SEND = "send it with this try's token"
+    SEND_AND_LOOK = "send it with this try's token, then poll the job"
+    ASK = "send it with the recorded token, then poll the job"
     SEND_AGAIN = "send it again"
     SEND_NEXT = "send it with the next token"
     SEND_ANEW = "send it with a token never used before"
-    POLL = "ask for the job"
+    POLL = "poll the job"
     DONE = "done: this is the result; wait for the job if it runs"
-    FAIL_UNKNOWN = "fail: tell the user that the outcome is unknown, and note that"
-    FAIL_PURGED = "fail: nobody can tell how the job ended"
-    FAIL_BUSY = "fail: the job may still run, so nothing is sent beside it; a retry looks again"
+    FAIL_UNKNOWN = "fail: tell the user that the outcome is unknown, and record that"
+    FAIL_PURGED = "fail: it is unknown how the job ended"
+    FAIL_BUSY = "fail: the job may still run, so nothing is sent beside it; a retry polls it again"
 
 
 class Row(NamedTuple):
@@ -96,7 +97,7 @@ class Row(NamedTuple):
     action: Action
 
     def covers(self, situation: Situation) -> bool:
-        """Whether the row is about this situation."""
+        """Return whether the row covers this situation."""
         return all(not allowed or value in allowed for allowed, value in zip(self[:5], situation, strict=True))
 
 
@@ -120,9 +121,9 @@ TABLE: tuple[Row, ...] = (
     Row((_R.JOB,), (), (), (_S.RUNNING, _S.UNSEEN), (Request.SAME,), _A.DONE),
     Row((_R.JOB,), (), (), (_S.RUNNING, _S.UNSEEN), (Request.CHANGED,), _A.FAIL_BUSY),
 )
-"""The first row that covers the situation counts."""
+"""The first row that covers the situation applies."""
 
 
 def look_up(situation: Situation) -> Action:
-    """Return what to do in this situation."""
+    """Return the action in a situation."""
     return next(row.action for row in TABLE if row.covers(situation))

@@ -1,6 +1,6 @@
-"""Submitting exactly once: what a try does about what earlier tries have sent.
+"""Decides what a try sends, given what earlier tries have sent, so that a request is submitted exactly once.
 
-:func:`decide` looks it up in the table of :mod:`airflow_provider_ecsjobs.core.submit.decision_table`.
+:func:`decide` reads the table of :mod:`airflow_provider_ecsjobs.core.submit.decision_table`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 
 class SentBefore(Enum):
-    """What is known of the same request having been sent before."""
+    """Whether the same request was sent before."""
 
     NO = "no"
     TAKEN = "an earlier try sent it, and the API may well have taken it"
@@ -57,19 +57,19 @@ class SentBefore(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Ask for this job, then decide again."""
+    """Poll this job, then decide again."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Note this record, then send the request with its token.
+    """Write this record, then send the request with its token.
 
-    :param record: what to note before it is sent.
-    :param sent_before: what is known of an earlier sending.
-    :param may_find_job: whether the answer may name a job of an earlier try: then look at it, and decide again.
-    :param logs: what to say first.
+    :param record: the record to write before the request is sent.
+    :param sent_before: whether the same request was sent before.
+    :param may_find_job: whether the response may name a job of an earlier try. If so, poll it, and decide again.
+    :param logs: the lines to log first.
     """
 
     record: Record
@@ -80,10 +80,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Nothing is to be sent: this was submitted.
+    """Send nothing: the request was submitted already.
 
-    :param record: what was submitted, and what to keep of it.
-    :param logs: what to say.
+    :param record: the record of the submit, as it is to be kept.
+    :param logs: the lines to log.
     """
 
     record: Record
@@ -91,7 +91,7 @@ class Done:
 
 
 class Failure(Enum):
-    """Why nothing may be sent."""
+    """The reason why nothing may be sent."""
 
     OUTCOME_UNKNOWN = "outcome_unknown"
     PURGED = "purged"
@@ -102,9 +102,9 @@ class Failure(Enum):
 class Fail:
     """Fail the task.
 
-    :param failure: why.
-    :param message: what the user is told.
-    :param record: what was found.
+    :param failure: the reason.
+    :param message: the message for the user.
+    :param record: the record that was found.
     """
 
     failure: Failure
@@ -114,17 +114,17 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class SubmitPolicy:
-    """How a task's request may be sent.
+    """The conditions under which a task's request may be sent.
 
-    :param operation: names the request in the record.
-    :param repeat: what makes it safe to send it again.
-    :param to_check: what a user should look at where the outcome is not known.
-    :param digest: tells what is asked for from other requests of that name; empty if that is not known.
+    :param operation: the name of the request in the record.
+    :param repeat: the reason why a retry is safe.
+    :param to_check: what a user should check if the outcome is unknown.
+    :param digest: a hash that tells requests of that name apart; empty if the request is not known.
     :param keeps_record: whether a record outlives the worker: on Airflow 3.3 and later.
-    :param shows_refusal: whether an error shows that the API did not take the request. A user's function may have sent
-        it before something else failed.
-    :param is_good: whether a job that failed is good enough.
-    :param grace: for how many seconds after its submit a job may be unknown.
+    :param shows_refusal: returns whether an error shows that the API did not take the request. A user's function may
+        have sent it before something else failed.
+    :param is_good: returns whether a failed job is good enough.
+    :param grace: for how many seconds after its submit the API may not know the job.
     """
 
     operation: str
@@ -140,12 +140,12 @@ class SubmitPolicy:
 def decide(
     record: Record | None, task_try: TaskTry, policy: SubmitPolicy, seen: Job | ApiError | None, now: float
 ) -> Poll | Send | Done | Fail:
-    """Decide what a try does next.
+    """Return the next step of a try.
 
-    :param record: what earlier tries have left.
+    :param record: the record that earlier tries have left; ``None`` if there is none.
     :param task_try: this try.
-    :param policy: how the request may be sent.
-    :param seen: the recorded job as it is now, or why that can't be told; ``None`` if it was not asked for.
+    :param policy: the conditions under which the request may be sent.
+    :param seen: the recorded job as it is now, or the error of its poll; ``None`` if it was not polled.
     :param now: the time, in seconds since the epoch.
     """
     situation = situation_of(record, task_try, policy, seen, now)
@@ -159,7 +159,7 @@ def decide(
 def situation_of(
     record: Record | None, task_try: TaskTry, policy: SubmitPolicy, seen: Job | ApiError | None, now: float
 ) -> Situation:
-    """Return the situation that the table is asked about."""
+    """Return the situation to look up in the table."""
     if record is None:
         is_lost = not policy.keeps_record and task_try.earlier_tries > 0
         recorded = Recorded.NOT_KEPT if is_lost else Recorded.NOTHING
@@ -179,7 +179,7 @@ def _recorded(record: Record) -> Recorded:
 
 
 def _repeat(record: Record, policy: SubmitPolicy) -> Repeat:
-    """Return what makes it safe to send the recorded request again. Nothing does if the task sends another one now."""
+    """Return why a retry of the recorded request is safe. It is not safe if the task sends another request now."""
     had_token, has_token = record.token is not None, policy.repeat is Repeat.BY_TOKEN
     is_other = record.operation != policy.operation or had_token is not has_token
     return Repeat.HARMFUL if is_other and not record.is_answered else policy.repeat
@@ -192,7 +192,7 @@ def _seen(record: Record, policy: SubmitPolicy, seen: Job | ApiError | None, now
         is_purged = seen.kind is ErrorKind.NOT_FOUND and now - record.submitted_at >= policy.grace
         return Seen.PURGED if is_purged else Seen.UNSEEN
     if not seen.status.is_finished:
-        # A cancelled order stays unpaid for 14 days: a clear after such a wait is meant to order anew.
+        # A cancelled order stays unpaid for 14 days. A user who clears the task after such a wait wants a new order.
         is_dead = record.is_given_up and seen.status is JobStatus.PENDING_PAYMENT
         return Seen.UNPAID if is_dead else Seen.RUNNING
     return Seen.SUCCEEDED if seen.status is JobStatus.SUCCESS or policy.is_good(seen) else Seen.FAILED
@@ -219,7 +219,7 @@ def _new_record(task_try: TaskTry, policy: SubmitPolicy, token: str | None, now:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A record, and how it was judged: makes the step of an action."""
+    """A record with its situation. It makes the step of an action."""
 
     record: Record
     task_try: TaskTry
@@ -242,7 +242,7 @@ class _Case:
                 return self._send(self._new(None), "an earlier try may have sent the request; sending it again")
             case Action.SEND_NEXT:
                 token = next_token(record.token or self.task_try.token, record.job_id or "")
-                # Without a record, the answer may be the job of yet another earlier try.
+                # If no record is kept, the response may name the job of yet another earlier try.
                 may_find_job = not self.policy.keeps_record and self.task_try.earlier_tries > 0
                 return self._send(self._new(token), f"{self._submitted()}, and failed; submitting again", may_find_job)
             case Action.SEND_ANEW:
@@ -260,7 +260,7 @@ class _Case:
 
     def _sent_before(self) -> SentBefore:
         recorded, cleared, repeat, _, request = self.situation
-        # A clear is a user's wish to have it sent anew; but with the same token it is still the same request.
+        # After a clear, the user wants a new request. But with the same token it is still the same request.
         is_same = cleared is Cleared.NO or (cleared is Cleared.YES and repeat is Repeat.BY_TOKEN)
         if recorded is Recorded.UNANSWERED and is_same:
             return SentBefore.UNKNOWN
@@ -271,14 +271,14 @@ class _Case:
         return replace(new, highest_max_tries=max(new.max_tries, self.record.highest_max_tries))
 
     def _unused_token(self) -> str:
-        """Return a token that no request of this task was sent with: an edit of ``retries`` can bring a limit back."""
+        """Return a token that this task has not used. An edit of ``retries`` can restore an earlier ``max_tries``."""
         own = self.task_try.token
         if self.task_try.max_tries > self.record.highest_max_tries:
             return own
         return next_token(self.record.token or own, self.record.job_id or self.record.order_id or "")
 
     def _owned(self) -> Record:
-        """Return the record. A job that goes on after a clear becomes this attempt's own, so its retries take it up."""
+        """Return the record. After a clear, a running job becomes this try's own: its retries reconnect to it."""
         if self.situation.cleared is Cleared.NO:
             return self.record
         return replace(self.record.owned_by(self.task_try), request=self.policy.digest)
@@ -303,7 +303,7 @@ class _Case:
         return (*logs, Log(logging.WARNING, hint)) if hint else tuple(logs)
 
     def _edited_retries(self) -> str:
-        """Return how to submit anew where an edit of ``retries`` may hide a clear; empty if it can't."""
+        """Return the advice for an edit of ``retries`` that may hide a clear; empty if there was no such edit."""
         before, now = self.record.retries, self.task_try.retries
         if self.situation.cleared is not Cleared.NO or before == now:
             return ""
@@ -317,9 +317,9 @@ class _Case:
         anyway = "; resubmit_unknown=True sends it again without asking" if self._is_this_operation else ""
         return (
             f"{clean(self.record.operation, 100)}: an earlier try may have sent the request, {self._ago()}, and its"
-            " answer was not recorded. Whether it was carried out is not known, and doing it twice may do harm. If an"
-            f" answer came, the log of that try names the job. Check {self.policy.to_check}. Then clear the task to"
-            f" send it again, or mark it as success{anyway}.{f' Note: {hint}.' if hint else ''}"
+            " response was not recorded. Whether it was carried out is not known, and doing it twice may do harm. If"
+            f" there was a response, the log of that try names the job. Check {self.policy.to_check}. Then clear the"
+            f" task to send it again, or mark it as success{anyway}.{f' Note: {hint}.' if hint else ''}"
         )
 
     @property
@@ -328,8 +328,8 @@ class _Case:
 
     def _purged(self) -> str:
         return (
-            f"{self._submitted()}, and the API no longer knows it: finished jobs are purged after a day. How it ended"
-            f" can't be told: check {self.policy.to_check}. To submit again, clear the task. The API said: {self.seen}"
+            f"{self._submitted()}, and the API no longer knows it: finished jobs are purged after a day. It is unknown"
+            f" how it ended: check {self.policy.to_check}. To submit again, clear the task. The API said: {self.seen}"
         )
 
     def _busy(self) -> str:

@@ -1,4 +1,4 @@
-"""What is known of a submit: which try of which task this is, and the record that outlives its worker."""
+"""The try of a task that submits, and the record of the submit, which outlives the worker."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class TaskTry:
-    """Which try of which task this is.
+    """One try of a task.
 
     :param dag_id: the DAG.
     :param run_id: its run.
     :param task_id: the task.
-    :param map_index: which of a mapped task; -1 otherwise.
-    :param max_tries: Airflow's limit. It is the same for all automatic retries; a clear of the task changes it.
+    :param map_index: the index in a mapped task; -1 otherwise.
+    :param max_tries: Airflow's limit. All automatic retries have the same limit; a clear of the task changes it.
     :param earlier_tries: how many tries there were since the task first ran, or was last cleared.
-    :param run_started: when the run started, to the microsecond; tells apart two Airflows with the same DAG.
+    :param run_started: when the run started, to the microsecond. It differs between two Airflows with the same DAG.
     :param retries: how many retries the DAG gives the task now. A user can edit it at any time.
     """
 
@@ -39,32 +39,32 @@ class TaskTry:
 
     @property
     def token(self) -> str:
-        """The client token of the first request: the same for all automatic retries, another one after a clear."""
+        """The client token of the first request. It is the same for all automatic retries, and changes with a clear."""
         parts = [self.dag_id, self.run_id, self.task_id, self.map_index, self.max_tries, self.run_started]
         return str(uuid.uuid5(_NAMESPACE, json.dumps(parts)))
 
 
 def next_token(token: str, job_id: str) -> str:
-    """Return the token of the request that follows the one which started this job."""
+    """Return the client token of the request after the one that started this job."""
     return str(uuid.uuid5(uuid.UUID(token), job_id))
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is kept of a submit, in Airflow's task state store: ids, never a body.
+    """The record of a submit in Airflow's task state store. It holds ids, never a body.
 
-    :param operation: what was asked for.
-    :param max_tries: Airflow's limit then. Another one now means that a user has cleared the task since.
-    :param submitted_at: when it was sent, in seconds since the epoch.
-    :param token: the client token that was sent, ``None`` for an operation without.
-    :param job_id: the job; ``None`` from before the request is sent until its answer is here.
+    :param operation: the name of the operation.
+    :param max_tries: Airflow's limit at the submit. A different limit now means that a user has cleared the task since.
+    :param submitted_at: when the request was sent, in seconds since the epoch.
+    :param token: the client token that was sent; ``None`` for an operation that takes none.
+    :param job_id: the job; ``None`` until the response is recorded, and for an order without a job.
     :param order_id: the order, if there is one.
     :param server_ids: the servers that a create makes.
-    :param is_given_up: whether the wait for it ended because its order stayed unpaid.
-    :param retries: how many retries the DAG gave the task then.
-    :param clears: is not used any more. Version 0.1.0 kept here how often tasks of the run had been cleared.
-    :param request: a digest of what was asked for; empty if that is not known.
-    :param told_at: ``max_tries`` of the try which told the user that the outcome is not known; ``None`` if none has.
+    :param is_given_up: whether the wait for the job ended because its order stayed unpaid.
+    :param retries: how many retries the DAG gave the task at the submit.
+    :param clears: no longer used. Version 0.1.0 stored here how often tasks of the run had been cleared.
+    :param request: a digest of the request; empty if it is not known.
+    :param told_at: ``max_tries`` of the try that told the user that the outcome is unknown; ``None`` if none has.
     :param highest_max_tries: the highest ``max_tries`` that a request of this task was sent with.
     """
 
@@ -84,16 +84,16 @@ class Record:
 
     @property
     def submission(self) -> Submission:
-        """What the API answered."""
+        """The recorded response of the API."""
         return Submission(self.job_id, self.order_id, self.server_ids)
 
     @property
     def is_answered(self) -> bool:
-        """Whether the answer to the request is known."""
+        """Whether the response to the request is recorded."""
         return self.job_id is not None or self.order_id is not None
 
     def answered(self, submission: Submission) -> Record:
-        """Return the record with what the API answered."""
+        """Return the record with the response of the API."""
         return replace(
             self,
             job_id=submission.job_id,
@@ -103,25 +103,25 @@ class Record:
         )
 
     def given_up(self) -> Record:
-        """Return the record with a note that its order stayed unpaid for as long as it was waited for."""
+        """Return the record, marked: its order stayed unpaid during the whole wait."""
         return replace(self, is_given_up=True)
 
     def told(self, task_try: TaskTry) -> Record:
-        """Return the record with a note that this try told the user that the outcome is not known."""
+        """Return the record, marked: this try told the user that the outcome is unknown."""
         return replace(self, told_at=task_try.max_tries)
 
     def owned_by(self, task_try: TaskTry) -> Record:
-        """Return the record as this attempt's own: from now on only a later clear counts as one."""
+        """Return the record as this try's own. From now on, only a later clear counts as a clear."""
         highest = max(self.highest_max_tries, self.max_tries, task_try.max_tries)
         return replace(self, max_tries=task_try.max_tries, retries=task_try.retries, highest_max_tries=highest)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what is stored, all JSON."""
+        """Return the stored form of the record, in JSON values."""
         return {**asdict(self), "server_ids": list(self.server_ids), "version": RECORD_VERSION}
 
     @classmethod
     def from_dict(cls, stored: Any) -> Record | None:
-        """Read what was stored, by any version; ``None`` if it can't be understood."""
+        """Return the record from its stored form, of any version; ``None`` if that is not readable."""
         if not isinstance(stored, Mapping):
             return None
         operation, max_tries = stored.get("operation"), stored.get("max_tries")

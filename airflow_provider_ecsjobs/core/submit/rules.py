@@ -1,6 +1,6 @@
-"""What the cloud refuses or doubts in a request, as far as the request alone shows it: as data.
+"""The rules of the cloud for the values in a request, as a table. They cover what the request alone shows.
 
-The codes are those of Huawei's error code page; the bounds of disks are from the requests' pages.
+The codes are from Huawei's error code page. The bounds of disks are from the pages of the requests.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ MOST_TAGS = 10
 
 
 class Severity(Enum):
-    """What to do about a broken rule."""
+    """The consequence of a broken rule."""
 
     REFUSED = auto()
-    """The cloud refuses it: so it is an error here."""
+    """The cloud rejects the value, so it is an error here."""
     DOUBTFUL = auto()
-    """The cloud may refuse it, or newer pages may know better: a warning, when the DAG is parsed and when it runs."""
+    """The cloud may reject the value; newer API pages may allow it. A warning at parsing and at the run."""
     DEPENDS = auto()
-    """It depends on the server's state: a warning when it runs."""
+    """The cloud's reaction depends on the server's state: a warning when the task runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,10 @@ class Rule:
     """A rule for one value in the body.
 
     :param path: where the value stands: keys joined by dots, ``[]`` for each item of a list.
-    :param is_broken: tells whether a value breaks it; ``None`` stands for a value that is left out.
-    :param says: what is wrong, after the value's name. It holds ``{value}`` where that is no secret.
-    :param severity: what to do about it.
+    :param is_broken: returns whether a value breaks the rule. It gets ``None`` for a value that is left out.
+    :param says: what is wrong; the message puts the value's name before it. It contains ``{value}`` unless the value
+        is a secret.
+    :param severity: the consequence.
     """
 
     path: str
@@ -143,13 +144,13 @@ RULES: Mapping[str, Sequence[Rule]] = MappingProxyType(
 def broken_rules(
     rules: Sequence[Rule], severity: Severity, body: Any, *, is_templated: IsTemplated, names: Mapping[str, str]
 ) -> Iterator[str]:
-    """Say which rules of a severity a body breaks.
+    """Yield a message for each rule of one severity that a body breaks.
 
     :param rules: the rules.
-    :param severity: of which severity.
+    :param severity: the severity.
     :param body: the JSON object.
-    :param is_templated: tells which values are not known yet; they are passed over.
-    :param names: what the one who asks calls the keys of the body, where it is another name.
+    :param is_templated: returns whether a value is not known yet. Such values are skipped.
+    :param names: the caller's parameter names of the body's keys, where they differ.
     """
     for rule in rules:
         if rule.severity is not severity:
@@ -170,11 +171,11 @@ def split_path(path: str) -> list[str]:
 
 
 def values_at(body: Any, path: str, is_templated: IsTemplated) -> Iterator[tuple[str, Any]]:
-    """Find the values at a path, each with its own path; ``None`` for what is left out.
+    """Yield the values at a path, each with its own path; ``None`` for a value that is left out.
 
     :param body: the JSON object.
     :param path: keys joined by dots, ``[]`` for each item of a list.
-    :param is_templated: tells which values are not known yet; they are passed over.
+    :param is_templated: returns whether a value is not known yet. Such values are skipped.
     """
     return _values_at(body, split_path(path), "", is_templated)
 

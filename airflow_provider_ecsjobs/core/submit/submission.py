@@ -1,4 +1,4 @@
-"""A request that starts a job: what is sent, and what its answer says about whether it was carried out."""
+"""A request that starts a job, and the meaning of its response."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.operations import Operation
 
 DEFAULT_SUBMIT_TIMEOUT = 900.0
-"""For how long a request is sent again where the trouble passes, in seconds."""
+"""For how many seconds a request is retried after temporary errors."""
 MAX_SERVERS_PER_REQUEST = 1000
-"""How many servers of an answer are looked at; the API makes no more than 500 at once."""
+"""How many servers of a response are read. The API creates at most 500 at once."""
 _BUSY = frozenset({"Ecs.0603"})
-"""Codes of a 5xx that say that nothing was done."""
+"""Codes of a 5xx response that mean that nothing was done."""
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECRET_KEYS = frozenset({"adminpass", "admin_pass", "user_data", "userdata", "password"})
 _NO_SUCH_SERVER = frozenset({"Ecs.0114", "Ecs.0614"})
@@ -42,12 +42,12 @@ _NO_SUCH_SERVER = frozenset({"Ecs.0114", "Ecs.0614"})
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What the API answered to a request that it took.
+    """The API's response to a request that it accepted.
 
-    :param job_id: the job that it started; ``None`` where there is none to wait for: after a dry run, for an order
-        that changes something once it is paid, and where nothing was left to delete or to detach.
+    :param job_id: the job that the request started; ``None`` if there is none to wait for: after a dry run, for an
+        order that takes effect once it is paid, and if nothing was left to delete or to detach.
     :param order_id: the order of a yearly/monthly request.
-    :param server_ids: the servers that a create makes, in the answer's order.
+    :param server_ids: the servers that a create makes, in the order of the response.
     """
 
     job_id: str | None
@@ -55,7 +55,7 @@ class Submission:
     server_ids: tuple[str, ...] = ()
 
     def described(self) -> str:
-        """Name the job, the order and the servers, for a log line."""
+        """Return the job, the order and the servers as text, for a log line."""
         named = [
             f"ECS job {self.job_id}" if self.job_id is not None else "",
             f"order {self.order_id}" if self.order_id is not None else "",
@@ -64,11 +64,11 @@ class Submission:
         return ", ".join(filter(None, named))
 
     def result(self) -> dict[str, Any]:
-        """Give what a task returns that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
+        """Return the result of a task that does not wait: ``job_id``, ``order_id`` and ``server_ids``."""
         return {"job_id": self.job_id, "order_id": self.order_id, "server_ids": list(self.server_ids)}
 
     def serialize(self) -> NoReturn:
-        """Refuse to become an XCom: Airflow calls this, and could not read the submission downstream.
+        """Raise an error instead of becoming an XCom, which no downstream task could read. Airflow calls this.
 
         :raises EcsJobsError: always. Airflow 2.11 hides a ``TypeError``.
         """
@@ -79,11 +79,11 @@ class Submission:
 class SubmitRequest:
     """A checked request that starts a job. The ``repr`` shows no body: it can hold a password.
 
-    :param operation: what is asked for.
+    :param operation: the operation.
     :param parameters: the path and query parameters.
-    :param body: the JSON object, ``None`` for none.
+    :param body: the JSON object; ``None`` for none.
     :param payload: the body, encoded.
-    :param client_token: makes it safe to send it again, where the operation takes one.
+    :param client_token: the token that makes a retry safe, if the operation takes one.
     """
 
     operation: Operation
@@ -100,28 +100,28 @@ class SubmitRequest:
         body: Mapping[str, Any] | None = None,
         client_token: str | None = None,
     ) -> SubmitRequest:
-        """Build a request of parts that are checked; the body is encoded here, once.
+        """Return a request made of checked parts. The body is encoded here, once.
 
-        :raises EcsInvalidRequestError: the body holds what JSON can't, such as a date.
+        :raises EcsInvalidRequestError: the body holds a value that JSON can't hold, such as a date.
         """
         return cls(operation, parameters, body, _encoded(operation, body), client_token)
 
     @property
     def is_dry_run(self) -> bool:
-        """Whether it only checks."""
+        """Whether the API only checks the request."""
         return bool(self.body) and self.body.get("dry_run") is True  # type: ignore[union-attr] # not empty, so not None
 
     @property
     def allow_resend(self) -> bool:
-        """Whether it may be sent again when it is not known what became of it."""
+        """Whether it may be sent again when its outcome is unknown."""
         return self.client_token is not None or self.operation.is_idempotent or self.is_dry_run
 
     def with_token(self, token: str | None) -> SubmitRequest:
-        """Give the request with this client token."""
+        """Return the request with this client token."""
         return replace(self, client_token=token)
 
     def call(self) -> ApiRequest:
-        """Return what is sent."""
+        """Return the API request to send."""
         operation = self.operation
         path = operation.path
         for name in operation.path_parameters:
@@ -138,7 +138,7 @@ def _encoded(operation: Operation, body: Mapping[str, Any] | None) -> bytes:
     try:
         return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        # The error names a type, or says what is wrong with a number; it shows no value.
+        # The message names a type, or what is wrong with a number. It shows no value.
         raise EcsInvalidRequestError(
             f"{operation.name} can't be submitted: the body can't be written as JSON: {clean(error, 200)}"
         ) from None
@@ -147,7 +147,7 @@ def _encoded(operation: Operation, body: Mapping[str, Any] | None) -> bytes:
 def check_client_token(operation: Operation, token: Any) -> None:
     """Check a client token that a user gave.
 
-    :raises EcsInvalidRequestError: the operation takes none, or it is no UUID in the form that the API takes.
+    :raises EcsInvalidRequestError: the operation takes no client token, or the token is not a lower-case UUID.
     """
     if token is None:
         return
@@ -160,26 +160,26 @@ def check_client_token(operation: Operation, token: Any) -> None:
 
 
 def read_submission(
-    answer: Response | TransportFailure, request: SubmitRequest, *, now: float
+    response: Response | TransportFailure, request: SubmitRequest, *, now: float
 ) -> Submission | ApiError:
-    """Read the answer to a request that starts a job.
+    """Read the response to a request that starts a job.
 
-    :return: what the API took; or an error, of the kind ``OUTCOME_UNKNOWN`` where the request may have been carried out
-        although the answer does not say so.
+    :return: what the API accepted, or an error. Its kind is ``OUTCOME_UNKNOWN`` if the request may have been carried
+        out although the response does not say so.
     """
-    if isinstance(answer, TransportFailure):
-        kind = ErrorKind.OUTCOME_UNKNOWN if answer.may_have_arrived else ErrorKind.TRANSIENT
-        return ApiError(kind, answer.reason)
-    body = object_in(answer)
-    error = read_error(answer, body, now=now)
-    if 200 <= answer.status < 300:
+    if isinstance(response, TransportFailure):
+        kind = ErrorKind.OUTCOME_UNKNOWN if response.may_have_arrived else ErrorKind.TRANSIENT
+        return ApiError(kind, response.reason)
+    body = object_in(response)
+    error = read_error(response, body, now=now)
+    if 200 <= response.status < 300:
         taken = _taken(body) if body is not None else None
         if taken is not None:
             return _usable(taken, error)
-        is_empty = body is not None or not answer.body.strip()
+        is_empty = body is not None or not response.body.strip()
         if request.is_dry_run and is_empty and not error.code:
             return Submission(None)
-    # A redirect, too: it is not followed, but whoever sent it may have passed the request on.
+    # A redirect counts too: it is not followed, but its sender may have passed the request on.
     if error.kind is ErrorKind.TRANSIENT and error.code not in _BUSY:
         servers = ", ".join(_servers(body or {}))
         named = f"{error.message}; it names the servers {servers}" if servers else error.message
@@ -188,19 +188,19 @@ def read_submission(
 
 
 def _usable(taken: Submission, error: ApiError) -> Submission | ApiError:
-    """Give what was taken, unless it names what can't be a job: nothing could be asked of that."""
+    """Return the submission, or an error if its job id is not valid: such a job can't be polled."""
     if taken.job_id is not None:
         try:
             check_job_id(taken.job_id)
         except EcsInvalidJobIdError as wrong:
             beside = replace(taken, job_id=None).described()
-            message = f"the answer names no job: {wrong}{f' It names {beside}.' if beside else ''}"
+            message = f"the response names no job: {wrong}{f' It names {beside}.' if beside else ''}"
             return replace(error, kind=ErrorKind.OUTCOME_UNKNOWN, message=message)
     return taken
 
 
 def _taken(body: Mapping[str, Any]) -> Submission | None:
-    """Find what was taken: a job, an order, or both; ``None`` if neither is named."""
+    """Return the submission that a body names: a job, an order, or both. ``None`` if it names neither."""
     job_id, order_id = (_text(body.get(name)) for name in ("job_id", "order_id"))
     if job_id is None and order_id is None:
         return None
@@ -214,10 +214,11 @@ def _servers(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def submission_in(value: Any, function: str) -> Submission:
-    """Find the job in what a user's function returned: an id, a dict, or an answer of the official SDK.
+    """Return the submission in the return value of a user's function.
 
+    :param value: the return value: a job id, a dict, or a response of the official SDK.
     :param function: the function's name, for the message.
-    :raises EcsInvalidRequestError: there is none in it.
+    :raises EcsInvalidRequestError: the value names neither a job nor an order, or the job id is not valid.
     """
     kind = type(value)
     if isinstance(value, str):
@@ -230,7 +231,7 @@ def submission_in(value: Any, function: str) -> Submission:
         shown = f"a dict with {', '.join(map(repr, value))}" if kind is dict else f"of type {kind.__name__}"
         raise EcsInvalidRequestError(
             f"{function}() returned no job: what it returned is {clean(shown, 300)}. Return the job's id, a dict with"
-            " 'job_id', or the SDK's answer."
+            " 'job_id', or the SDK's response."
         )
     if taken.job_id is not None:
         try:
@@ -241,11 +242,11 @@ def submission_in(value: Any, function: str) -> Submission:
 
 
 def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: bool) -> ApiError:
-    """Add to a rejection what it does not say by itself.
+    """Return an error with hints, and with advice if the request may have been carried out before.
 
-    :param error: why the API did not take the request.
+    :param error: why the API rejected the request.
     :param request: the request.
-    :param outcome_unknown: whether it was sent before, and it is not known what became of that.
+    :param outcome_unknown: whether the request was sent before, and its outcome is unknown.
     """
     error = replace(error, hints=tuple(hint_lines(" ".join((error.code, error.message, *error.details)))))
     if error.code == "Ecs.0122":
@@ -260,29 +261,29 @@ def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: boo
 
 
 def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | None:
-    """Leave out of a deletion the servers that the answer says do not exist.
+    """Return a deletion without the servers that do not exist.
 
     :param request: a request to delete servers.
-    :param error: the answer that one or more of them do not exist.
-    :return: the request for the others, whose list may be empty; ``None`` if it can't be told which are missing.
+    :param error: the error that one or more of them do not exist.
+    :return: the request for the others, whose list may be empty; ``None`` if the error does not show which are missing.
     """
     assert request.body is not None
     said = " ".join((error.code, error.message, *error.details))
     if not any(code in said for code in _NO_SUCH_SERVER):
-        return None  # a 404 of a gateway, say, is no proof that they are gone
+        return None  # a 404 of a gateway does not prove that they are gone
     servers = list(request.body["servers"])
     named = set(re.findall(r"[A-Za-z0-9_-]+", said))
     others = [server for server in servers if server["id"] not in named]
     if len(servers) == 1:
         others = []
     elif len(others) in (0, len(servers)):
-        return None  # which of those that are named, if any, can't be told
+        return None  # the error does not show which of them are missing
     body = {**request.body, "servers": others}
     return SubmitRequest.build(request.operation, request.parameters, body, request.client_token)
 
 
 def secrets_in(body: Any) -> set[str]:
-    """Find the passwords and user data in a body, at any depth: they must not show up in a log."""
+    """Return the passwords and user data in a body, at any depth. They must not appear in a log."""
     found: set[str] = set()
     stack = [body]
     while stack:
@@ -298,14 +299,14 @@ def secrets_in(body: Any) -> set[str]:
 
 
 def digest(request: SubmitRequest) -> str:
-    """Tell two requests apart without keeping what they hold: the passwords and user data are left out."""
+    """Return a hash that tells two requests apart. Passwords and user data are left out of it."""
     told = [request.operation.name, dict(request.parameters), request.body]
     text = redact(json.dumps(told, sort_keys=True, default=str), secrets_in(request.body))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def redact(text: str, secrets: set[str]) -> str:
-    """Replace secrets in a text, the longest first: one may be a part of another."""
+    """Return a text with its secrets replaced, the longest first: one may be a part of another."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     IsTemplated = Callable[[Any], bool]
 
 MAX_NESTING = 100
-"""How deep the body of a request may be nested. Airflow renders and encodes it level by level, and breaks far below."""
+"""How deep the body of a request may be nested. Airflow renders and encodes it recursively, and fails on much more."""
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 def check_nesting(body: Any) -> None:
-    """Check that a body is not nested too deep to be handled.
+    """Check that a body is not nested too deep.
 
-    :raises EcsInvalidRequestError: it is.
+    :raises EcsInvalidRequestError: it is nested deeper than :data:`MAX_NESTING` levels.
     """
     level = [body]
     for _ in range(MAX_NESTING):
@@ -143,12 +143,12 @@ def _flag_problems(operation: Operation, body: Mapping[str, Any], is_templated: 
 
 
 def with_flags(operation: Operation, body: Any, is_templated: IsTemplated) -> Any:
-    """Return a body whose flags are booleans: a template gives them as text.
+    """Return a body with its flags as booleans. A template renders them to text.
 
-    :param operation: what is asked for.
+    :param operation: the operation.
     :param body: the JSON object.
-    :param is_templated: tells which values are not known yet, and stay as they are.
-    :raises EcsInvalidRequestError: one is neither true nor false.
+    :param is_templated: returns whether a value is not known yet. Such values stay as they are.
+    :raises EcsInvalidRequestError: a flag is neither true nor false.
     """
     for path in operation.flags:
         body = _with_flag(body, split_path(path), path, is_templated)
@@ -200,7 +200,7 @@ def read_ids(name: str, value: Any) -> list[str]:
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, each once, in their order; those of a set are sorted.
+    :return: the ids, without duplicates, in their order. Those of a set are sorted.
     :raises EcsInvalidRequestError: the value is none of these, or a template had no value.
     """
     if isinstance(value, str):

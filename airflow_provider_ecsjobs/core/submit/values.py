@@ -1,4 +1,4 @@
-"""Reads the values of a request that a template may have made a text of: yes or no, a number, one of several words."""
+"""Reads the values of a request that a template may have rendered to text: flags, numbers, one of several words."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FALSE = frozenset({"false", "no", "off", "0"})
 
 
 def read_flag(name: str, value: Any) -> bool:
-    """Return a yes or no, given as such or as a text: a template renders ``False`` to the text ``"False"``.
+    """Return a flag that is given as a boolean or as text: a template renders ``False`` to the text ``"False"``.
 
     :param name: the parameter, for the message.
-    :param value: what was given.
-    :raises EcsInvalidRequestError: it is neither.
+    :param value: the value.
+    :raises EcsInvalidRequestError: the value is neither true nor false.
     """
     word = str(value).strip().lower() if isinstance(value, str | int) else ""
     if word not in _TRUE | _FALSE:
@@ -30,7 +30,7 @@ def read_flag(name: str, value: Any) -> bool:
 
 
 def read_flag_as_digit(name: str, value: Any) -> str:
-    """Return a yes or no as the API takes it in a query: ``"1"`` or ``"0"``."""
+    """Return a flag as the API takes it in a query: ``"1"`` or ``"0"``."""
     return "1" if read_flag(name, value) else "0"
 
 
@@ -49,7 +49,7 @@ def whole_number(least: int, most: int | None = None) -> Reader:
 
 
 def one_of(*choices: str) -> Reader:
-    """Return a reader of words."""
+    """Return a reader that accepts one of several words."""
 
     def read(name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in choices:
@@ -60,7 +60,7 @@ def one_of(*choices: str) -> Reader:
 
 
 def optional(reader: Reader) -> Reader:
-    """Return a reader that also takes ``None`` and an empty text, which mean that nothing was given."""
+    """Return a reader that also accepts ``None`` and an empty text. Both mean that no value was given."""
 
     def read(name: str, value: Any) -> Any:
         return None if value is None or value == "" else reader(name, value)
@@ -69,7 +69,7 @@ def optional(reader: Reader) -> Reader:
 
 
 def as_given(name: str, value: Any) -> Any:
-    """Return the value as it is: the request's own rules tell whether it is right."""
+    """Return the value as it is. The rules of the request check it."""
     return value
 
 

@@ -47,19 +47,23 @@ pause. An end that is told late but right is worth more than one in time that ma
 Airflow's own limit on the deferral, 15 minutes after the deadline, which tells nothing."""
 
 
-def poll_delay(waited: float, shortest: float, longest: float, random: float) -> float:
+def poll_delay(waited: float, shortest: float, longest: float, random: float, likely: float | None = None) -> float:
     """Compute the pause before the next poll.
 
     :param waited: how long the wait has lasted, in seconds.
     :param shortest: the least pause in seconds.
     :param longest: the greatest pause in seconds; below ``shortest`` it counts as ``shortest``.
     :param random: a random number in [0, 1) that places the pause within its jitter.
+    :param likely: the pause in seconds after which the job is likely to have ended; ``None`` if that is not known.
     """
-    jittered = _base_delay(waited, shortest, longest) * (1 - JITTER + 2 * JITTER * random)
+    plain = _plain_delay(waited, shortest, longest, likely)
+    jittered = plain * (1 - JITTER + 2 * JITTER * random)
     return min(jittered, max(longest, shortest))  # the longest gap is the latest that an end is seen
 
 
-def first_poll_delay(waited: float, shortest: float, longest: float, random: float, least: float = 0.0) -> float:
+def first_poll_delay(
+    waited: float, shortest: float, longest: float, random: float, least: float = 0.0, likely: float | None = None
+) -> float:
     """Compute the pause of waits that would else poll together: anywhere in the gap, but never beyond it.
 
     They have begun at the same time, as after a restart of the triggerer, or come out of the same outage.
@@ -67,9 +71,15 @@ def first_poll_delay(waited: float, shortest: float, longest: float, random: flo
 
     :param least: the least pause in seconds, also where the gap is shorter.
     """
-    plain = _base_delay(waited, shortest, longest)
+    plain = _plain_delay(waited, shortest, longest, likely)
     least = max(min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_DELAY), (1 - JITTER) * plain), least)
     return least + (max(plain, (1 + JITTER) * least) - least) * random
+
+
+def _plain_delay(waited: float, shortest: float, longest: float, likely: float | None) -> float:
+    if likely is None:
+        return _base_delay(waited, shortest, longest)
+    return min(max(likely, shortest), max(longest, shortest))
 
 
 def _base_delay(waited: float, shortest: float, longest: float) -> float:

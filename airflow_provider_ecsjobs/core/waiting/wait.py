@@ -12,6 +12,7 @@ from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.text import clean, duration, point_in_time
+from airflow_provider_ecsjobs.core.waiting.durations import FIRST_STAGE, Durations, Stage, stage_of
 from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_MAX_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
@@ -128,6 +129,7 @@ class Wait:
     job_id: str
     policy: WaitPolicy
     observer: WaitObserver | None = None
+    durations: Durations | None = None
     was_unfinished: bool = False
     """Whether the job was seen before it had ended."""
     polls: int = 0
@@ -137,12 +139,13 @@ class Wait:
     pending_since: float | None = None
     seen: tuple[str, int] | None = None
     sub_jobs_total: int = 0
+    stage: Stage = FIRST_STAGE
     _is_in_step: bool = True
     _due: float | None = None
     _odd: tuple[str, ...] = ()
     _last_error: ApiError | None = None
     _failing_since: float | None = None
-    _seen_at: float | None = None
+    seen_at: float | None = None
     _answered_at: float | None = None
     _anchor: float | None = None
     _is_resumed: bool = False
@@ -240,7 +243,10 @@ class Wait:
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
             arguments = (now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
-            seconds = first_poll_delay(*arguments, least) if self._is_in_step else poll_delay(*arguments)
+            likely = self.durations.likely_pause(self, now) if self.durations else None
+            # Where an end is expected, the first poll needs no spreading: it comes at its own job's time.
+            is_together = self._is_in_step and (likely is None or self.polls > 0)
+            seconds = first_poll_delay(*arguments, least, likely) if is_together else poll_delay(*arguments, likely)
             # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
@@ -257,9 +263,9 @@ class Wait:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were kept waiting by the same trouble, and are answered at the same time.
         self._is_in_step = failed_before or self._is_late(now)
-        self.sub_jobs_total = job.sub_jobs_total
+        self.sub_jobs_total, self.stage = job.sub_jobs_total, stage_of(job) if self.durations else FIRST_STAGE
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
-        self._seen_at = now
+        self.seen_at = now
         waited = max(now - self.policy.started, 0.0)
         seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
@@ -273,7 +279,7 @@ class Wait:
                     " it is taken as not finished, and waited for",
                 )
             self.seen = seen
-        elif self._has_an_hour_passed(waited) and not job.status.is_finished:
+        elif self._hour is not None and waited >= (self._hour + 1) * STILL_RUNNING_EVERY and not job.status.is_finished:
             self._log(logging.INFO, f"{job.progress(waited)}; the wait goes on")
         self._hour = int(waited // STILL_RUNNING_EVERY)
         if job.status.is_finished:
@@ -282,10 +288,6 @@ class Wait:
             return self._receive_unpaid(job, now)
         self.pending_since = None
         return None
-
-    def _has_an_hour_passed(self, waited: float) -> bool:
-        """Whether another hour of the wait has begun since the job was seen before."""
-        return self._hour is not None and waited >= (self._hour + 1) * STILL_RUNNING_EVERY
 
     def _is_late(self, now: float) -> bool:
         """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""
@@ -370,16 +372,15 @@ class Wait:
         """Return the end at the deadline. Only who has seen the job there knows that it had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
         limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
-        allowed = f", the limit is {limit}" if limit else ""
-        waited = f"after {duration(now - started)}{allowed}"
-        if self._seen_at is not None and self._seen_at >= (deadline or 0.0):
+        waited = f"after {duration(now - started)}" + (f", the limit is {limit}" if limit else "")
+        if self.seen_at is not None and self.seen_at >= (deadline or 0.0):
             message = (
                 f"ECS job {self.job_id} had not finished {waited} ({last_seen})."
                 " The job goes on: there is no API that cancels it."
             )
         else:
-            if self._seen_at is not None:
-                last_seen += f", {duration(now - self._seen_at)} ago"
+            if self.seen_at is not None:
+                last_seen += f", {duration(now - self.seen_at)} ago"
             has_looked = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
             why = "The last look failed" if has_looked else "A last look was not possible: " + _NO_TURN
             message = (

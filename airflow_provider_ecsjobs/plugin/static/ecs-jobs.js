@@ -153,12 +153,16 @@ class View {
   }
 
   async ask(address) {
-    // Airflow 3.0 keeps the user's token there; later ones have it in a cookie.
-    const token = localStorage.getItem("token")?.replace(/^"|"$/g, "");
-    const headers = { Accept: "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+    // Airflow 3.0 keeps the user's token there. Later ones have it in a cookie, beside which an old token may be left.
+    const token = localStorage.getItem("token");
+    const fetchAs = (extra) => fetch(ROOT + address, { headers: { Accept: "application/json", ...extra }, credentials: "same-origin" });
     let answer;
     try {
-      answer = await fetch(ROOT + address, { headers, credentials: "same-origin" });
+      answer = token && this.needsToken ? null : await fetchAs({});
+      if (token && (!answer || answer.status === 401)) {
+        answer = await fetchAs({ Authorization: `Bearer ${token}` });
+        this.needsToken = answer.ok;
+      }
     } catch {
       throw new Error("Airflow's API server does not answer.");
     }
@@ -273,7 +277,7 @@ class JobView extends View {
   }
 
   staleness(record, age) {
-    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or found, and has not been looked at yet.");
+    if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or named. No look at it has been published yet.");
     const usual = OLD_AFTER + 2 * (isTime(record.poll_interval) ? record.poll_interval : 0);
     if (age < usual) return null;
     return h("p", { class: "note pay", role: "status", key: "old" },
