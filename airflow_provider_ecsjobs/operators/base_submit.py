@@ -6,7 +6,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
 from airflow_provider_ecsjobs.core.errors import (
+    EcsApiError,
     EcsInvalidRequestError,
     EcsRejectedError,
     EcsUnauthorizedError,
@@ -25,7 +28,6 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsOutcomeUnknownNoRetry,
     EcsRejectedNoRetry,
     EcsUnauthorizedNoRetry,
-    EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
@@ -235,8 +237,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
         try:
             return self._result(end)
-        except EcsUnreachableError as error:
-            if SubmitRecordStore(context.get("task_state_store")).is_kept or self._is_safe_to_retry():
+        except EcsApiError as error:
+            is_kept = SubmitRecordStore(context.get("task_state_store")).is_kept
+            if is_kept or self._is_safe_to_retry() or isinstance(error, AirflowFailException):
                 raise
             raise EcsOutcomeUnknownNoRetry(
                 f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.exceptions import (
+    EcsApiError,
     EcsConfigError,
     EcsOutcomeUnknownNoRetry,
     EcsUnreachableError,
@@ -60,12 +62,20 @@ def test_without_a_store_a_repeated_delete_of_deleted_servers_succeeds(connected
     assert run.run() == {"job_id": None, "order_id": None, "server_ids": []}
 
 
-def test_without_a_store_an_unreachable_api_fails_a_reboot_for_good(connected: Emulator) -> None:
+NO_PERMISSION = {"error": {"code": "EPS.0003", "message": "policy doesn't allow it"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "again"), [(503, "", EcsUnreachableError), (403, NO_PERMISSION, EcsApiError)]
+)
+def test_without_a_store_a_job_that_can_not_be_queried_fails_a_reboot_for_good(
+    connected: Emulator, status: int, body: Any, again: type[Exception]
+) -> None:
     run = quick_run(
         EcsRebootServersOperator, store=False, server_ids=[connected.add_server()], unreachable_timeout=0.05
     )
     deferred = run.start()
-    connected.fault(Fault(path="/jobs/", times=10_000, status=503))
+    connected.fault(Fault(path="/jobs/", times=10_000, status=status, body=body))
 
     with pytest.raises(EcsOutcomeUnknownNoRetry, match="keeps no record of what was submitted"):
         run.resume(deferred)
@@ -74,5 +84,6 @@ def test_without_a_store_an_unreachable_api_fails_a_reboot_for_good(connected: E
         EcsStopServersOperator, store=False, server_ids=list(connected.servers), unreachable_timeout=0.05
     )
     deferred = stopping.start()
-    with pytest.raises(EcsUnreachableError):  # doing that twice harms nothing
+    with pytest.raises(again) as caught:  # doing that twice harms nothing
         stopping.resume(deferred)
+    assert type(caught.value) is again
