@@ -359,7 +359,7 @@ def check_job_id(value: Any) -> str:
 
 
 def _advice(value: Any) -> str:
-    """Say what to do about a value that holds job ids, but is none. Templates render such values to texts."""
+    """Return what to do about a value that holds job ids but is not one. Templates render such values to texts."""
     text = value.lstrip() if isinstance(value, str) else ""
     if isinstance(value, Mapping) or text.startswith("{"):
         return "; pass the 'job_id' in it: \"{{ ti.xcom_pull(...)['job_id'] }}\""

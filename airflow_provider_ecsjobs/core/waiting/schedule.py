@@ -87,7 +87,7 @@ def _base_delay(waited: float, shortest: float, longest: float) -> float:
 
 
 def final_poll_patience(delay: float) -> float:
-    """Say how long a look at the deadline may take, in seconds.
+    """Return how long the final poll may take, in seconds.
 
     :param delay: how long it is to its turn.
     """

@@ -170,7 +170,7 @@ class Wait:
         return self._anchor + clock.monotonic()
 
     def seconds_left(self, clock: Clock) -> float:
-        """Tell how long it is to the deadline."""
+        """Return the time to the deadline in seconds."""
         return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(clock)
 
     def receive(self, result: Job | ApiError, now: float) -> WaitEnd | None:
@@ -219,7 +219,7 @@ class Wait:
         return end
 
     def take_logs(self) -> tuple[Log, ...]:
-        """Give what is to be logged since the last call."""
+        """Return the log lines since the last call."""
         logs, self.logs = self.logs, ()
         return logs
 
@@ -290,7 +290,7 @@ class Wait:
         return None
 
     def _is_late(self, now: float) -> bool:
-        """Whether an answer came later than its jitter explains: it was long in the queue, or the API stood still."""
+        """Return whether a response was delayed by more than its jitter: by the queue, or by the API."""
         plain = _base_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
