@@ -75,7 +75,12 @@ async def test_a_trigger_that_polls_three_times_and_finishes(connected: Emulator
                 ("waits", "createServer success"): 1,
             },
         ),
-        ([], Fault(status=403, body={}), {}, {("polls", "unknown forbidden"): 1, ("waits", "unknown error"): 1}),
+        (
+            [],
+            Fault(status=403, body={"error": {"code": "Pdp.0001", "message": "no permission"}}),
+            {},
+            {("polls", "unknown forbidden"): 1, ("waits", "unknown error"): 1},
+        ),
         ([], None, {"service": "s3"}, {("waits", "unknown error"): 1}),
         ([], None, {"job_id": None}, {("waits", "unknown error"): 1}),
     ],
