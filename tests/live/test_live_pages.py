@@ -294,5 +294,5 @@ def test_a_job_without_sub_jobs(
         window.complaints = [text for text in window.complaints if "404" not in text]
 
     emulator.purge_job(job_id)
-    emulator.plant_job(json.dumps({"status": "SUCCESS"}), job_id=job_id)
+    emulator.plant_job(json.dumps({"status": "SUCCESS", "job_id": job_id}), job_id=job_id)
     assert airflow.wait("one_sensor", run_id, STEP_SECONDS) == "success"
