@@ -36,8 +36,6 @@ more underscore in front."""
 DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 """The delay in seconds that the message of an error code asks for ("try again 1 minute later")."""
 
-_KEYS_OF_A_JOB = frozenset({"job_id", "job_type", "entities"})
-"""One of these stands beside the status. ``{"status": "FAIL"}`` alone can be a proxy's own."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -174,7 +172,7 @@ def _job_in(response: Response, body: Mapping[str, Any] | None) -> bool:
     if body is None or not 200 <= response.status < 300:
         return False
     status = body.get("status")
-    return isinstance(status, str) and bool(status.strip()) and not _KEYS_OF_A_JOB.isdisjoint(body)
+    return isinstance(status, str) and bool(status.strip())
 
 
 def _delay_of(codes: list[str]) -> float | None:

@@ -89,7 +89,7 @@ def test_moderate_nesting_is_kept() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_every_encoding_of_json_is_read(encoding: str) -> None:
-    assert isinstance(read(200, '{"status":"RUNNING","job_type":"ñ"}'.encode(encoding)), Job)
+    assert isinstance(read(200, '{"status":"RUNNING","x":"ñ"}'.encode(encoding)), Job)
 
 
 header_values = st.one_of(st.text(max_size=30), st.sampled_from(["30", "-1", "Sun, 01 Mar 2026 12:00:30 GMT", "1e9"]))

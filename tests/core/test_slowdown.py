@@ -81,11 +81,11 @@ def test_it_is_none_where_nothing_is_in_the_way(status: int) -> None:
 
 @pytest.mark.parametrize("body", [{"status": "FAIL", "error_code": "Common.1503"}, {"status": "RUNNING"}])
 def test_a_job_is_none_whatever_is_said_of_it(body: dict[str, Any]) -> None:
-    assert found(200, {**body, "job_id": JOB_ID}, retry_after="60") is None
+    assert found(200, body, retry_after="60") is None
 
 
 def test_what_the_driver_has_parsed_is_not_parsed_again() -> None:
-    answer = Response(200, {}, b"not looked at", parsed=Parsed({"status": "RUNNING", "entities": {}}))
+    answer = Response(200, {}, b"not looked at", parsed=Parsed({"status": "RUNNING"}))
     assert slowdown_in(answer, now=NOW) is None
     job = read_job(answer, job_id=JOB_ID, now=NOW)
     assert isinstance(job, Job)

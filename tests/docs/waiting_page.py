@@ -46,10 +46,9 @@ come from a proxy or a gateway, and says nothing about the job. If there was no 
 
 ## What a response to a poll means
 
-A 2xx with a `status`, and with `job_id`, `job_type` or `entities` beside it, is the job: `SUCCESS` and `FAIL` end the
-wait. A `status` alone can be a proxy's, and if the `job_id` is not the one that was asked for, it is another job: both
-are trouble that passes. No answer at all (a reset, a timeout) passes, too. For everything else, the first row that fits
-decides.
+A 2xx with a `status` is the job: `SUCCESS` and `FAIL` end the wait. If its `job_id` is not the one that was asked for,
+it is trouble that passes. No answer at all (a reset, a timeout) passes, too. For everything else, the first row that
+fits decides.
 
 """
 
