@@ -40,7 +40,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs screenshots lint types clean
+.PHONY: help venv demo demo-ui test test-live test-rest test-upgrade test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs screenshots lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,9 +53,16 @@ demo: $(VENV)/.installed ## run the example DAGs in a real Airflow 3 against the
 demo-ui: $(VENV)/.installed ## the same, and leave Airflow running to look at in a browser
 	@$(VENV)/bin/python -m tests.live.demo --keep-running --home .demo/ui
 
-test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
+test: test-live test-rest ## run all tests, also those in a real Airflow 3 (with -j2 -O: at the same time)
+
+test-live: $(VENV)/.installed ## run the tests in a real Airflow 3
 	$(VENV)/bin/python -m pytest tests/live
+
+test-rest: $(VENV)/.installed ## run all tests but those in a real Airflow
 	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest $(AT_ONCE) --ignore tests/live
+
+test-upgrade: $(VENV)/.installed ## upgrade a real Airflow 3 with waits in flight from an earlier version (5 to 10 minutes)
+	ECSJOBS_UPGRADE=1 $(VENV)/bin/python -m pytest tests/live/test_live_upgrade.py
 
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11 (WITHOUT= names folders to leave out)
 	$(VENV_2)/bin/python -m pytest tests/live_2_11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -16,12 +17,16 @@ from tests.live.job_clock import JobClock
 from tests.live.standalone import LiveAirflow
 from tests.support.wheels import lay_out
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif("ECSJOBS_UPGRADE" not in os.environ, reason="takes 5 to 10 minutes: make test-upgrade"),
+]
 
 ROOT = Path(__file__).parents[2]
 EARLIER = "d72c8b717449371fc9779c1cf408c24dfa2c2eae"
 """The commit that is upgraded from: the last one before the versions were tested at all."""
-STEP_SECONDS = 240.0
+STEP_SECONDS = 480.0
 
 DAG = """
 from airflow.providers.common.compat.sdk import DAG, Param
