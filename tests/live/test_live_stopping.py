@@ -23,6 +23,11 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to a command in its background, and all below inherit: they ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("said", "sent", "exit_code", "at_least"),
     [
@@ -34,7 +39,9 @@ def test_a_stopped_demo_leaves_no_process(
     tmp_path: Path, said: str, sent: signal.Signals, exit_code: int, at_least: int
 ) -> None:
     command = [sys.executable, "-m", "tests.live.demo", "--home", str(tmp_path / "a folder")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1) as demo:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, bufsize=1, preexec_fn=_heed_interrupts
+    ) as demo:
         assert demo.stdout is not None
         output = next(line for line in demo.stdout if line.startswith(said))
         started = psutil.Process(demo.pid).children(recursive=True)
