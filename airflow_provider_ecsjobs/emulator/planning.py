@@ -1,4 +1,4 @@
-"""Turns requests into the parts of a job: one per server, with its effect."""
+"""Plans the parts of a job from its request: one per server, with its effect."""
 
 from __future__ import annotations
 
