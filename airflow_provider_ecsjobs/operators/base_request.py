@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.submit.rules import Rule
     from airflow_provider_ecsjobs.core.submit.submission import Submission
-    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated
     from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
 
 

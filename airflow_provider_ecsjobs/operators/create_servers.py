@@ -14,7 +14,7 @@ from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated
 
 _SIZE = whole_number(1)
 

@@ -27,11 +27,9 @@ from airflow_provider_ecsjobs.hooks.connection import check_conn_id, check_name
 from airflow_provider_ecsjobs.outcomes import seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from airflow_provider_ecsjobs.core.submit.values import Reader
-
-    IsTemplated = Callable[[Any], bool]
 
 MOST_SERVERS_OF_A_CREATE = 500
 ON_PARTIAL_FAILURE = ("fail", "keep")

@@ -12,8 +12,7 @@ from airflow_provider_ecsjobs.operators.parameters import STOP_MODE, is_template
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_ecsjobs.core.submit.values import Reader
-    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated, Reader
 
 
 class _ServerOperator(EcsBaseRequestOperator):

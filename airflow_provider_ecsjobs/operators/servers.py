@@ -25,8 +25,7 @@ from airflow_provider_ecsjobs.operators.server_parts import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_provider_ecsjobs.core.submit.values import Reader
-    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated, Reader
 
 __all__ = [
     "EcsAddNicsOperator",

@@ -45,8 +45,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import BaseOperator
 
-    from airflow_provider_ecsjobs.core.submit.values import Reader
-    from airflow_provider_ecsjobs.operators.parameters import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated, Reader
 
     _Task = BaseOperator
 else:

@@ -17,7 +17,7 @@ from airflow_provider_ecsjobs.core.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    IsTemplated = Callable[[Any], bool]
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated
 
 _KINDS_OF_CHARACTERS = ("[A-Z]", "[a-z]", "[0-9]", "[^A-Za-z0-9]")
 DISK_TYPES = ("SATA", "SAS", "SSD", "GPSSD", "GPSSD2", "ESSD", "ESSD2", "co-p1", "uh-l1")

@@ -14,12 +14,11 @@ from airflow_provider_ecsjobs.core.submit.values import read_flag
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.operations import Operation
     from airflow_provider_ecsjobs.core.submit.rules import Rule
-
-    IsTemplated = Callable[[Any], bool]
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated
 
 MAX_NESTING = 100
 """How deep the body of a request may be nested. Airflow renders and encodes it recursively, and fails on much more."""
