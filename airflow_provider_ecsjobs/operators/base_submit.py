@@ -21,7 +21,6 @@ from airflow_provider_ecsjobs.core.failure_message import (
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
-from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
@@ -250,10 +249,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Record that the order stayed unpaid. If a user clears the task, it places a new order."""
         record_store = SubmitRecordStore(context.get("task_state_store"))
-        try:
+        with record_store.warning_on_failure(self.log, "It could not be recorded that the order stayed unpaid"):
             record = record_store.read()
             if record is not None:
                 record_store.write(record.given_up())
-        except Exception as error:  # noqa: BLE001 - whatever the store raises: the task fails for another reason
-            why = f"{type(error).__name__}: {clean(error, 300)}"
-            self.log.warning("It could not be recorded that the order stayed unpaid (%s)", why)
