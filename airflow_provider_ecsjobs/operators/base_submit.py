@@ -20,7 +20,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.submit.idempotency import (
     Done,
     Fail,
     Failure,
     Poll,
-    Record,
-    Repeat,
     Send,
     SentBefore,
     SubmitPolicy,
-    TaskTry,
     decide,
 )
+from airflow_provider_ecsjobs.core.submit.record import Record, TaskTry
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
