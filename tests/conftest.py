@@ -124,6 +124,17 @@ def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pauses between polls take a hundredth of their time, whatever the intervals."""
+    from airflow_provider_ecsjobs.core.waiting import wait
+    from airflow_provider_ecsjobs.sensors import ecs_jobs
+
+    for module, name in ((wait, "poll_delay"), (wait, "first_poll_delay"), (ecs_jobs, "poll_delay")):
+        delay = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, delay=delay: delay(*args) / 100)
+
+
+@pytest.fixture
 def log_text(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """Return a function that returns what was logged since its last call: Airflow 3 logs to the output, 2 does not."""
     caplog.set_level("INFO")
