@@ -196,7 +196,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: one poll was not enough.
         """
         wait = Wait(job_id, policy, observer=WAIT_METRICS)
-        end = self._receive(wait, self._send_step(wait))
+        end = self._receive(wait, self._poll_once(wait))
         if end is None:
             self._defer(wait)
         return end
@@ -233,7 +233,7 @@ class EcsJobWaitMixin(_Task):
         how = f"{wait.policy.described()}; {self.hook.describe()}, ECS job {wait.job_id}"
         self.log.info("Waiting, %s, %s", where, how)
 
-    def _send_step(self, wait: Wait) -> Job | ApiError:
+    def _poll_once(self, wait: Wait) -> Job | ApiError:
         """Poll the job once, and close the connection."""
         try:
             return self.hook.poll_once(wait.job_id)

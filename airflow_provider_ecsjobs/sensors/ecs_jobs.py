@@ -167,7 +167,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
-        result = self._send_step(wait)
+        result = self._poll_once(wait)
         if first is not None and isinstance(result, Job):
             # An order is unpaid since its job began, but its limit counts from the first poke, which warned of it.
             began = result.begin_time

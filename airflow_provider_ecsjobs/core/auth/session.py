@@ -44,7 +44,9 @@ MAX_RENEWALS = 3
 MAX_RELOADS = 1
 """How many times in a row the Airflow connection is read again. A secrets backend may return a new key each time."""
 _RETRY_REFRESH_AFTER = 30.0
-_MAX_ROUNDS = 9
+"""The delay after a failed refresh of credentials that are still valid, in seconds."""
+_MAX_ROUNDS = 10
+"""How many times a request may be authorized anew. More is needed only if the connection changes again and again."""
 
 
 class AuthSession:
@@ -231,7 +233,7 @@ def _send_step(
         return (yield from _redacted(auth, call, ask))
     # The credentials are part of the key: their trial says nothing about credentials that replace them.
     trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, auth, call, ask, used, clock))
-    return trial.response if trial.call is call else trial.transport_failure
+    return trial.response if trial.call is call else trial.error
 
 
 def _redacted(auth: AuthSession, call: ApiRequest, ask: Send) -> Flow[Response | TransportFailure | None]:
@@ -246,17 +248,17 @@ class _Trial:
 
     call: ApiRequest
     response: Response | TransportFailure | None
-    transport_failure: ApiError | None = None
+    error: ApiError | None = None
 
 
 def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials | None, clock: Clock) -> Flow[_Trial]:
     response = yield from _redacted(auth, call, ask)
     if response is None:
         return _Trial(call, None)
-    transport_failure = _error_unless_proven(response, clock.now())
-    if transport_failure is None and auth.credentials is used:
+    error = _error_unless_proven(response, clock.now())
+    if error is None and auth.credentials is used:
         auth.accept()
-    return _Trial(call, response, transport_failure)
+    return _Trial(call, response, error)
 
 
 def _error_unless_proven(response: Response | TransportFailure, now: float) -> ApiError | None:
