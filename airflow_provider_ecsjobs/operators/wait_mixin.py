@@ -183,10 +183,10 @@ class EcsJobWaitMixin(_Task):
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end in the worker. The task holds its worker slot until then."""
         wait = Wait(job_id, policy, observer=observer_in_worker())
-        publish_wait(wait, None)
-        self._log_begin(wait, "in this worker")
         try:
             with publishing_errors(job_id):
+                publish_wait(wait, None)
+                self._log_begin(wait, "in this worker")
                 return self.hook.run(wait)
         finally:
             self.hook.close()

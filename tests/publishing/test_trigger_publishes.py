@@ -127,8 +127,7 @@ def test_a_thousand_waits_publish_one_a_second_together(sent: Sent, in_virtual_t
     async def main() -> None:
         async with AsyncExitStack() as stack:
             observers = [
-                await stack.enter_async_context(publishing.observe(task_of(f"wait_{number}")))
-                for number in range(1000)
+                await stack.enter_async_context(publishing.observe(task_of(f"wait_{number}"))) for number in range(1000)
             ]
             for second in range(60):
                 for observer in observers:
