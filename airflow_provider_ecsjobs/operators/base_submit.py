@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
@@ -37,7 +37,7 @@ from airflow_provider_ecsjobs.outcomes import read_event
 from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -101,7 +101,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
             self._job_id = job_id
-            return self._output(self._finish(context, read_event(event, job_id), server_ids or []))
+            with self._sending_nothing_twice(context):
+                end = read_event(event, job_id)
+            return self._output(self._finish(context, end, server_ids or []))
         finally:
             self.hook.close()
 
@@ -235,8 +237,17 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end.outcome is Outcome.NOT_FOUND:
             servers = f" (servers {', '.join(submitted)})" if submitted else ""
             end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
-        try:
+        with self._sending_nothing_twice(context):
             return self._result(end)
+
+    @contextmanager
+    def _sending_nothing_twice(self, context: Mapping[str, Any]) -> Iterator[None]:
+        """Turn an error after the submit into one that is not retried, if a retry would send the request again.
+
+        :raises EcsOutcomeUnknownNoRetry: no record is kept, and the request must not be sent twice.
+        """
+        try:
+            yield
         except EcsApiError as error:
             is_kept = SubmitRecordStore(context.get("task_state_store")).is_kept
             if is_kept or self._is_safe_to_retry() or isinstance(error, AirflowFailException):
@@ -250,10 +261,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Record that the order stayed unpaid. If a user clears the task, it places a new order."""
         record_store = SubmitRecordStore(context.get("task_state_store"))
-        try:
+        with record_store.warning_on_failure(self.log, "It could not be recorded that the order stayed unpaid"):
             record = record_store.read()
             if record is not None:
                 record_store.write(record.given_up())
-        except Exception as error:  # noqa: BLE001 - whatever the store raises: the task fails for another reason
-            why = f"{type(error).__name__}: {clean(error, 300)}"
-            self.log.warning("It could not be recorded that the order stayed unpaid (%s)", why)

@@ -8,7 +8,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+)
 
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, poll_delay
@@ -65,6 +70,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
     _requested_delay = 0.0
+    _unfinished: WaitPolicy | None = None
     ui_color = "#f3e2e0"
 
     def __init__(
@@ -128,14 +134,26 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         self._read_parameters()
         self._begin(context, self.job_id)
         if not self.deferrable and self.reschedule:
-            # Without Airflow's wrapper: 2.11 mistakes a call of the base class for an operator within another one.
-            poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
-            result: dict[str, Any] = poke_and_leave(self, context)
-            return result
+            return self._poke_and_leave(context)
         policy = self._policy(time.time())
         with self._skipping():
             wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
             return self._done(context, wait_for(self.job_id, policy))
+
+    def _poke_and_leave(self, context: Context) -> dict[str, Any]:
+        """Poke as Airflow does, which leaves the worker until the next poke."""
+        # Without Airflow's wrapper: 2.11 mistakes a call of the base class for an operator within another one.
+        poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
+        try:
+            result: dict[str, Any] = poke_and_leave(self, context)
+        except (AirflowSensorTimeout, AirflowSkipException):
+            if self._unfinished is None:
+                raise
+        else:
+            return result
+        # The timeout passed after the poke, by Airflow's clock: it would end the wait without a final poll.
+        with self._skipping():
+            return self._done(context, self._wait_in_worker(self.job_id, self._unfinished))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: return the result, or fail with the reason."""
@@ -144,6 +162,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once. In ``mode="reschedule"``, the scheduler starts the next poll."""
+        self._unfinished = None
         now = time.time()
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
@@ -157,6 +176,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             end = self._receive(wait, result)
             if end is None:
                 publish_wait(wait, self._seen)
+                self._unfinished = wait.policy
             self._requested_delay = wait.requested_delay
             return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
 

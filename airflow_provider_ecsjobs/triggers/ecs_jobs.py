@@ -29,7 +29,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import (
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,
-    mask_secrets,
+    mask_secrets_off_loop,
     read_settings_off_loop,
 )
 from airflow_provider_ecsjobs.metrics import count_wait
@@ -272,7 +272,8 @@ class EcsJobTrigger(BaseTrigger):
         while True:
             try:
                 async with asyncio.timeout(LOOKUP_SECONDS) as limit:
-                    return await aio.share_client(self._connection, self._settings, mask_secrets)  # type: ignore[no-any-return]
+                    lease: Lease = await aio.share_client(self._connection, self._settings, mask_secrets_off_loop)
+                    return lease
             except ConnectionLookupError as failure:
                 what = str(failure)
             except TimeoutError:

@@ -23,28 +23,13 @@ from airflow_provider_ecsjobs.core.submit.decision_table import (
     Situation,
     look_up,
 )
-from airflow_provider_ecsjobs.core.submit.record import RECORD_VERSION, Record, TaskTry, next_token
+from airflow_provider_ecsjobs.core.submit.record import Record, next_token
 from airflow_provider_ecsjobs.core.text import clean, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "RECORD_VERSION",
-    "Done",
-    "Fail",
-    "Failure",
-    "Poll",
-    "Record",
-    "Repeat",
-    "Send",
-    "SentBefore",
-    "SubmitPolicy",
-    "TaskTry",
-    "decide",
-    "next_token",
-    "situation_of",
-]
+    from airflow_provider_ecsjobs.core.submit.record import TaskTry
 
 
 class SentBefore(Enum):

@@ -56,7 +56,7 @@ def poll_delay(waited: float, shortest: float, longest: float, random: float, li
     :param random: a random number in [0, 1) that places the pause within its jitter.
     :param likely: the pause in seconds after which the job is likely to have ended; ``None`` if that is not known.
     """
-    plain = _plain_delay(waited, shortest, longest, likely)
+    plain = plain_delay(waited, shortest, longest, likely)
     jittered = plain * (1 - JITTER + 2 * JITTER * random)
     return min(jittered, max(longest, shortest))  # the longest gap is the latest that an end is seen
 
@@ -71,12 +71,13 @@ def first_poll_delay(
 
     :param least: the least pause in seconds, also where the gap is shorter.
     """
-    plain = _plain_delay(waited, shortest, longest, likely)
+    plain = plain_delay(waited, shortest, longest, likely)
     least = max(min(max(LEAST_FIRST_SHARE * plain, LEAST_FIRST_DELAY), (1 - JITTER) * plain), least)
     return least + (max(plain, (1 + JITTER) * least) - least) * random
 
 
-def _plain_delay(waited: float, shortest: float, longest: float, likely: float | None) -> float:
+def plain_delay(waited: float, shortest: float, longest: float, likely: float | None = None) -> float:
+    """Return the delay before the next poll, in seconds, without jitter. For the parameters, see :func:`poll_delay`."""
     if likely is None:
         return _base_delay(waited, shortest, longest)
     return min(max(likely, shortest), max(longest, shortest))

@@ -18,9 +18,9 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_POLL_INTERVAL,
     JITTER,
     SHORTEST_DELAY,
-    _base_delay,
     backoff,
     first_poll_delay,
+    plain_delay,
     poll_delay,
 )
 
@@ -291,7 +291,7 @@ class Wait:
 
     def _is_late(self, now: float) -> bool:
         """Return whether a response was delayed by more than its jitter: by the queue, or by the API."""
-        plain = _base_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
+        plain = plain_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
     def _receive_unpaid(self, job: Job, now: float) -> WaitEnd | None:
