@@ -27,7 +27,7 @@ myst_enable_extensions = ["colon_fence"]
 
 html_theme = "furo"
 html_title = project
-html_logo = "images/logo.svg"
+html_logo = "integration-logos/huawei-cloud-ecs.svg"
 html_show_copyright = False
 html_theme_options = {
     "source_repository": REPOSITORY,
