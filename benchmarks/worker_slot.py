@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.live.timeline import Timeline
 
 NAME = "worker_slot"
-SIZES = {"full": {"warm": 1, "runs": 8}, "small": {"warm": 0, "runs": 1}}
+SIZES = {"full": {"warm": 1, "runs": 6}, "small": {"warm": 0, "runs": 1}}
 OURS, PEER = "EcsCreateServersOperator", "DbtCloudRunJobOperator"
 DAGS = {OURS: "slot_ours", PEER: "slot_dbt_cloud"}
 JOB_SECONDS = 6.0
@@ -108,8 +108,8 @@ def _section(timelines: dict[str, list[Timeline]]) -> Section:
         for _ in slots.keys() & {PEER}
     ]
     note = (
-        "A real Airflow with the LocalExecutor and SQLite runs a DAG of one deferrable task, with each operator in turn."
-        f" The server of each is on this machine, over TLS; its job takes {JOB_SECONDS:g} s, and both poll every 5 s."
+        "A real Airflow with the LocalExecutor and SQLite runs a DAG of one deferrable task, with each operator in"
+        f" turn. The server of each is on this machine, over TLS; its job takes {JOB_SECONDS:g} s, and both poll every 5 s."
         " The worker slot is occupied while the task's state is *running*: from the start of the task's process, which"
         " imports the DAG file, to its deferral, and again from the event to the end. The states are noted by triggers"
         f" of the database. Medians of {len(timelines[OURS])} runs of each, after one to warm up. Ours also stores its"
