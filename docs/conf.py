@@ -46,14 +46,15 @@ python_maximum_signature_line_length = 80
 nitpick_ignore_regex = [("py:.*", r"(?!airflow_provider_ecsjobs\.).*")]
 
 
-def lead_to_repository(_: Sphinx, __: str, content: list[str]) -> None:
+def lead_to_repository(_: Sphinx, page: str, content: list[str]) -> None:
     """Have links to files outside of docs/ lead to the repository, or to the page that shows the file."""
+    up = re.escape("../" * (page.count("/") + 1))
 
     def target(match: re.Match[str]) -> str:
         path, anchor = match["path"], match["anchor"] or ""
         return f"]({PAGES.get(path, f'{REPOSITORY}/blob/main/{path}')}{anchor})"
 
-    content[0] = re.sub(r"\]\(\.\./(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)", target, content[0])
+    content[0] = re.sub(rf"\]\({up}(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)", target, content[0])
 
 
 def setup(app: Sphinx) -> None:
