@@ -40,10 +40,9 @@ _XCOM_WHEN = {"always": "", "if any": " if the job names any", "if ordered": " i
 
 _REPEAT_BY_TOKEN = "The request carries a client token, so a retry creates no second set."
 _REPEAT_HARMLESS = "It is safe to send this request twice. If the answer is missing, it is sent again."
-_REPEAT_HARMFUL = (
-    "It is not safe to send this request twice. If the answer is missing, the task fails with `EcsOutcomeUnknownNoRetry`,"
-    " and the\nmessage says what to check. `resubmit_unknown=True` sends it again."
-)
+_REPEAT_HARMFUL = """\
+It is not safe to send this request twice. If the answer is missing, the task fails with `EcsOutcomeUnknownNoRetry`,
+and the message says what to check. `resubmit_unknown=True` sends it again."""
 
 
 def render(text: str) -> str:
@@ -97,7 +96,7 @@ def _made(operator: type) -> str:
 
 def _row(operator: type, name: str, default: Any) -> str:
     needed = name in VALUES and _needs(operator, name)
-    shown = "required" if needed else "–" if default is None else f"`{default!r}`".replace("'", '"')
+    shown = "required" if needed else "" if default is None else f"`{default!r}`".replace("'", '"')
     return f"| `{name}` | {shown} | {_meaning(operator, name)} |"
 
 
