@@ -99,8 +99,8 @@ docs: $(VENV)/.docs-installed ## make the site of the documentation, and check i
 	$(VENV)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
 	@echo "Open build/docs/index.html"
 
-screenshots: $(VENV)/.installed ## take the pictures of the pages in docs/images anew, in a real Airflow 3 and Chromium
-	ECSJOBS_SCREENSHOTS=docs/images $(VENV)/bin/python -m pytest tests/live/test_live_pages.py
+screenshots: $(VENV)/.installed ## take all pictures in docs/images anew, in a real Airflow 3 and Chromium
+	ECSJOBS_SCREENSHOTS=docs/images $(VENV)/bin/python -m pytest tests/live/test_live_pictures.py tests/live/test_live_pages.py
 
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
