@@ -82,6 +82,7 @@ class WaitPolicy:
     :param unreachable_timeout: how long there may be no usable response.
     :param order_id: the order of the job, if it is known; for messages.
     :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
+    :param server_ids: the servers in the response to a create; for the job's page.
     """
 
     started: float
@@ -97,6 +98,7 @@ class WaitPolicy:
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str = ""
     limit: str = ""
+    server_ids: tuple[str, ...] = ()
 
     def described(self) -> str:
         """Return until when the job is waited for, and how often it is polled."""
@@ -326,12 +328,8 @@ class Wait:
             if waited >= self.policy.not_found_grace:
                 return WaitEnd(Outcome.NOT_FOUND, self._not_found(error, waited), self.job, error)
         elif error.kind is ErrorKind.UNAUTHORIZED:
-            return WaitEnd(
-                Outcome.UNAUTHORIZED,
-                self._refused("the credentials were not accepted", error),
-                self.job,
-                error,
-            )
+            refused = self._refused("the credentials were not accepted", error)
+            return WaitEnd(Outcome.UNAUTHORIZED, refused, self.job, error)
         elif not error.is_passing:
             why = "permission is missing" if error.kind is ErrorKind.FORBIDDEN else "the request was rejected"
             return WaitEnd(Outcome.ERROR, self._refused(why, error), self.job, error)
