@@ -60,6 +60,7 @@ def test_a_body_that_can_not_be_signed_is_refused(connected: Emulator) -> None:
     assert connected.counters["requests"] == 0
 
 
+@pytest.mark.usefixtures("quick_backoff")
 def test_unauthorized_credentials_are_named_as_such(connected: Emulator, set_connection: Callable[..., None]) -> None:
     set_connection(**connected.connection("password") | {"password": "wrong"})
     with pytest.raises(EcsUnauthorizedError, match=r"can.t log in: .*IAM user emulator-user"):

@@ -28,6 +28,19 @@ def _quick(quick_backoff: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "*")
 
 
+_is_warm: list[bool] = []
+
+
+@pytest.fixture(autouse=True)
+def _warm(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait in each way before the first test of a process, and as quickly as the tests do."""
+    from tests.faults.ways_to_wait import warm_up
+
+    if not _is_warm:
+        warm_up(monkeypatch)
+        _is_warm.append(True)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _little_to_collect() -> Iterator[None]:
     """Take what is loaded out of the garbage collector's way: it is asked after each of many waits."""

@@ -11,7 +11,7 @@ from tests.faults.fault_kinds import ENDING, HARMLESS, PASSING
 from tests.faults.fault_plans import PLANS, STORIES, Plan, plans_per_path
 from tests.faults.fault_world import JOB_ID, planned
 from tests.faults.left_behind import in_time, nothing_left_behind
-from tests.faults.ways_to_wait import WAYS, End, end_of, limits_of, warm_up
+from tests.faults.ways_to_wait import WAYS, End, end_of, limits_of
 
 _WORDS = {
     "fail": "Ecs.0319 sold out",
@@ -26,14 +26,8 @@ _LONGEST_TEXT = 6000
 
 
 @pytest.fixture(params=list(WAYS))
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param not in _warmed_up:
-        warm_up(monkeypatch)
-        _warmed_up.extend(WAYS)
+def way(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-_warmed_up: list[str] = []
 
 
 def run(way: str, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> End:

@@ -17,7 +17,7 @@ from tests.faults.fault_kinds import FIT_FOR_SUBMITS, HARMLESS, PASSING, WITH_EF
 from tests.faults.fault_plans import LONG, POLL, plans_per_path, slots_of
 from tests.faults.fault_world import world_of
 from tests.faults.left_behind import in_time, nothing_left_behind
-from tests.faults.ways_to_wait import End, end_of, to_the_end, warm_up
+from tests.faults.ways_to_wait import End, end_of, to_the_end
 from tests.support.patience import wait_until
 from tests.support.task_runs import Store, TaskRun
 
@@ -143,12 +143,6 @@ PLANS = st.builds(
     login=st.sampled_from(["aksk", "password", "token", "agency"]),
     names=st.just(()) | st.lists(st.booleans(), min_size=1, max_size=4).map(tuple),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warmed_up() -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        warm_up(monkeypatch)
 
 
 @plans_per_path(few=12)

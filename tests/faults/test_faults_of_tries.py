@@ -26,7 +26,6 @@ from tests.faults.tries import (
     plans,
     task_in_a_world,
 )
-from tests.faults.ways_to_wait import warm_up
 from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
@@ -165,12 +164,6 @@ def is_bound_to_succeed(plan: TriesPlan, kind: str) -> bool:
         or any(one.refusal or one.purged_at for one in plan.tries)
         or (kind == "attach" and any(outcome_unknown(one) for one in plan.tries))
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _warmed_up() -> None:
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        warm_up(monkeypatch)
 
 
 @pytest.mark.parametrize("kind", KINDS)

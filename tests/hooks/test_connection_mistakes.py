@@ -79,6 +79,7 @@ def test_a_swapped_key_and_secret_are_named_and_not_shown(set_connection: Callab
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("quick_backoff")
 def test_a_secret_in_place_of_the_key_is_shown_nowhere(
     ecs_emulator: Emulator, set_connection: Callable[..., None], log_text: Callable[[], str]
 ) -> None:
