@@ -120,6 +120,11 @@ def task_of(task: TaskInstance) -> dict[str, Any]:
     }
 
 
+def waiting_dags(session: Session) -> set[str]:
+    """Return the DAGs that have tasks that wait for a job now."""
+    return set(session.scalars(_joined(select(TaskInstance.dag_id).distinct()).where(_waits)))
+
+
 def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[str, Any]:
     """Return one page of the tasks that wait for a job now.
 
