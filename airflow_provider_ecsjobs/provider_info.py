@@ -143,8 +143,8 @@ def provider_info(version: str) -> dict[str, Any]:
                 "description": "The pages of ECS jobs in Airflow's UI.",
                 "options": {
                     "publish_jobs": _switch(
-                        "Whether tasks and triggers publish the state of their job, as the XCom ecs_job, for the pages"
-                        " of ECS jobs in Airflow's UI. Read by workers and triggerers.",
+                        "Whether tasks and triggers publish the state of their job, as the XComs ecs_job and"
+                        " ecs_job_end, for the pages of ECS jobs in Airflow's UI. Read by workers and triggerers.",
                         "True",
                     ),
                     "task_tab": _switch(

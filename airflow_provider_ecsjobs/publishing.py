@@ -260,7 +260,8 @@ class PublishQueue:
         is_busy = bool(self._pending)
         shortest_gap = max(SHORTEST_GAP, self.waits * PACE) if is_busy else SHORTEST_GAP
         shown = publisher.last.due(job, now, shortest_gap, math.inf if is_busy else REFRESH_AFTER)
-        if shown is None:
+        waiting = self._pending.get(publisher)
+        if shown is None or (waiting is not None and waiting.shown == shown):
             return
         self._pending[publisher] = Offer(job, WaitTimes.of(wait.job_id, wait.policy), time.time(), shown)
         if self._sender is None or self._sender.done():

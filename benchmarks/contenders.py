@@ -231,8 +231,12 @@ DISTRIBUTION_OF = {
 class _Supervisor:
     """Takes what a trigger publishes; the triggerer's own is a process beside it."""
 
-    async def asend(self, _: Any) -> None:
-        await asyncio.sleep(0)
+    async def asend(self, message: Any) -> None:
+        """Encode the message, and read a response in a thread, as Airflow's own class does."""
+        from airflow.sdk.execution_time.comms import _RequestFrame
+
+        _RequestFrame(id=0, body=message.model_dump()).as_bytes()
+        await asyncio.to_thread(int)
 
 
 def prepare() -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _TICK = 0.01
 _POLL_OF_LOG = 0.2
+_XCOM_SECONDS = 0.025
 
 
 class SleepingTrigger(BaseTrigger):
@@ -207,7 +208,8 @@ class _Client:
         return self
 
     def set(self, *_: Any, **__: Any) -> None:
-        """Take an XCom: what the API server does with it is not the triggerer's."""
+        """Take an XCom, as slowly as Airflow's database at its best. The supervisor does nothing else meanwhile."""
+        time.sleep(_XCOM_SECONDS)
 
     def get(self, conn_id: str) -> ConnectionResponse:
         fields = {"schema": None, "port": None, **_task["connection"]}

@@ -117,7 +117,8 @@ def shown_record(current: Any, end: Any) -> Any:
     :param current: the record of the wait.
     :param end: the record of its end.
     """
-    if not isinstance(end, dict) or (isinstance(current, dict) and _is_older_try(end, current)):
+    is_end = isinstance(end, dict) and bool(end.get("outcome"))
+    if not is_end or (isinstance(current, dict) and _is_older_try(end, current)):
         return end if current is None else current
     if not isinstance(current, dict) or _is_older_try(current, end) or current.get("job_id") != end.get("job_id"):
         return end

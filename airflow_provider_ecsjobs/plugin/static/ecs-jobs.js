@@ -328,8 +328,8 @@ class JobView extends View {
       tile("Sub-jobs", total ? `${number.format(done)} of ${number.format(total)} done` : "none", total ? bar(total, done, failed) : null, failed ? h("small", null, `${number.format(failed)} failed`) : null),
       isWaiting ? tile("Waited", duration(this.now - begin), h("small", null, isTime(begin) ? `since ${this.now - begin < 43200 ? clock(begin) : moment(begin)}` : ""))
         : tile("Job took", duration(took), h("small", null, isTime(record.ended) ? `ended ${clock(record.ended)}` : isTime(task.ended) ? `the task ended ${clock(task.ended)}` : "")),
-      isWaiting ? null : tile("Waited", duration(isTime(task.ended) ? task.ended - begin : null), h("small", null, isTime(begin) ? `since ${moment(begin)}` : "")),
-      !isWaiting ? (isTime(record.deadline) ? tile("Deadline", moment(record.deadline)) : null) : (isTime(record.deadline)
+      !task.is_over ? null : tile("Waited", duration(isTime(task.ended) ? task.ended - begin : null), h("small", null, isTime(begin) ? `since ${moment(begin)}` : "")),
+      !isWaiting ? (task.is_over && isTime(record.deadline) ? tile("Deadline", moment(record.deadline)) : null) : (isTime(record.deadline)
         ? tile("Deadline in", duration(left), h("div", { class: "bar", role: "img", "aria-label": `${Math.round(100 * share)} % of the time is over` }, h("i", { class: share > 0.9 ? "bad" : "run", style: { width: `${Math.min(100, Math.max(0, 100 * share))}%` } })), h("small", null, `at ${moment(record.deadline)}`))
         : tile("Deadline", "none", h("small", null, "waits as long as it takes"))),
       record.order_id || record.status === "PENDING_PAYMENT"
