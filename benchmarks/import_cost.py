@@ -72,8 +72,8 @@ def run(size: str) -> Section:
     head = ("module", "CPU ms above `airflow.sdk`", "least to most", "/ the slowest of ours")
     note = (
         f"CPU time, medians of {SIZES[size]} fresh processes in random order, with compiled modules and a warm file"
-        " cache, above a bare `import airflow.sdk`. That import loads `DAG`, `BaseOperator` and nearly everything that a"
-        " DAG file uses."
+        " cache, above a bare `import airflow.sdk`. That import loads `DAG`, `BaseOperator` and nearly everything that"
+        " a DAG file uses."
     )
     bounds = []
     if peers:

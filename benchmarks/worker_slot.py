@@ -110,10 +110,10 @@ def _section(timelines: dict[str, list[Timeline]]) -> Section:
     note = (
         "A real Airflow with the LocalExecutor and SQLite runs a DAG of one deferrable task, with each operator in"
         f" turn. The server of each is on this machine, over TLS; its job takes {JOB_SECONDS:g} s, and both poll every"
-        " 5 s. The worker slot is occupied while the task's state is *running*: from the start of the task's process, which"
-        " imports the DAG file, to its deferral, and again from the event to the end. The states are noted by triggers"
-        f" of the database. Medians of {len(timelines[OURS])} runs of each, after one to warm up. Ours also stores its"
-        " record for a retry, and publishes the job for the page in Airflow's UI."
+        " 5 s. The worker slot is occupied while the task's state is *running*: from the start of the task's process,"
+        " which imports the DAG file, to its deferral, and again from the event to the end. Triggers of the"
+        f" database note the states. Medians of {len(timelines[OURS])} runs of each, after one to warm up. Ours also"
+        " stores its record for a retry, and publishes the job for the page in Airflow's UI."
         + ("" if PEER in timelines else f" Not installed and omitted: {PEER}.")
     )
     return Section(NAME, "Seconds of worker slot", bounds, [Table(head, rows)], note)

@@ -118,9 +118,8 @@ class AsyncClient:
         :param logger: gets the flow's log lines.
         """
         result: Any = None
-        log_step = partial(write_log, logger)
         while True:
-            step = advance(flow, result, log_step)
+            step = advance(flow, result, partial(write_log, logger))
             result = None
             if isinstance(step, Finished):
                 return step.result

@@ -244,7 +244,7 @@ class EcsJobTrigger(BaseTrigger):
                 # After a failed look-up of the connection, the wait has slept already.
                 poll_first = wait.failures > 0
                 flow = flows.wait_for_job(client.auth, wait, client.clock, poll_first=poll_first)
-                end = await client.run(flow, self.log)
+                end = await client.run(flow, self.logger())  # one for all waits
                 durations_of(self.arguments.service).add(end.job)
                 return end
             finally:

@@ -16,7 +16,7 @@ def restarted(wait: Wait) -> Wait:
     """Return the wait as another triggerer takes it up, from what lies in the database."""
     from dataclasses import asdict
 
-    arguments = EcsJobTriggerArguments.of_wait(wait, server_ids=None, conn_id="c")
+    arguments = EcsJobTriggerArguments.of_wait(wait, server_ids=None, conn_id="c", publishes=True)
     stored = json.loads(json.dumps(asdict(arguments)))
     return Wait(JOB_ID, EcsJobTriggerArguments(**stored).policy())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -155,6 +155,8 @@ class Wait:
     def __post_init__(self) -> None:
         policy = self.policy
         self.pending_since, self.seen, self.job = policy.pending_since, policy.seen, policy.seen_job
+        if policy.seen_job is not None:
+            self.policy = replace(policy, seen_job=None)  # frees memory: the next poll replaces the job
         self.sub_jobs_total = policy.seen_sub_jobs_total
         # More may have been seen before than is known here.
         self._is_resumed = self.was_unfinished
