@@ -18,11 +18,15 @@ VENV := .venv
 VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
 VENV_DIST := .venv-dist
+VENV_FAB := .venv-fab
 
 # What the benchmarks compare with; fixed, so that a figure can be measured again.
 PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
 	apache-airflow-providers-databricks==7.23.0 apache-airflow-providers-amazon==9.39.0 \
 	apache-airflow-providers-huawei==1.7.0
+
+# The auth manager that the pages are tested with, beside Airflow's own.
+FAB := apache-airflow-providers-fab==3.10.2
 
 # Most tests wait for sockets: three processes keep two cores busy. A real Airflow is started once, so by one process.
 AT_ONCE := -n 3 --dist loadfile
@@ -38,7 +42,7 @@ HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-live test-rest test-upgrade test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs screenshots lint types clean
+.PHONY: help venv demo demo-ui test test-live test-rest test-upgrade test-2.11 test-matrix test-ha test-clients test-fab soak bench bench-check check-dist docs screenshots lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +76,9 @@ test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, 
 test-clients: $(VENV)/.clients-installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
 	$(VENV)/bin/python -m pytest tests/emulator/test_openstack_clients.py tests/emulator/test_node_sdk.py
 
+test-fab: $(VENV_FAB)/.installed ## test who may see the pages where FAB is the auth manager
+	$(VENV_FAB)/bin/python -m pytest tests/plugin/test_web_fab.py
+
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
 		--hypothesis-seed=$(SEED) --timeout=7200 --durations=20
@@ -92,8 +99,8 @@ docs: $(VENV)/.docs-installed ## make the site of the documentation, and check i
 	$(VENV)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
 	@echo "Open build/docs/index.html"
 
-screenshots: $(VENV)/.installed ## take the pictures of the pages in docs/images anew, in a real Airflow 3 and Chromium
-	ECSJOBS_SCREENSHOTS=docs/images $(VENV)/bin/python -m pytest tests/live/test_live_pages.py
+screenshots: $(VENV)/.installed ## take all pictures in docs/images anew, in a real Airflow 3 and Chromium
+	ECSJOBS_SCREENSHOTS=docs/images $(VENV)/bin/python -m pytest tests/live/test_live_pictures.py tests/live/test_live_pages.py
 
 lint: $(VENV)/.installed ## check style, format and spelling
 	$(VENV)/bin/python -m ruff check
@@ -105,12 +112,14 @@ types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_DIST) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_DIST) $(VENV_FAB) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
 $(VENV_BENCH)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
+$(VENV_FAB)/.installed: AIRFLOW_HERE = $(AIRFLOW)
+$(VENV_FAB)/.installed: PEERS_HERE = '$(FAB)'
 $(VENV)/.clients-installed: FURTHER = -e '.[clients]'
 $(VENV)/.docs-installed: FURTHER = -e '.[docs]'
 $(VENV)/.ha-installed: FURTHER = $(HA_PACKAGES)

@@ -148,9 +148,10 @@ def provider_info(version: str) -> dict[str, Any]:
                         "True",
                     ),
                     "task_tab": _switch(
-                        "Whether the job page is a tab of tasks, too. Up to Airflow 3.3 the tab is shown for all tasks"
-                        " of all DAGs. Read by the API server.",
-                        "False",
+                        "Whether the job page is a tab of tasks, too. Without a value it is one from Airflow 3.4 on,"
+                        " which shows the tab for tasks of this provider alone. Up to Airflow 3.3 the tab is shown for"
+                        " all tasks of all DAGs. Read by the API server.",
+                        None,
                     ),
                 },
             }
@@ -167,7 +168,7 @@ def provider_info(version: str) -> dict[str, Any]:
     }
 
 
-def _switch(description: str, default: str) -> dict[str, Any]:
+def _switch(description: str, default: str | None) -> dict[str, Any]:
     return {
         "description": description,
         "version_added": "0.2.0",

@@ -67,14 +67,23 @@ async def off_loop(function: Callable[..., _T], *arguments: Any) -> _T:
     """Return the result of a function that may send requests to Airflow's supervisor. It runs in a thread of asgiref.
 
     The triggerer of Airflow 3.0 and 3.1 stops if such a request is sent from any other thread, or is cancelled before
-    its response is read. So a cancellation of this coroutine does not reach the function.
+    its response is read. So a cancellation of this coroutine does not reach a function that has begun.
     """
     from asgiref.sync import sync_to_async
 
-    call = asyncio.ensure_future(sync_to_async(function)(*arguments))
+    is_wanted = True
+
+    def call_if_wanted() -> Any:
+        return function(*arguments) if is_wanted else None
+
+    call = asyncio.ensure_future(sync_to_async(call_if_wanted)())
     _under_way.add(call)
     call.add_done_callback(_under_way.discard)
-    return await asyncio.shield(call)
+    try:
+        result: _T = await asyncio.shield(call)
+        return result
+    finally:
+        is_wanted = False
 
 
 def settings_of(

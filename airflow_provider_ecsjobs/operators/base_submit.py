@@ -21,6 +21,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
+from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
 from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
@@ -34,7 +35,7 @@ from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait, publishing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -101,9 +102,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
             self._job_id = job_id
-            with self._sending_nothing_twice(context):
+            times = WaitTimes(job_id or "", server_ids=server_ids or [])
+            with publishing_errors(times.job_id), self._sending_nothing_twice(context):
                 end = read_event(event, job_id)
-            return self._output(self._finish(context, end, server_ids or []))
+            return self._output(self._finish(context, end, times))
         finally:
             self.hook.close()
 
@@ -152,7 +154,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
         try:
-            return self._once(context, policy.deadline).run()
+            with publishing_errors():
+                return self._once(context, policy.deadline).run()
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
@@ -164,7 +167,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self._leave_console_link(context)
         submission, seen = self._submit(context, policy)
         # The grace for an unknown job begins now: the time of the submit does not count.
-        policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
+        policy = replace(
+            policy, started=time.time(), order_id=submission.order_id or "", server_ids=submission.server_ids
+        )
         self._push_result(context, submission.result())
         job_id = self._job_id = submission.job_id
         if job_id is None:
@@ -180,8 +185,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             publish_wait(wait, self._seen)
             wait.observer = observer_in_worker()
             self._log_begin(wait, "in this worker")
-            end = self.hook.run(wait)
-        return self._finish(context, end, list(submission.server_ids))
+            with publishing_errors(job_id):
+                end = self.hook.run(wait)
+        return self._finish(context, end, WaitTimes.of(job_id, policy))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return a value of the submit from the trigger's event, which has it even if the push of the XCom failed.
@@ -207,17 +213,17 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Return whether a failed job is good enough."""
         return self.on_partial_failure == "keep" and bool(surviving_servers(job))
 
-    def _finish(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
+    def _finish(self, context: Mapping[str, Any], end: WaitEnd, times: WaitTimes) -> dict[str, Any]:
         """Return the result, or fail with the reason. Record what the next try needs to know.
 
-        :param submitted: the servers in the response to the request.
+        :param times: the job, the servers in the response to its request, and what else is known of the wait.
         """
-        job = end.job
+        job, submitted = end.job, list(times.server_ids)
         servers = submitted if job is None else existing_servers(job, submitted)
         self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
-        publish_end(end, self._job_id, servers)
+        publish_end(end, times)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
         if submitted != servers:

@@ -27,7 +27,7 @@ from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.parameters import STEERS_AIRFLOW, literal
 from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import publish_wait
+from airflow_provider_ecsjobs.publishing import publish_wait, publishing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,7 +138,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         policy = self._policy(time.time())
         with self._skipping():
             wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
-            return self._done(context, wait_for(self.job_id, policy))
+            return self._done(context, wait_for(self.job_id, policy), policy)
 
     def _poke_and_leave(self, context: Context) -> dict[str, Any]:
         """Poke as Airflow does, which leaves the worker until the next poke."""
@@ -157,8 +157,10 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: return the result, or fail with the reason."""
+        with publishing_errors(self.job_id):
+            end = read_event(event, self.job_id)
         with self._skipping():
-            return self._done(context, read_event(event, self.job_id))
+            return self._done(context, end)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once. In ``mode="reschedule"``, the scheduler starts the next poll."""
@@ -167,7 +169,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
-        result = self._send_step(wait)
+        with publishing_errors(self.job_id):
+            result = self._send_step(wait)
         if first is not None and isinstance(result, Job):
             # An order is unpaid since its job began, but its limit counts from the first poke, which warned of it.
             began = result.begin_time
@@ -178,7 +181,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
                 publish_wait(wait, self._seen)
                 self._unfinished = wait.policy
             self._requested_delay = wait.requested_delay
-            return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
+            return PokeReturnValue(end is not None, None if end is None else self._done(context, end, policy))
 
     def on_kill(self) -> None:
         """Log that the job continues: the API can't cancel it."""

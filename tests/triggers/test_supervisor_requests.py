@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 from asgiref.sync import async_to_sync
 
+from airflow_provider_ecsjobs.hooks.connection import read_settings_off_loop
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.support.patience import A_MINUTE
 
@@ -55,6 +57,27 @@ async def test_a_cancelled_wait_leaves_its_look_up_to_end(monkeypatch: pytest.Mo
             await wait
         response.set()
         assert await ends.get() == "answered"
+
+
+async def test_a_cancelled_wait_begins_no_look_up_that_still_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop, looked_up = asyncio.get_running_loop(), list[str]()
+
+    def look_up(conn_id: str) -> None:
+        looked_up.append(conn_id)
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(A_MINUTE)
+        raise RuntimeError("not needed any more")
+
+    monkeypatch.setattr(BaseHook, "get_connection", look_up)
+    waits = [asyncio.ensure_future(read_settings_off_loop(name, None, None, None)) for name in ("one", "two", "three")]
+    async with asyncio.timeout(A_MINUTE):
+        await begun.wait()
+        waits[1].cancel()
+        await asyncio.wait([waits[1]])
+        go_on.set()
+        await asyncio.wait(waits)
+    assert looked_up == ["one", "three"]
 
 
 @pytest.mark.parametrize("auth", ["aksk", "password", "agency"])
