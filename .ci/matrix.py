@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / ".ci" / "constraints"
 COMPAT = "apache-airflow-providers-common-compat"
 AT_ONCE = 2
-STEP_SECONDS = 1200
+STEP_SECONDS = 3600
 """How long a step of a leg may last; the longest takes two minutes on two idle cores."""
 
 # What shows how it works with Airflow. The emulator and core do not depend on what is installed beside them, and some
