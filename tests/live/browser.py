@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -88,10 +86,8 @@ class Browser:
 
 
 @contextmanager
-def a_browser() -> Iterator[Browser]:
-    """Start a browser; skip the test where none can be had."""
-    if why := missing():
-        pytest.skip(why)
+def start_browser() -> Iterator[Browser]:
+    """Start a browser, which must be there."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -100,3 +96,14 @@ def a_browser() -> Iterator[Browser]:
             yield Browser(chromium)
         finally:
             chromium.close()
+
+
+@contextmanager
+def a_browser() -> Iterator[Browser]:
+    """Start a browser; skip the test where none can be had."""
+    import pytest  # the demo does without it
+
+    if why := missing():
+        pytest.skip(why)
+    with start_browser() as browser:
+        yield browser
