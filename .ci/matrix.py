@@ -116,7 +116,11 @@ def run_tests(leg: Leg) -> None:
 
 
 def run_demo(leg: Leg) -> None:
-    """Run the demo: its DAGs in a real Airflow, one of which submits what must not be done twice, with a retry."""
+    """Run the demo: its DAGs in a real Airflow, one of which submits what must not be done twice, with a retry.
+
+    It opens the pages of their jobs, where there is a browser. With ``ECSJOBS_SCREENSHOTS`` pictures of them are kept.
+    """
+    leg.install("playwright")
     leg.call(leg.interpreter, "-m", "tests.live.demo", "--home", leg.home / "airflow-demo")
     leg.passed["demo"] = "yes"
 
@@ -249,6 +253,8 @@ def main() -> int:
     parser.add_argument("--wheel", type=Path, help="the wheel; one that is built, if none is named")
     parser.add_argument("legs", nargs="*", metavar="LEG", help=f"{', '.join(LEGS)}; all, if none is named")
     options = parser.parse_args()
+    if options.write_readme and options.legs:
+        parser.error("README.md shows all legs, as they passed in one run")
     legs = [LEGS[name] for name in options.legs or LEGS]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         sources = gather(Path(folder), options.wheel)

@@ -119,6 +119,11 @@ def provider_info(version: str) -> dict[str, Any]:
             {
                 "integration-name": NAME,
                 "external-doc-url": "https://support.huaweicloud.com/intl/en-us/api-ecs/en-us_topic_0022067710.html",
+                # Paths of the repository, in the form that Airflow's schema asks for: a logo's is below docs/.
+                "how-to-guide": [
+                    f"/docs/{page}.md" for page in ("servers", "server-operators", "operators", "wait", "fleet")
+                ],
+                "logo": "/integration-logos/huawei-cloud-ecs.svg",
                 "tags": ["service"],
             }
         ],

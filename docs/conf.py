@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs import __version__
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+import inventories  # noqa: E402 - beside this file, which Sphinx executes without its folder on the path
+
 if TYPE_CHECKING:
+    from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
 
 REPOSITORY = "https://github.com/airflow-provider-ecsjobs/airflow-provider-ecsjobs"
@@ -18,7 +25,7 @@ project = "airflow-provider-ecsjobs"
 author = "The airflow-provider-ecsjobs maintainers"
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 
@@ -27,7 +34,9 @@ myst_enable_extensions = ["colon_fence"]
 
 html_theme = "furo"
 html_title = project
-html_logo = "images/logo.svg"
+html_logo = "integration-logos/huawei-cloud-ecs.svg"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_copyright = False
 html_theme_options = {
     "source_repository": REPOSITORY,
@@ -42,20 +51,40 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 80
 
-# All our own names have to resolve. Names of others lead nowhere: no inventory of theirs can be had without a network.
-nitpick_ignore_regex = [("py:.*", r"(?!airflow_provider_ecsjobs\.).*")]
+intersphinx_mapping = inventories.write(HERE.parent / "build" / "inventories")
+
+# Names that a module imports for the type checker alone come without their module.
+UNQUALIFIED = {
+    "timedelta": "datetime.timedelta",
+    "TriggerEvent": "airflow.triggers.base.TriggerEvent",
+    "AirflowException": "airflow.exceptions.AirflowException",
+}
+# Parts of annotations, and types of no use to a reader, lead nowhere.
+nitpick_ignore = [
+    ("py:class", name)
+    for name in ("Callable[[]", "Mapping[str", "Operation", "Settings", "SyncClient", "TaskDecorator", "Wait", "WaitEnd")
+]
 
 
-def lead_to_repository(_: Sphinx, __: str, content: list[str]) -> None:
+def find_home(_: Sphinx, __: object, node: pending_xref, ___: object) -> None:
+    """Give a name the one that the inventories have."""
+    name = node.get("reftarget", "").replace("airflow.sdk.exceptions.", "airflow.exceptions.")
+    node["reftarget"] = UNQUALIFIED.get(name, name)
+
+
+def lead_to_repository(_: Sphinx, page: str, content: list[str]) -> None:
     """Have links to files outside of docs/ lead to the repository, or to the page that shows the file."""
+    up = re.escape("../" * (page.count("/") + 1))
 
     def target(match: re.Match[str]) -> str:
         path, anchor = match["path"], match["anchor"] or ""
         return f"]({PAGES.get(path, f'{REPOSITORY}/blob/main/{path}')}{anchor})"
 
-    content[0] = re.sub(r"\]\(\.\./(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)", target, content[0])
+    content[0] = re.sub(rf"\]\({up}(?P<path>[^)#]+)(?P<anchor>#[^)]*)?\)", target, content[0])
 
 
 def setup(app: Sphinx) -> None:
     """Connect the above."""
     app.connect("source-read", lead_to_repository)
+    # Before the inventories are asked, whose priority is 500.
+    app.connect("missing-reference", find_home, priority=400)

@@ -83,7 +83,7 @@ def anchors(page: str) -> set[str]:
 
 
 def _split(check: str) -> tuple[str, str]:
-    if check.startswith(("dag ", "file ", "connection ")):
-        first, _, name = check.partition(" ")
-        return first, name
+    for named in ("dag", "operator dag", "file", "connection"):
+        if check.startswith(f"{named} "):
+            return named, check.removeprefix(f"{named} ")
     return check, ""

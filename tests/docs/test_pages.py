@@ -20,6 +20,9 @@ RAW = "https://raw.githubusercontent.com/airflow-provider-ecsjobs/airflow-provid
 GENERATED = {str(Path(page).relative_to(ROOT)) for page in (WAITING, EMULATOR, DECISIONS)}
 """Made from tables of the code, and compared with them elsewhere."""
 
+OPERATORS = "docs/server-operators.md"
+"""The contents of docs/operators/."""
+
 INCLUDED = {
     "docs/benchmarks.md": "benchmarks/README.md",
     "docs/changelog.md": "CHANGELOG.md",
@@ -81,17 +84,20 @@ def test_a_page_shows_the_file_that_it_is_named_after(page: str) -> None:
     assert TEXTS[page].startswith(f"```{{include}} ../{INCLUDED[page]}\n")
 
 
-def test_the_contents_list_each_page_twice_for_readers_of_the_site_and_of_the_repository() -> None:
-    contents = TEXTS["docs/index.md"]
-    named = {f"docs/{name}.md" for name in re.findall(r"^([a-z-]+)$", contents, re.M)}
-    linked = {_of_this_repository("docs/index.md", link) for link in _links("docs/index.md")}
-    assert named == linked == set(PAGES) - {README, "docs/index.md"}
+@pytest.mark.parametrize("contents", ["docs/index.md", "docs/server-operators.md"])
+def test_the_contents_list_each_page_twice_for_readers_of_the_site_and_of_the_repository(contents: str) -> None:
+    below = {page for page in PAGES if page.startswith("docs/operators/")}
+    listed = below if contents == OPERATORS else set(PAGES) - below - {README, contents}
+    named = {f"docs/{name}.md" for name in re.findall(r"^([a-z/-]+)$", TEXTS[contents], re.M)}
+    linked = {_of_this_repository(contents, link) for link in _links(contents)}
+    assert named == listed
+    assert linked >= listed
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_table_is_compared_with_the_code_or_repeats_nothing(page: str) -> None:
     checks = {check for of, check, _ in tables() if of == page}
-    if page not in GENERATED | PROSE_TABLES:
+    if page not in GENERATED | PROSE_TABLES | {one.page for one in snippets("operator dag")}:
         assert "" not in checks
     assert checks - {""} <= TABLE_CHECKS
 

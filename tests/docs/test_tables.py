@@ -14,7 +14,6 @@ from airflow_provider_ecsjobs.core.auth.credentials import DEFAULT_METADATA_ENDP
 from airflow_provider_ecsjobs.core.hints import HINTS
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL
-from airflow_provider_ecsjobs.operators import servers
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
@@ -45,19 +44,6 @@ def test_the_table_of_task_parameters_is_that_of_the_code() -> None:
                 assert ("(T)" in meaning) == (name in task.template_fields), name
     assert listed[EcsJobSensor] == _parameters(EcsJobSensor) | INHERITED
     assert listed[EcsJobOperator] == _parameters(EcsJobOperator, EcsBaseOperator)
-
-
-def test_the_table_of_typed_operators_is_that_of_the_code() -> None:
-    listed = {code_in(name)[0]: set(code_in(parameters)) for name, parameters in table("typed operators")}
-    assert set(listed) == set(servers.__all__)
-    for name, parameters in listed.items():
-        found = getattr(servers, name)
-        ours = [
-            base
-            for base in found.__mro__
-            if issubclass(base, EcsBaseRequestOperator) and base is not EcsBaseRequestOperator
-        ]
-        assert parameters == _parameters(*ours), name
 
 
 def test_the_table_of_operations_is_that_of_the_code() -> None:

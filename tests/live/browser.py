@@ -72,11 +72,14 @@ class Window:
             for node in problem["nodes"]
         ]
 
-    def shoot(self, name: str) -> None:
-        """Take a picture for the documentation, if ``ECSJOBS_SCREENSHOTS`` names a folder for it."""
+    def shoot(self, name: str, selector: str = "html") -> None:
+        """Take a picture for the documentation, if ``ECSJOBS_SCREENSHOTS`` names a folder for it.
+
+        :param selector: the part to show; the window if not given.
+        """
         if folder := os.environ.get("ECSJOBS_SCREENSHOTS"):
             self.page.mouse.move(0, 0)
-            self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+            self.page.locator(selector).screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 class Browser:
