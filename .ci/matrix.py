@@ -116,7 +116,11 @@ def run_tests(leg: Leg) -> None:
 
 
 def run_demo(leg: Leg) -> None:
-    """Run the demo: its DAGs in a real Airflow, one of which submits what must not be done twice, with a retry."""
+    """Run the demo: its DAGs in a real Airflow, one of which submits what must not be done twice, with a retry.
+
+    It opens the pages of their jobs, where there is a browser. With ``ECSJOBS_SCREENSHOTS`` pictures of them are kept.
+    """
+    leg.install("playwright")
     leg.call(leg.interpreter, "-m", "tests.live.demo", "--home", leg.home / "airflow-demo")
     leg.passed["demo"] = "yes"
 

@@ -50,11 +50,13 @@ _waits = or_(
 
 def _number(name: str) -> Any:
     """Return a number of the record. Anything else is null: PostgreSQL ends the whole query where it can't convert."""
-    is_number = _record[name].as_string().regexp_match(r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$")
+    # SQLite's function for this takes a text only, and a number in JSON is none there.
+    text = cast(_record[name].as_string(), String)
+    is_number = text.regexp_match(r"^-?[0-9]{1,15}(\.[0-9]{1,15})?$")
     return case((is_number, _record[name].as_float()))
 
 
-_FIELDS = ("job_id", "job_type", "status", "total", "done", "failed", "started", "deadline", "seen_at")
+_FIELDS = ("job_id", "job_type", "status", "total", "done", "failed", "started", "deadline", "seen_at", "changed_at")
 _started = func.coalesce(_number("started"), 0.0)
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "task": (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.map_index),
@@ -67,7 +69,7 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
     ),
     "waited": (-_started,),
     "deadline": (_number("deadline"),),
-    "seen": (_number("seen_at"),),
+    "changed": (_number("changed_at"),),
 }
 """The columns that the list can be sorted by."""
 _ROW_ID = (TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.task_id, TaskInstance.map_index)

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+AXE = os.environ.get("ECSJOBS_AXE", "")
+"""The file of axe-core, if pages are to be checked with it: ``node_modules/axe-core/axe.min.js``."""
 STEP_MS = 120_000
 """A bound for a slow machine, in milliseconds; a page takes a second to draw on an idle one."""
 
@@ -59,6 +59,19 @@ class Window:
         """Return what can be read there."""
         return str(self.page.inner_text(selector))
 
+    def note_what_axe_finds(self) -> None:
+        """Note what the page makes hard for a keyboard, a screen reader, or eyes that see little contrast."""
+        if not AXE or not self.page.locator(".ecs-jobs").count():
+            return
+        # Evaluated, as the policy of a page may forbid scripts of others.
+        self.page.evaluate(Path(AXE).read_text())
+        found = self.page.evaluate("axe.run('.ecs-jobs').then((result) => result.violations)")
+        self.complaints += [
+            f"axe: {problem['id']}: {node['html'][:300]} {node['failureSummary']}"
+            for problem in found
+            for node in problem["nodes"]
+        ]
+
     def shoot(self, name: str, selector: str = "html") -> None:
         """Take a picture for the documentation, if ``ECSJOBS_SCREENSHOTS`` names a folder for it.
 
@@ -85,16 +98,15 @@ class Browser:
         window = Window(context.new_page())
         try:
             yield window
+            window.note_what_axe_finds()
         finally:
             context.close()
-        assert window.complaints == []
+        assert window.complaints == [], window.complaints
 
 
 @contextmanager
-def a_browser() -> Iterator[Browser]:
-    """Start a browser; skip the test where none can be had."""
-    if why := missing():
-        pytest.skip(why)
+def start_browser() -> Iterator[Browser]:
+    """Start a browser, which must be there."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -103,3 +115,14 @@ def a_browser() -> Iterator[Browser]:
             yield Browser(chromium)
         finally:
             chromium.close()
+
+
+@contextmanager
+def a_browser() -> Iterator[Browser]:
+    """Start a browser; skip the test where none can be had."""
+    import pytest  # the demo does without it
+
+    if why := missing():
+        pytest.skip(why)
+    with start_browser() as browser:
+        yield browser

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from tests.live.account import Checks, events_of, failure_text, show_result, show_run
+from tests.live.demo_pages import PagesInBrowser, pages_in_browser
 from tests.live.job_clock import JobClock
 from tests.live.standalone import LiveAirflow
 
@@ -47,6 +48,7 @@ class Demo(NamedTuple):
     clock: JobClock
     failing: str
     redeployed: str
+    pages: PagesInBrowser
 
 
 def main() -> int:
@@ -81,11 +83,14 @@ def _demo(home: Path, *, keep_running: bool) -> list[str]:
     with Emulator(run_seconds=JOB_SECONDS, clock=clock) as emulator:
         _say(f"Starting Airflow {version('apache-airflow')} in {home}, usually within a minute ...")
         started = time.monotonic()
-        with LiveAirflow(home, DAGS, environment=dict([emulator.connection_env()])) as airflow:
+        checks = Checks()
+        with (
+            LiveAirflow(home, DAGS, environment=dict([emulator.connection_env()])) as airflow,
+            pages_in_browser(airflow, checks) as pages,
+        ):
             _say(f"... ready after {time.monotonic() - started:.0f} s")
             failing, redeployed = emulator.start_job(sub_jobs=3, failing=1), emulator.add_server("redeployed")
-            demo = Demo(airflow, emulator, clock, failing, redeployed)
-            checks = Checks()
+            demo = Demo(airflow, emulator, clock, failing, redeployed, pages)
             run_ids = _run_all(demo)
             _account(demo, run_ids, checks)
             if keep_running:
@@ -106,26 +111,28 @@ def _run_all(demo: Demo) -> dict[str, str]:
     parameters = {SERVERS: {}, FAILURE: {"job_id": demo.failing}, REDEPLOY: {"server_id": demo.redeployed}}
     run_ids = {dag_id: demo.airflow.trigger(dag_id, conf) for dag_id, conf in parameters.items()}
     # The first tasks of a fresh Airflow are slow to start, on a busy machine more so; no job may end before them.
-    _release_when_waiting(demo, run_ids, FIRST_WAITING)
+    _wait_until_waiting(demo, run_ids, FIRST_WAITING)
+    demo.pages.see_list(FIRST_WAITING, demo.failing)
+    demo.clock.release()
     demo.airflow.wait_until(
         lambda: _seen(demo, run_ids, *ENDED) >= {"create_servers"}, RUN_TIMEOUT, "create_servers to end"
     )
     demo.clock.hold()
-    _release_when_waiting(demo, run_ids, THEN_WAITING)
+    _wait_until_waiting(demo, run_ids, THEN_WAITING)
+    demo.clock.release()
     for dag_id, run_id in run_ids.items():
         demo.airflow.wait(dag_id, run_id, RUN_TIMEOUT)
     _say(f"... all finished after {time.monotonic() - started:.0f} s", "")
     return run_ids
 
 
-def _release_when_waiting(demo: Demo, run_ids: dict[str, str], tasks: set[str]) -> None:
-    """Let time go on once the tasks wait; one that ended without waiting is a difference to report later."""
+def _wait_until_waiting(demo: Demo, run_ids: dict[str, str], tasks: set[str]) -> None:
+    """Wait until the tasks wait; one that ended without waiting is a difference to report later."""
     demo.airflow.wait_until(
         lambda: _seen(demo, run_ids, "deferred", *ENDED) >= tasks,
         RUN_TIMEOUT,
         f"{sorted(tasks)} to wait for their jobs",
     )
-    demo.clock.release()
 
 
 def _seen(demo: Demo, run_ids: dict[str, str], *states: str) -> set[str]:
@@ -241,6 +248,8 @@ def _account_pages(demo: Demo, run_ids: dict[str, str], checks: Checks) -> None:
     failure = record.get("failure", {})
     checks.equal("causes on the job's page", failure.get("causes"), [["Ecs.0219 No valid host was found", 1]])
     checks.equal("servers on the job's page", len(failure.get("servers", ())), 2)
+    texts = ("Ecs.0219 No valid host was found", "2 servers exist and cost money", demo.failing)
+    demo.pages.see_job(FAILURE, run_ids[FAILURE], "fails_with_the_reason", *texts)
 
 
 def _pages(demo: Demo, run_ids: dict[str, str]) -> list[str]:

@@ -246,6 +246,7 @@ def a_record(**changes: Any) -> dict[str, Any]:
         "order_id": "",
         "began": STARTED,
         "ended": None,
+        "changed_at": STARTED + 30,
         "total": 4,
         "done": 1,
         "failed": 0,

@@ -122,7 +122,7 @@ def test_the_page_says_how_old_its_data_is_and_why(
         window.open(PAGE, f".note:has-text('{note}')")
 
         assert window.page.locator(".note").count() == 1
-        assert window.page.locator(".tile:has-text('Waited')").count() == (state in ("deferred", "running"))
+        assert window.page.locator(".tile:has-text('Deadline in')").count() == (state in ("deferred", "running"))
 
 
 def test_what_is_read_out_does_not_change_by_the_second(browser: Browser) -> None:

@@ -143,7 +143,7 @@ SORTED: Mapping[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "progress": ({"done": 1, "total": 10}, {"done": 9, "total": 10}),
     "waited": ({"started": STARTED + 99}, {"started": STARTED}),
     "deadline": ({"deadline": STARTED + 10}, {"deadline": STARTED + 900}),
-    "seen": ({"seen_at": STARTED}, {"seen_at": STARTED + 1}),
+    "changed": ({"changed_at": STARTED}, {"changed_at": STARTED + 1}),
 }
 
 

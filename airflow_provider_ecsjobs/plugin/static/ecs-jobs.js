@@ -396,7 +396,7 @@ class JobView extends View {
 
 const COLUMNS = [
   ["task", "Task"], ["job", "Job"], ["status", "Status"], ["progress", "Sub-jobs done"],
-  ["waited", "Waited", "num"], ["deadline", "Deadline in", "num"], ["seen", "Last seen", "num"],
+  ["waited", "Waited", "num"], ["deadline", "Deadline in", "num"], ["changed", "Last change", "num"],
 ];
 const STATUSES = ["INIT", "RUNNING", "PENDING_PAYMENT", "SUCCESS", "FAIL"];
 
@@ -463,7 +463,9 @@ class ListView extends View {
       h("td", { class: "progress" }, total ? [h("span", { class: "num" }, `${number.format(done)} of ${number.format(total)}${failed ? `, ${number.format(failed)} failed` : ""}`), bar(total, done, failed)] : "–"),
       h("td", { class: "num", "data-label": "Waited" }, duration(this.now - row.started)),
       h("td", { class: "num", "data-label": "Deadline in" }, isTime(row.deadline) ? duration(row.deadline - this.now) : "–"),
-      h("td", { class: `num${isOld ? " old" : ""}`, "data-label": "Last seen", title: isOld ? "No look at the job was published for long" : null }, isTime(row.seen_at) ? `${duration(age)} ago` : "not yet"));
+      h("td", { class: "num", "data-label": "Last change" },
+        h("span", null, isTime(row.changed_at) ? h("span", { title: moment(row.changed_at) }, `${duration(this.now - row.changed_at)} ago`) : "–",
+        isOld ? h("small", { class: "old", title: "No look at the job was published for long" }, `seen ${duration(age)} ago`) : null)));
   }
 }
 
