@@ -60,10 +60,8 @@ UNQUALIFIED = {
     "AirflowException": "airflow.exceptions.AirflowException",
 }
 # Parts of annotations, and types of no use to a reader, lead nowhere.
-nitpick_ignore = [
-    ("py:class", name)
-    for name in ("Callable[[]", "Mapping[str", "Operation", "Settings", "SyncClient", "TaskDecorator", "Wait", "WaitEnd")
-]
+OF_NO_USE = ("Callable[[]", "Mapping[str", "Operation", "Settings", "SyncClient", "TaskDecorator", "Wait", "WaitEnd")
+nitpick_ignore = [("py:class", name) for name in OF_NO_USE]
 
 
 def find_home(_: Sphinx, __: object, node: pending_xref, ___: object) -> None:
