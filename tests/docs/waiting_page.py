@@ -65,7 +65,7 @@ def render() -> str:
             "",
             f"1. A new token, or a new key of the agency, is fetched: at most {MAX_RENEWALS} times in a row.",
             "2. The Airflow connection is read again. If it has changed, it is used.",
-            f"3. If nothing is new, one more request is sent after {CONFIRM_AFTER:g} s. The waits go on if it succeeds.",
+            f"3. If nothing is new, one more request is sent after {CONFIRM_AFTER:g} s. The waits go on if that works.",
             "4. If that is a 401 with a known code too, all waits of the connection fail. No further request is sent",
             f"   for {UNAUTHORIZED_KEPT:g} s, because more than five failures in a row lock a key.",
             "",
