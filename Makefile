@@ -17,14 +17,16 @@ LOCK := .ci/constraints/tools.txt
 VENV := .venv
 VENV_2 := .venv-2.11
 VENV_BENCH := .venv-bench
-VENV_CLIENTS := .venv-clients
 VENV_DIST := .venv-dist
-VENV_DOCS := .venv-docs
+VENV_FAB := .venv-fab
 
 # What the benchmarks compare with; fixed, so that a figure can be measured again.
 PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud==4.11.1 \
 	apache-airflow-providers-databricks==7.23.0 apache-airflow-providers-amazon==9.39.0 \
 	apache-airflow-providers-huawei==1.7.0
+
+# The auth manager that the pages are tested with, beside Airflow's own.
+FAB := apache-airflow-providers-fab==3.10.2
 
 # Most tests wait for sockets: three processes keep two cores busy. A real Airflow is started once, so by one process.
 AT_ONCE := -n 3 --dist loadfile
@@ -34,13 +36,13 @@ SEED ?= 1
 EXAMPLES ?= 300
 WAITS ?= 20000
 
-# What `make test-ha` needs beside .venv, and how many waits it has in flight.
+# What `make test-ha` needs besides, and how many waits it has in flight.
 # Celery 5.7 has moved what this provider of Airflow imports.
 HA_PACKAGES := 'apache-airflow-providers-celery>=3.26,<3.27' 'celery[redis]>=5.5,<5.7' \
 	'psycopg2-binary>=2.9.9,<3' 'asyncpg>=0.30,<1'
 HA_WAITS ?= 300
 
-.PHONY: help venv demo demo-ui test test-live test-rest test-upgrade test-2.11 test-matrix test-ha test-clients soak bench bench-check check-dist docs screenshots lint types clean
+.PHONY: help venv demo demo-ui test test-live test-rest test-upgrade test-2.11 test-matrix test-ha test-clients test-fab soak bench bench-check check-dist docs screenshots lint types clean
 
 help: ## show this list
 	@grep -E '^[a-z0-9.-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,7 +63,7 @@ test-live: $(VENV)/.installed ## run the tests in a real Airflow 3
 test-rest: $(VENV)/.installed ## run all tests but those in a real Airflow
 	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest $(AT_ONCE) --ignore tests/live
 
-test-upgrade: $(VENV)/.installed ## upgrade a real Airflow 3 with waits in flight from an earlier version (5 to 10 minutes)
+test-upgrade: $(VENV)/.installed ## upgrade a real Airflow 3 with waits in flight from an earlier version (2 minutes)
 	ECSJOBS_UPGRADE=1 $(VENV)/bin/python -m pytest tests/live/test_live_upgrade.py
 
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11 (WITHOUT= names folders to leave out)
@@ -71,8 +73,11 @@ test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in 
 test-ha: $(VENV)/.ha-installed ## kill parts of a real Airflow 3 on PostgreSQL, Redis and Celery while tasks wait (HA_WAITS= at once)
 	ECSJOBS_HA_WAITS=$(HA_WAITS) $(VENV)/bin/python -m pytest -s tests/ha
 
-test-clients: $(VENV_CLIENTS)/.installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
-	$(VENV_CLIENTS)/bin/python -m pytest tests/emulator/test_openstack_clients.py tests/emulator/test_node_sdk.py
+test-clients: $(VENV)/.clients-installed ## test the emulator with keystoneauth, openstacksdk, otcextensions and the Node SDK
+	$(VENV)/bin/python -m pytest tests/emulator/test_openstack_clients.py tests/emulator/test_node_sdk.py
+
+test-fab: $(VENV_FAB)/.installed ## test who may see the pages where FAB is the auth manager
+	$(VENV_FAB)/bin/python -m pytest tests/plugin/test_web_fab.py
 
 soak: $(VENV)/.installed ## try many more faults, and 20,000 waits in one process (SEED=, EXAMPLES=, WAITS= change that)
 	ECSJOBS_SOAK_EXAMPLES=$(EXAMPLES) ECSJOBS_SOAK_WAITS=$(WAITS) $(VENV)/bin/python -m pytest tests/faults \
@@ -90,8 +95,8 @@ test-matrix: $(VENV)/.installed ## install the wheel beside what users have, and
 check-dist: $(VENV_DIST)/.installed ## build what is to be uploaded, and check it as PyPI does (DIST= names a folder to leave it in)
 	@$(VENV_DIST)/bin/python .ci/check_dist.py $(DIST)
 
-docs: $(VENV_DOCS)/.installed ## make the site of the documentation, and check its links and names
-	$(VENV_DOCS)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
+docs: $(VENV)/.docs-installed ## make the site of the documentation, and check its links and names
+	$(VENV)/bin/python -m sphinx -b html -n -W --keep-going -q docs build/docs
 	@echo "Open build/docs/index.html"
 
 screenshots: $(VENV)/.installed ## take all pictures in docs/images anew, in a real Airflow 3 and Chromium
@@ -107,16 +112,17 @@ types: $(VENV)/.installed ## check the types
 	$(VENV)/bin/python -m mypy tests/package/typed_dag.py
 
 clean: ## remove all that make made
-	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_CLIENTS) $(VENV_DIST) $(VENV_DOCS) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_2) $(VENV_BENCH) $(VENV_DIST) $(VENV_FAB) .demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_2)/.installed: AIRFLOW_HERE = $(AIRFLOW_2)
 $(VENV_BENCH)/.installed: AIRFLOW_HERE = $(AIRFLOW)
 $(VENV_BENCH)/.installed: PEERS_HERE = $(PEERS)
-$(VENV_DOCS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
-$(VENV_DOCS)/.installed: PEERS_HERE = -e '.[docs]'
-$(VENV_CLIENTS)/.installed: AIRFLOW_HERE = $(AIRFLOW)
-$(VENV_CLIENTS)/.installed: PEERS_HERE = -e '.[clients]'
+$(VENV_FAB)/.installed: AIRFLOW_HERE = $(AIRFLOW)
+$(VENV_FAB)/.installed: PEERS_HERE = '$(FAB)'
+$(VENV)/.clients-installed: FURTHER = -e '.[clients]'
+$(VENV)/.docs-installed: FURTHER = -e '.[docs]'
+$(VENV)/.ha-installed: FURTHER = $(HA_PACKAGES)
 
 # Both know what a requirement is; uv is faster.
 define install # VENV, REQUIREMENTS
@@ -131,9 +137,10 @@ define make_venv # VENV
 if uv --version >/dev/null 2>&1; then uv venv --quiet --python "$(PYTHON)" "$(1)"; else "$(PYTHON)" -m venv "$(1)"; fi
 endef
 
-$(VENV)/.ha-installed: $(VENV)/.installed
-	@echo "Installing what make test-ha needs into $(VENV) ..."
-	@$(call install,$(VENV),$(HA_PACKAGES))
+# What few targets need is added to .venv when one of them is made: a further environment takes up to two minutes.
+$(VENV)/.%-installed: $(VENV)/.installed
+	@echo "Installing what is needed for $* into $(VENV) ..."
+	@$(call install,$(VENV),-c $(LOCK) $(FURTHER))
 	@touch "$@"
 
 # An environment without Airflow: twine asks for packages that Airflow 2.11 can't have beside it.

@@ -19,9 +19,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 ROOT = Path(__file__).resolve().parents[1]
-# What the two commands of the README need, and what those who read the sdist look for.
-IN_SDIST = {"Makefile", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE", "tests/live/demo.py", ".ci/run"}
-IN_SDIST |= {"example_dags/example_ecs_servers.py", "docs/images/connection-form.png", "benchmarks/README.md"}
+# What the build adds to the files of the repository.
+ADDED = {"PKG-INFO"}
 
 
 def run(*command: str | Path) -> str:
@@ -61,11 +60,12 @@ def relative_links(wheel: Path) -> list[str]:
     return [link for link in (markdown or html for markdown, html in links) if not link.startswith("https://")]
 
 
-def missing(sdist: Path) -> set[str]:
-    """Return what the sdist lacks."""
+def differences(sdist: Path) -> list[str]:
+    """Return what the sdist lacks of the repository, in which the README's commands work, or has beside it."""
+    known = run("git", "ls-files").splitlines()
     with tarfile.open(sdist) as opened:
-        held = {name.partition("/")[2] for name in opened.getnames()}
-    return IN_SDIST - held
+        held = {member.name.partition("/")[2] for member in opened.getmembers() if not member.isdir()}
+    return sorted((held - ADDED) ^ set(known))
 
 
 def main() -> None:
@@ -78,8 +78,9 @@ def main() -> None:
         sdist, wheel = build(folder)
         if digest(wheel) != digest(build(Path(again))[1]):
             raise SystemExit("Two builds of the wheel differ.")
-        if lacking := missing(sdist):
-            raise SystemExit(f"The sdist lacks {sorted(lacking)}.")
+        # An sdist that was unpacked is itself no repository, and has nothing to compare with.
+        if (ROOT / ".git").exists() and (differing := differences(sdist)):
+            raise SystemExit(f"The sdist and the repository differ: {differing}")
         if links := relative_links(wheel):
             raise SystemExit(f"The description has links that do not work on PyPI: {links}")
         run(sys.executable, "-m", "twine", "check", "--strict", sdist, wheel)

@@ -249,6 +249,8 @@ def main() -> int:
     parser.add_argument("--wheel", type=Path, help="the wheel; one that is built, if none is named")
     parser.add_argument("legs", nargs="*", metavar="LEG", help=f"{', '.join(LEGS)}; all, if none is named")
     options = parser.parse_args()
+    if options.write_readme and options.legs:
+        parser.error("README.md shows all legs, as they passed in one run")
     legs = [LEGS[name] for name in options.legs or LEGS]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         sources = gather(Path(folder), options.wheel)

@@ -35,7 +35,7 @@ _HOMES = {
         "airflow.sdk.bases.decorator",  # Airflow 3.2 and later
         "airflow.utils.operator_helpers",  # Airflow 2.11 to 3.1
     ),
-    "get_current_context": (_SDK, "airflow.sdk", "airflow.operators.python"),
+    "get_current_context": (_SDK,),  # all versions have it; it stands here to be looked up late
 }
 
 

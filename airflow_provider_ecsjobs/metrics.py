@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow.providers.common.compat.sdk import Stats
 
@@ -78,8 +77,7 @@ class Kind(StrEnum):
     TIMER = "timer"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(NamedTuple):
     """A metric.
 
     :param name: its name, without the prefix from Airflow's configuration.

@@ -119,6 +119,11 @@ def provider_info(version: str) -> dict[str, Any]:
             {
                 "integration-name": NAME,
                 "external-doc-url": "https://support.huaweicloud.com/intl/en-us/api-ecs/en-us_topic_0022067710.html",
+                # Paths of the repository, in the form that Airflow's schema asks for: a logo's is below docs/.
+                "how-to-guide": [
+                    f"/docs/{page}.md" for page in ("servers", "server-operators", "operators", "wait", "fleet")
+                ],
+                "logo": "/integration-logos/huawei-cloud-ecs.svg",
                 "tags": ["service"],
             }
         ],
@@ -143,9 +148,10 @@ def provider_info(version: str) -> dict[str, Any]:
                         "True",
                     ),
                     "task_tab": _switch(
-                        "Whether the job page is a tab of tasks, too. Up to Airflow 3.3 the tab is shown for all tasks"
-                        " of all DAGs. Read by the API server.",
-                        "False",
+                        "Whether the job page is a tab of tasks, too. Without a value it is one from Airflow 3.4 on,"
+                        " which shows the tab for tasks of this provider alone. Up to Airflow 3.3 the tab is shown for"
+                        " all tasks of all DAGs. Read by the API server.",
+                        None,
                     ),
                 },
             }
@@ -162,7 +168,7 @@ def provider_info(version: str) -> dict[str, Any]:
     }
 
 
-def _switch(description: str, default: str) -> dict[str, Any]:
+def _switch(description: str, default: str | None) -> dict[str, Any]:
     return {
         "description": description,
         "version_added": "0.2.0",

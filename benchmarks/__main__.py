@@ -16,6 +16,7 @@ from benchmarks import (
     rate_limit,
     report,
     requests_per_job,
+    worker_slot,
 )
 from benchmarks.figures import markdown
 
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 
 BENCHMARKS = {
     module.NAME: module
-    for module in (poll_cpu, many_waits, requests_per_job, learned_schedule, queue_order, rate_limit, import_cost)
+    for module in (
+        poll_cpu,
+        many_waits,
+        requests_per_job,
+        learned_schedule,
+        queue_order,
+        rate_limit,
+        import_cost,
+        worker_slot,
+    )
 }
 
 

@@ -19,6 +19,7 @@ INTERVAL = 1.0
 FLOOR = "a bare shared aiohttp session"
 OURS_SIGNED = "EcsJobTrigger, AK/SK signing"
 OURS_TOKEN = "EcsJobTrigger, token"
+OURS_SIGNED_UNPUBLISHED = "EcsJobTrigger, AK/SK signing, not published"
 SESSION_PER_POLL = "aiohttp, a session per poll"
 HUAWEI = "Huawei's MRSCreateExecuteJobTrigger"
 _PROJECT = "0123456789abcdef0123456789abcdef"
@@ -115,14 +116,14 @@ def session_per_poll(server: Server) -> Callable[[int], Wait]:
     return make
 
 
-def requests_in_threads(server: Server, *, is_shared: bool = False) -> Callable[[int], Wait]:
-    """Make waits with GET and JSON by requests in threads, as with a hook that has no asynchronous version."""
+def requests_in_threads(server: Server) -> Callable[[int], Wait]:
+    """Make waits with GET and JSON by requests in threads over one session, as with a synchronous hook."""
     import requests
 
-    session = requests.Session() if is_shared else None
+    session = requests.Session()
 
     def poll(url: str) -> None:
-        (session or requests).get(url, timeout=30).json()
+        session.get(url, timeout=30).json()
 
     def make(index: int) -> Wait:
         async def wait() -> None:
@@ -149,21 +150,25 @@ def _of_trigger(make_trigger: Callable[[int], Any]) -> Callable[[int], Wait]:
     return make
 
 
-def ours(conn_id: str) -> Callable[[Server], Callable[[int], Wait]]:
-    """Make waits with our trigger and this connection."""
+def ours(conn_id: str, *, publishes: bool = True) -> Callable[[Server], Callable[[int], Wait]]:
+    """Make waits with our trigger and this connection.
+
+    :param publishes: whether each wait publishes its job for the pages in Airflow's UI, as by default.
+    """
 
     def of(_: Server) -> Callable[[int], Wait]:
         from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
         intervals = {"poll_interval": INTERVAL, "max_poll_interval": INTERVAL}
 
-        def publishing(index: int) -> EcsJobTrigger:
+        def make_trigger(index: int) -> EcsJobTrigger:
             trigger = EcsJobTrigger(f"{index:032x}", conn_id, **intervals)
-            task = {"dag_id": "benchmark", "run_id": "run", "task_id": "wait", "map_index": index}
-            trigger.task_instance = SimpleNamespace(**task)
+            if publishes:
+                task = {"dag_id": "benchmark", "run_id": "run", "task_id": "wait", "map_index": index}
+                trigger.task_instance = SimpleNamespace(**task)
             return trigger
 
-        return _of_trigger(publishing)
+        return _of_trigger(make_trigger)
 
     return of
 
@@ -205,17 +210,17 @@ CONTENDERS: dict[str, Callable[[Server], Callable[[int], Wait]]] = {
     FLOOR: floor,
     OURS_TOKEN: ours("token"),
     OURS_SIGNED: ours("signed"),
+    OURS_SIGNED_UNPUBLISHED: ours("signed", publishes=False),
     SESSION_PER_POLL: session_per_poll,
-    "requests in threads, one session": lambda server: requests_in_threads(server, is_shared=True),
-    "requests.get in threads": requests_in_threads,
+    "requests in threads, one session": requests_in_threads,
     "HttpSensorTrigger": http_sensor,
     "DbtCloudRunJobTrigger": dbt_cloud,
     HUAWEI: huawei_mrs,
 }
-OURS = (OURS_TOKEN, OURS_SIGNED)
+OURS = (OURS_TOKEN, OURS_SIGNED, OURS_SIGNED_UNPUBLISHED)
 
-PER_POLL_PEERS = (SESSION_PER_POLL, "HttpSensorTrigger", "DbtCloudRunJobTrigger", HUAWEI)
-"""The contenders with a session per poll. Huawei's creates a whole SDK client."""
+PER_POLL_PEERS = ("HttpSensorTrigger", "DbtCloudRunJobTrigger", HUAWEI)
+"""The other providers' triggers, which open a session per poll. Huawei's creates a whole SDK client."""
 DISTRIBUTION_OF = {
     "HttpSensorTrigger": "apache-airflow-providers-http",
     "DbtCloudRunJobTrigger": "apache-airflow-providers-dbt-cloud",

@@ -9,6 +9,7 @@ import time
 from importlib import metadata
 from typing import Any
 
+from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_POLL_DELAY
 from benchmarks.contenders import (
     CONTENDERS,
     DISTRIBUTION_OF,
@@ -28,9 +29,8 @@ from benchmarks.processes import airflow_home, call, hand_back, task_of_child
 
 NAME = "poll_cpu"
 SIZES = {
-    # A trigger of ours polls 5 s after its start at the earliest.
-    "full": {"rounds": 5, "rate": 50, "warm": 8.0, "window": 8.0},
-    "small": {"rounds": 1, "rate": 20, "warm": 7.0, "window": 1.0},
+    "full": {"rounds": 5, "rate": 50, "warm": 2.0, "window": 5.0},
+    "small": {"rounds": 1, "rate": 20, "warm": 0.5, "window": 1.0},
 }
 
 
@@ -52,8 +52,10 @@ def run(size: str) -> Section:
 
 def _measure(name: str, server: ServerProcess, sizes: dict[str, Any], variables: dict[str, str]) -> dict[str, Any]:
     handshakes = server.counters()["handshakes"]
-    task = {"name": name, **server.about, **{key: sizes[key] for key in ("rate", "warm", "window")}}
-    result = call("poll_cpu", task, variables, timeout=120 + sizes["warm"] + sizes["window"])
+    # All waits have polled before: a trigger of ours polls 5 s after its start at the earliest.
+    warm = sizes["warm"] + (1.1 * FIRST_POLL_DELAY if name in OURS else 0.0)
+    task = {"name": name, **server.about, "rate": sizes["rate"], "warm": warm, "window": sizes["window"]}
+    result = call("poll_cpu", task, variables, timeout=120 + warm + sizes["window"])
     result["handshakes"] = server.counters()["handshakes"] - handshakes
     return result
 
@@ -76,15 +78,14 @@ def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -
         for name, all_ in measured.items()
     }
     peers = {name: cost[name] for name in PER_POLL_PEERS if name in cost}
-    nearest = min(peers, key=peers.__getitem__)
     section = Section(
         NAME,
         "CPU per poll",
         [
-            Bound("CPU per poll, ours with AK/SK signing / floor", ratios[OURS_SIGNED], 1.6),
-            Bound("CPU per poll, ours with a token / floor", ratios[OURS_TOKEN], 1.3),
+            Bound("CPU per poll, ours with AK/SK signing / floor", ratios[OURS_SIGNED], 1.3),
+            Bound("CPU per poll, ours with a token / floor", ratios[OURS_TOKEN], 1.2),
             *(
-                Bound(f"CPU per poll, {name} / ours with AK/SK signing", value / cost[OURS_SIGNED], 4.0, is_least=True)
+                Bound(f"CPU per poll, {name} / ours with AK/SK signing", value / cost[OURS_SIGNED], 3.0, is_least=True)
                 for name, value in peers.items()
             ),
         ],
@@ -108,9 +109,10 @@ def _section(measured: dict[str, list[dict[str, Any]]], sizes: dict[str, Any]) -
     missing = [name for name in CONTENDERS if name not in measured]
     section.note = (
         f"{sizes['rate']} waits that each poll once per second, over TLS, with a response of about 1 KB. Each"
-        f" contender has its own process, with {sizes['window']:g} s of process CPU time after {sizes['warm']:g} s of"
-        f" warm-up. The figures are medians of {sizes['rounds']} rounds in random order. The nearest of the"
-        f" session-per-poll peers is {nearest}."
+        f" contender has its own process. Its CPU time is taken over {sizes['window']:g} s, after all waits have"
+        " polled."
+        f" The figures are medians of {sizes['rounds']} rounds in random order. By default, each wait also publishes"
+        " its job for the pages in Airflow's UI."
         + (f" Not installed and omitted: {', '.join(missing)}." if missing else "")
     )
     return section

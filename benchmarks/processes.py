@@ -31,8 +31,8 @@ def airflow_home() -> Iterator[dict[str, str]]:
 
 
 def _is_unwanted(name: str) -> bool:
-    # All traffic stays on this machine, so proxies are not used.
-    return name.startswith("AIRFLOW_CONN_") or name.lower().endswith("_proxy")
+    # All traffic stays on this machine, so proxies are not used. Modules are compiled once, as anywhere.
+    return name.startswith("AIRFLOW_CONN_") or name.lower().endswith("_proxy") or name == "PYTHONDONTWRITEBYTECODE"
 
 
 def call(module: str, task: Mapping[str, Any], environment: Mapping[str, str], timeout: float) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The servers of the benchmarks, each in its own process.
 
 ``polls`` is a bare TLS server that sends every client the same bytes, at that client's path. ``cloud`` is the emulator.
+``dbt_cloud`` is a stub of dbt Cloud.
 For each line of input, both print their counters. They stop at the end of their input.
 """
 
@@ -10,6 +11,7 @@ import asyncio
 import json
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -98,14 +100,56 @@ class Polls:
 
 @contextmanager
 def _polls(_: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, int]]]]:
-    polls, certificate = Polls(), Certificate("127.0.0.1")
+    polls = Polls()
+    with _served(polls.app(), polls.count_handshake) as about:
+        yield about, polls.counters
+
+
+class DbtCloud:
+    """Starts runs of a dbt Cloud job, which succeed after some time.
+
+    :param job_seconds: how long a run takes.
+    """
+
+    def __init__(self, job_seconds: float) -> None:
+        self.job_seconds = job_seconds
+        self._ends: list[float] = []
+
+    def app(self) -> web.Application:
+        """Return the application."""
+        app = web.Application()
+        app.router.add_post("/api/v2/accounts/{account}/jobs/{job}/run/", self._start)
+        app.router.add_get("/api/v2/accounts/{account}/runs/{run}/", self._show)
+        return app
+
+    async def _start(self, request: web.Request) -> web.Response:
+        self._ends.append(time.monotonic() + self.job_seconds)
+        return self._respond(request, len(self._ends) - 1)
+
+    async def _show(self, request: web.Request) -> web.Response:
+        return self._respond(request, int(request.match_info["run"]))
+
+    def _respond(self, request: web.Request, run: int) -> web.Response:
+        status = 10 if time.monotonic() >= self._ends[run] else 3  # 10 is success, 3 is running
+        return web.json_response({**JOB, "data": {"id": run, "status": status, "href": str(request.url)}})
+
+
+@contextmanager
+def _dbt_cloud(task: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dict[str, int]]]]:
+    with _served(DbtCloud(task["job_seconds"]).app(), lambda: None) as about:
+        yield about, dict
+
+
+@contextmanager
+def _served(app: web.Application, on_handshake: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    """Serve an application over TLS and, at the control port, without it."""
+    certificate = Certificate("127.0.0.1")
     loop, ready, about = asyncio.new_event_loop(), threading.Event(), {}
 
     async def start() -> None:
-        runner = web.AppRunner(polls.app(), access_log=None)
+        runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context(polls.count_handshake))
-        await site.start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate.context(on_handshake)).start()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         about["port"], about["control_port"] = (address[1] for address in runner.addresses)
         ready.set()
@@ -118,7 +162,7 @@ def _polls(_: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], dic
     try:
         if not ready.wait(30):
             raise RuntimeError("the server did not start")
-        yield {**about, "ca_file": str(certificate.ca_file)}, polls.counters
+        yield {**about, "ca_file": str(certificate.ca_file)}
     finally:
         certificate.remove()
 
@@ -134,7 +178,7 @@ def _cloud(task: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Callable[[], 
         yield {"connection": connection}, lambda: emulator.counters
 
 
-_KINDS = {"polls": _polls, "cloud": _cloud}
+_KINDS = {"polls": _polls, "cloud": _cloud, "dbt_cloud": _dbt_cloud}
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ myst_enable_extensions = ["colon_fence"]
 
 html_theme = "furo"
 html_title = project
-html_logo = "images/logo.svg"
+html_logo = "integration-logos/huawei-cloud-ecs.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_copyright = False

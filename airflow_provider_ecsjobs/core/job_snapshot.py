@@ -2,6 +2,9 @@
 
 The record is a JSON object of a bounded size, without secrets. Times are seconds since the epoch. Later versions only
 add keys. The pages accept a record of any version, and also a damaged one.
+
+A wait has two records, each with a key of its own: one while it continues, and one of its end. So a publish of the
+trigger that comes late can't replace the end. :func:`shown_record` joins the two.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.failure_message import reason_of, surviving_servers
+from airflow_provider_ecsjobs.core.failure_message import existing_servers, reason_of
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,17 +35,19 @@ MAX_CAUSE = 300
 MAX_SERVERS = 100
 MAX_NAME = 64
 """The longest id or type that is kept, in characters. Those of the cloud have up to 36."""
+_PROGRESS = ("total", "done", "failed", "causes", "sub_jobs")
 
 
 @dataclass(frozen=True, slots=True)
 class WaitTimes:
-    """The times of a wait, for its record.
+    """What is known of a wait without its job, for its record.
 
     :param job_id: the job.
     :param started: when the wait began.
     :param deadline: when the wait gives up; ``None`` for never.
     :param poll_interval: the longest delay between two polls.
     :param order_id: the order that the job is for; empty if there is none, or it is not known.
+    :param server_ids: the servers in the response to a create.
     """
 
     job_id: str
@@ -49,18 +55,21 @@ class WaitTimes:
     deadline: float | None = None
     poll_interval: float | None = None
     order_id: str = ""
+    server_ids: Sequence[str] = ()
 
     @classmethod
     def of(cls, job_id: str, policy: WaitPolicy) -> WaitTimes:
-        """Return the times of a wait for a job."""
-        return cls(job_id, policy.started, policy.deadline, policy.max_poll_interval, policy.order_id)
+        """Return what is known of a wait for a job."""
+        return cls(
+            job_id, policy.started, policy.deadline, policy.max_poll_interval, policy.order_id, policy.server_ids
+        )
 
 
 def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[str, Any]:
     """Return the record of a wait that continues.
 
     :param job: the job as it was seen last; ``None`` if it was not seen yet.
-    :param wait: the times of the wait.
+    :param wait: what is known of the wait.
     :param seen_at: when the job was seen last.
     """
     record: dict[str, Any] = {
@@ -73,23 +82,51 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
         "outcome": None,
         "order_id": clean(wait.order_id, MAX_NAME),
     }
-    return record if job is None else record | _of_job(job, record["order_id"])
+    if job is not None:
+        record |= _of_job(job, record["order_id"])
+    # A task that is killed while it waits leaves no other record.
+    servers = _created_servers(job, wait.server_ids)
+    return record | _servers(servers) if servers else record
 
 
-def final_snapshot(end: WaitEnd, job_id: str, now: float, servers: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the record of a wait that has ended.
+def final_snapshot(end: WaitEnd, wait: WaitTimes, now: float) -> dict[str, Any]:
+    """Return the record of a wait that has ended. What it does not know is empty, and stays as it was published before.
 
     :param end: the end of the wait.
-    :param job_id: the id of the job, for an end without a job.
+    :param wait: what is known of the wait. A task that resumes does not know its times.
     :param now: when it ended.
-    :param servers: the servers that exist although the job failed; ``None`` for those that the job names.
     """
     job = end.job
-    record = snapshot(job, WaitTimes(job_id or ("" if job is None else job.job_id)), now)
+    # A job that was not seen just now has no entities.
+    is_seen = job is not None and (end.outcome is Outcome.FINISHED or "entities" in job.raw)
+    record = snapshot(job, wait, now if is_seen else None)
+    if not is_seen:
+        record = {key: value for key, value in record.items() if key not in _PROGRESS}
     record |= {"outcome": end.outcome.value, "message": clean(end.message)}
     if job is not None and job.status is JobStatus.FAIL:
-        record["failure"] = _failure(job, surviving_servers(job) if servers is None else servers)
+        record["failure"] = _failure(job, existing_servers(job, wait.server_ids))
     return record
+
+
+def shown_record(current: Any, end: Any) -> Any:
+    """Return the record that the job page shows, from the two that a task has published. Either may be damaged.
+
+    The end wins, whenever it was published. What it does not say is taken from the record of the wait, if that is of
+    the same job and the same try.
+
+    :param current: the record of the wait.
+    :param end: the record of its end.
+    """
+    if not isinstance(end, dict) or (isinstance(current, dict) and _is_older_try(end, current)):
+        return end if current is None else current
+    if not isinstance(current, dict) or _is_older_try(current, end) or current.get("job_id") != end.get("job_id"):
+        return end
+    return current | {key: value for key, value in end.items() if value not in (None, "")}
+
+
+def _is_older_try(record: dict[str, Any], other: dict[str, Any]) -> bool:
+    tries = record.get("try"), other.get("try")
+    return all(isinstance(number, int) for number in tries) and tries[0] < tries[1]  # type: ignore[operator]
 
 
 def outline(job: Job) -> int:
@@ -146,6 +183,22 @@ def _failure(job: Job, servers: Sequence[str]) -> dict[str, Any]:
         "more_causes": max(0, len(counted) - MAX_CAUSES),
         "own": _cause(job),
         "hints": [clean(line, MAX_CAUSE) for line in hint_lines(said)],
+        **_servers(servers),
+    }
+
+
+def _created_servers(job: Job | None, submitted: Sequence[str]) -> list[str]:
+    """Return the servers that a create has made or is making. They cost money, however the wait ends."""
+    if job is None:
+        return list(submitted)
+    if not submitted and not job.job_type.startswith("create"):
+        return []
+    failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
+    return [server for server in existing_servers(job, submitted) if server not in failed]
+
+
+def _servers(servers: Sequence[str]) -> dict[str, Any]:
+    return {
         "servers": [clean(server, MAX_NAME) for server in servers[:MAX_SERVERS]],
         "more_servers": max(0, len(servers) - MAX_SERVERS),
     }

@@ -8,9 +8,8 @@ Error codes: *ECS API Reference, Returned Values for General Requests* and *API 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_ecsjobs.core.errors import ErrorKind
 
@@ -52,8 +51,7 @@ def sender_of(codes: Sequence[str], *, has_title: bool) -> Sender:
     return Sender.IAM if has_title and codes[0].isdecimal() else Sender.UNKNOWN_JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row. It applies if all of its conditions hold; the first row that applies decides.
 
     :param what: a description of the response.

@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_ecsjobs.compat import determine_kwargs
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SubmitPolicy
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.submission import submission_in
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
@@ -13,13 +14,16 @@ from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_provider_ecsjobs.transport.config import Settings
 
 log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_under_way: set[asyncio.Task[Any]] = set()
+"""The calls that run in a thread. asyncio itself keeps no task."""
 
 
 class ConnectionLookupError(Exception):
@@ -48,17 +52,38 @@ async def read_settings_off_loop(
     :raises EcsConfigError: there is no such connection, or a field of it is missing or wrong.
     :raises ConnectionLookupError: the connection could not be looked up.
     """
-    from asgiref.sync import sync_to_async
-
     check_names(conn_id, region, project_id, service)
     try:
-        connection = await sync_to_async(BaseHook.get_connection)(conn_id)
+        connection = await off_loop(BaseHook.get_connection, conn_id)
     except AirflowNotFoundException as error:
         raise EcsConfigError(clean(error, 500)) from None
     except Exception as error:
         reason = f"{type(error).__name__}: {clean(error, 300)}"
         raise ConnectionLookupError(f"the Airflow connection '{conn_id}' could not be looked up: {reason}") from error
-    return await sync_to_async(settings_of)(connection, conn_id, region, project_id, service)
+    return await off_loop(settings_of, connection, conn_id, region, project_id, service)
+
+
+async def off_loop(function: Callable[..., _T], *arguments: Any) -> _T:
+    """Return the result of a function that may send requests to Airflow's supervisor. It runs in a thread of asgiref.
+
+    The triggerer of Airflow 3.0 and 3.1 stops if such a request is sent from any other thread, or is cancelled before
+    its response is read. So a cancellation of this coroutine does not reach a function that has begun.
+    """
+    from asgiref.sync import sync_to_async
+
+    is_wanted = True
+
+    def call_if_wanted() -> Any:
+        return function(*arguments) if is_wanted else None
+
+    call = asyncio.ensure_future(sync_to_async(call_if_wanted)())
+    _under_way.add(call)
+    call.add_done_callback(_under_way.discard)
+    try:
+        result: _T = await asyncio.shield(call)
+        return result
+    finally:
+        is_wanted = False
 
 
 def settings_of(
@@ -100,6 +125,11 @@ def mask_secrets(secrets: Iterable[str]) -> None:
     except Exception:
         # Our own messages are redacted already, so a login does not fail because of this.
         log.debug("Secrets could not be masked in Airflow's logs", exc_info=True)
+
+
+async def mask_secrets_off_loop(secrets: Iterable[str]) -> None:
+    """Do the same as :func:`mask_secrets` for the triggerer, in a thread."""
+    await off_loop(mask_secrets, secrets)
 
 
 def check_names(conn_id: Any, region: Any, project_id: Any, service: Any) -> None:

@@ -25,7 +25,7 @@ class EcsJobPageLink(BaseOperatorLink):
         It is relative, as no worker knows under which address its users see Airflow. The page leads on into Airflow's
         UI, and stays outside it for users whom the UI shows no plugins.
         """
-        if not is_on():
+        if not is_on() or not getattr(operator, "do_xcom_push", True):
             return ""
         map_index = -1 if ti_key.map_index is None else ti_key.map_index
         query = {"run_id": ti_key.run_id, "task_id": ti_key.task_id, "map_index": map_index}

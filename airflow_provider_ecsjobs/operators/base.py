@@ -28,8 +28,8 @@ class EcsBaseOperator(EcsJobWaitMixin, BaseOperator):
     :param huawei_ecs_conn_id: the Airflow connection (templated).
     :param region: the region, in place of the connection's (templated).
     :param project_id: the project, in place of the connection's (templated).
-    :param deferrable: whether to wait in the triggerer, which holds no worker slot, or in the worker. ``None`` means
-        what ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` says if that is set, else the triggerer.
+    :param deferrable: whether to wait in the triggerer, which holds no worker slot. If not, the task waits in the
+        worker. ``None`` means ``AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE`` if that is set, else the triggerer.
     :param poll_interval: the shortest delay between two polls, in seconds or as a ``timedelta``.
     :param max_poll_interval: the longest delay between two polls, in seconds or as a ``timedelta``. Between the two,
         the delay is a tenth of the time waited.

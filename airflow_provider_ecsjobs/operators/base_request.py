@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore, SubmitPolicy
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.rules import RULES, Severity, broken_rules
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.core.submit.validation import (

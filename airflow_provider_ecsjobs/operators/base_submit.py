@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
@@ -34,10 +35,10 @@ from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait, publishing_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -101,7 +102,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
             self._job_id = job_id
-            return self._output(self._finish(context, read_event(event, job_id), server_ids or []))
+            times = WaitTimes(job_id or "", server_ids=server_ids or [])
+            with publishing_errors(times.job_id), self._sending_nothing_twice(context):
+                end = read_event(event, job_id)
+            return self._output(self._finish(context, end, times))
         finally:
             self.hook.close()
 
@@ -150,7 +154,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
 
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
         try:
-            return self._once(context, policy.deadline).run()
+            with publishing_errors():
+                return self._once(context, policy.deadline).run()
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
@@ -162,7 +167,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self._leave_console_link(context)
         submission, seen = self._submit(context, policy)
         # The grace for an unknown job begins now: the time of the submit does not count.
-        policy = replace(policy, started=time.time(), order_id=submission.order_id or "")
+        policy = replace(
+            policy, started=time.time(), order_id=submission.order_id or "", server_ids=submission.server_ids
+        )
         self._push_result(context, submission.result())
         job_id = self._job_id = submission.job_id
         if job_id is None:
@@ -178,8 +185,9 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             publish_wait(wait, self._seen)
             wait.observer = observer_in_worker()
             self._log_begin(wait, "in this worker")
-            end = self.hook.run(wait)
-        return self._finish(context, end, list(submission.server_ids))
+            with publishing_errors(job_id):
+                end = self.hook.run(wait)
+        return self._finish(context, end, WaitTimes.of(job_id, policy))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return a value of the submit from the trigger's event, which has it even if the push of the XCom failed.
@@ -205,17 +213,17 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Return whether a failed job is good enough."""
         return self.on_partial_failure == "keep" and bool(surviving_servers(job))
 
-    def _finish(self, context: Mapping[str, Any], end: WaitEnd, submitted: list[str]) -> dict[str, Any]:
+    def _finish(self, context: Mapping[str, Any], end: WaitEnd, times: WaitTimes) -> dict[str, Any]:
         """Return the result, or fail with the reason. Record what the next try needs to know.
 
-        :param submitted: the servers in the response to the request.
+        :param times: the job, the servers in the response to its request, and what else is known of the wait.
         """
-        job = end.job
+        job, submitted = end.job, list(times.server_ids)
         servers = submitted if job is None else existing_servers(job, submitted)
         self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
-        publish_end(end, self._job_id, servers)
+        publish_end(end, times)
         if end.outcome is not Outcome.FINISHED or job is None:
             return self._fail_unfinished(context, end, submitted)
         if submitted != servers:
@@ -235,8 +243,17 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end.outcome is Outcome.NOT_FOUND:
             servers = f" (servers {', '.join(submitted)})" if submitted else ""
             end = replace(end, message=f"{end.message} The API took the request{servers}, so it may be carried out.")
-        try:
+        with self._sending_nothing_twice(context):
             return self._result(end)
+
+    @contextmanager
+    def _sending_nothing_twice(self, context: Mapping[str, Any]) -> Iterator[None]:
+        """Turn an error after the submit into one that is not retried, if a retry would send the request again.
+
+        :raises EcsOutcomeUnknownNoRetry: no record is kept, and the request must not be sent twice.
+        """
+        try:
+            yield
         except EcsApiError as error:
             is_kept = SubmitRecordStore(context.get("task_state_store")).is_kept
             if is_kept or self._is_safe_to_retry() or isinstance(error, AirflowFailException):
@@ -250,10 +267,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Record that the order stayed unpaid. If a user clears the task, it places a new order."""
         record_store = SubmitRecordStore(context.get("task_state_store"))
-        try:
+        with record_store.warning_on_failure(self.log, "It could not be recorded that the order stayed unpaid"):
             record = record_store.read()
             if record is not None:
                 record_store.write(record.given_up())
-        except Exception as error:  # noqa: BLE001 - whatever the store raises: the task fails for another reason
-            why = f"{type(error).__name__}: {clean(error, 300)}"
-            self.log.warning("It could not be recorded that the order stayed unpaid (%s)", why)

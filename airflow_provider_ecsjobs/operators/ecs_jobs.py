@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator
 from airflow_provider_ecsjobs.outcomes import read_event
+from airflow_provider_ecsjobs.publishing import publishing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,11 +48,14 @@ class EcsJobOperator(EcsBaseOperator):
         self._read_parameters()
         self._begin(context, self.job_id)
         wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
-        return self._done(context, wait_for(self.job_id, self._policy()))
+        policy = self._policy()
+        return self._done(context, wait_for(self.job_id, policy), policy)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: return the result, or fail with the reason."""
-        return self._done(context, read_event(event, self.job_id))
+        with publishing_errors(self.job_id):
+            end = read_event(event, self.job_id)
+        return self._done(context, end)
 
     def on_kill(self) -> None:
         """Log that the job continues: the API can't cancel it."""

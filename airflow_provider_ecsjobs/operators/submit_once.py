@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,24 +13,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.submit.idempotency import (
     Done,
     Fail,
     Failure,
     Poll,
-    Record,
-    Repeat,
     Send,
     SentBefore,
     SubmitPolicy,
-    TaskTry,
     decide,
 )
+from airflow_provider_ecsjobs.core.submit.record import Record, TaskTry
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
@@ -71,6 +71,15 @@ class SubmitRecordStore:
         """Remove the record."""
         if self._store is not None:
             self._store.delete(STORE_KEY)
+
+    @staticmethod
+    @contextmanager
+    def warning_on_failure(log: LogSink, warning: str) -> Iterator[None]:
+        """Turn a failure of the store into a warning. The next try then reads the record that was written before."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever the store raises
+            log.log(logging.WARNING, "%s (%s: %s)", warning, type(error).__name__, clean(error, 300))
 
 
 def task_try_of(context: Mapping[str, Any], retries: int) -> TaskTry:
@@ -222,17 +231,14 @@ class SubmitOnce:
     def _keep(self, record: Record | None) -> None:
         """Write the record. If the store fails, log a warning.
 
-        An exception here would leave a job unwatched, or hide why the request was rejected. The next try then reads
-        the record that was written before.
+        An exception here would leave a job unwatched, or hide why the request was rejected.
         """
-        try:
+        warning = f"{self.policy.operation}: the response could not be recorded"
+        with self.record_store.warning_on_failure(self.log, warning):
             if record is None:
                 self.record_store.forget()
             else:
                 self.record_store.write(record)
-        except Exception as error:  # noqa: BLE001 - whatever the store raises
-            why = f"{type(error).__name__}: {clean(error, 300)}"
-            self._say(f"the response could not be recorded ({why})", logging.WARNING)
 
     def _say_all(self, logs: tuple[Log, ...]) -> None:
         for log in logs:

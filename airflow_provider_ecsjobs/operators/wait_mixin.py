@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, existing_servers, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
@@ -37,8 +38,7 @@ from airflow_provider_ecsjobs.operators.parameters import (
     nothing_is_templated,
 )
 from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
-from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait
-from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
+from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait, publishing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,10 +182,11 @@ class EcsJobWaitMixin(_Task):
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
         """Wait to the end in the worker. The task holds its worker slot until then."""
         wait = Wait(job_id, policy, observer=observer_in_worker())
-        publish_wait(wait, None)
-        self._log_begin(wait, "in this worker")
         try:
-            return self.hook.run(wait)
+            with publishing_errors(job_id):
+                publish_wait(wait, None)
+                self._log_begin(wait, "in this worker")
+                return self.hook.run(wait)
         finally:
             self.hook.close()
 
@@ -196,7 +197,8 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: one poll was not enough.
         """
         wait = Wait(job_id, policy, observer=WAIT_METRICS)
-        end = self._receive(wait, self._send_step(wait))
+        with publishing_errors(job_id):
+            end = self._receive(wait, self._send_step(wait))
         if end is None:
             self._defer(wait)
         return end
@@ -208,6 +210,9 @@ class EcsJobWaitMixin(_Task):
         :param server_ids: the servers in the response to the job's request; ``None`` if they are not known.
         :raises TaskDeferred: always.
         """
+        # Not with the module: Airflow's triggers are a quarter of what a DAG file would pay for importing it.
+        from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
+
         policy = wait.policy
         publish_wait(wait, self._seen)
         self._log_begin(wait, "deferred")
@@ -215,6 +220,7 @@ class EcsJobWaitMixin(_Task):
             wait,
             server_ids=server_ids,
             conn_id=self.huawei_ecs_conn_id,
+            publishes=self.do_xcom_push,
             region=self.region,
             project_id=self.project_id,
             service=self.service,
@@ -268,9 +274,12 @@ class EcsJobWaitMixin(_Task):
             submitted=submitted,
         ).result()
 
-    def _done(self, context: Mapping[str, Any], end: WaitEnd) -> dict[str, Any]:
-        """Push the XComs and the link to the console, then return the task's result as :meth:`_result` does."""
-        publish_end(end, self.job_id)
+    def _done(self, context: Mapping[str, Any], end: WaitEnd, policy: WaitPolicy | None = None) -> dict[str, Any]:
+        """Push the XComs and the link to the console, then return the task's result as :meth:`_result` does.
+
+        :param policy: the policy of the wait; ``None`` if the task resumes.
+        """
+        publish_end(end, WaitTimes(self.job_id) if policy is None else WaitTimes.of(self.job_id, policy))
         job = end.job if end.outcome is Outcome.FINISHED else None
         servers = [] if job is None else existing_servers(job, ())
         self._leave_console_link(context, servers)

@@ -7,6 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow import __version__ as airflow_version
+
 from airflow_provider_ecsjobs.compat import AirflowPlugin, conf
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ PAGE = "ecs-jobs"
 """The page's place inside Airflow's UI: ``plugin/ecs-jobs``."""
 NAME = "ECS jobs"
 TAB_OPTION = ("ecsjobs", "task_tab")
+OUR_TASKS = {"task.template_fields": ["huawei_ecs_conn_id"]}
+"""What only our operators and sensors have, and what users derive from them. Airflow asks for fields of the task."""
 
 
 class LazyApp:
@@ -43,9 +47,14 @@ def base_path() -> str:
     return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
+def _can_restrict_tabs() -> bool:
+    """Return whether this Airflow can show a tab on some tasks only."""
+    return tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 4)
+
+
 def _is_tab_on() -> bool:
     try:
-        return bool(conf.getboolean(*TAB_OPTION, fallback=False))
+        return bool(conf.getboolean(*TAB_OPTION, fallback=_can_restrict_tabs()))
     except Exception:  # noqa: BLE001 - Airflow would leave out all of the plugin, with a traceback in each component
         log.warning("[%s] %s is no boolean: tasks have no tab of their job", *TAB_OPTION)
         return False
@@ -61,11 +70,14 @@ def _react_apps() -> list[dict[str, Any]]:
         "icon_dark_mode": f"{root}/static/icon-dark.svg",
     }
     script = f"{root}/static/ecs-jobs.js"
-    apps = [{"name": NAME, "destination": "nav", "category": "browse", "url_route": PAGE, "bundle_url": script}]
+    apps: list[dict[str, Any]] = [
+        {"name": NAME, "destination": "nav", "category": "browse", "url_route": PAGE, "bundle_url": script}
+    ]
     if _is_tab_on():
-        # Up to Airflow 3.3, the tab is shown for all tasks of all DAGs. So it is off by default.
         tab = {"name": "ECS job", "destination": "task_instance", "url_route": "ecs-job"}
-        apps.append({**tab, "bundle_url": f"{script}?tab"})
+        # Up to Airflow 3.3, the tab is shown for all tasks of all DAGs. So there it is off by default.
+        scope = {"applies_to": OUR_TASKS} if _can_restrict_tabs() else {}
+        apps.append({**tab, **scope, "bundle_url": f"{script}?tab"})
     return [{**app, **common} for app in apps]
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
 from airflow.models.xcom import XComModel
-from sqlalchemy import String, and_, case, cast, func, or_, select
+from sqlalchemy import String, and_, case, cast, exists, func, or_, select
+from sqlalchemy.orm import aliased
 
+from airflow_provider_ecsjobs.core.job_snapshot import shown_record
 from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
-from airflow_provider_ecsjobs.publishing import XCOM_KEY
+from airflow_provider_ecsjobs.publishing import END_XCOM_KEY, XCOM_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +28,14 @@ OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 """States that a task does not leave, unless a user clears it."""
 
 _record = XComModel.value
+_end = aliased(XComModel)
+_has_ended = exists().where(
+    _end.dag_id == TaskInstance.dag_id,
+    _end.run_id == TaskInstance.run_id,
+    _end.task_id == TaskInstance.task_id,
+    _end.map_index == TaskInstance.map_index,
+    _end.key == END_XCOM_KEY,
+)
 _waits = or_(
     and_(TaskInstance.state == "deferred", Trigger.classpath == TRIGGER),
     # The record that it published identifies a task that waits in a worker.
@@ -33,6 +43,7 @@ _waits = or_(
         TaskInstance.state.in_(("running", "up_for_reschedule")),
         XComModel.key.is_not(None),
         _record["outcome"].as_string().is_(None),
+        ~_has_ended,
     ),
 )
 
@@ -89,12 +100,12 @@ def task_and_record(
     keys = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, XComModel.map_index)
     xcoms = select(XComModel.key, _record).where(
         *(column == value for column, value in zip(keys, where, strict=True)),
-        XComModel.key.in_((XCOM_KEY, CONSOLE_XCOM_KEY)),
+        XComModel.key.in_((XCOM_KEY, END_XCOM_KEY, CONSOLE_XCOM_KEY)),
     )
     found = {key: _plain(value) for key, value in session.execute(xcoms)}
     url = found.get(CONSOLE_XCOM_KEY)
     is_console = isinstance(url, str) and url.startswith("https://")
-    return task, found.get(XCOM_KEY), str(url) if is_console else ""
+    return task, shown_record(found.get(XCOM_KEY), found.get(END_XCOM_KEY)), str(url) if is_console else ""
 
 
 def task_of(task: TaskInstance) -> dict[str, Any]:
@@ -107,6 +118,11 @@ def task_of(task: TaskInstance) -> dict[str, Any]:
         "started": _epoch(task.start_date),
         "ended": _epoch(task.end_date),
     }
+
+
+def waiting_dags(session: Session) -> set[str]:
+    """Return the DAGs that have tasks that wait for a job now."""
+    return set(session.scalars(_joined(select(TaskInstance.dag_id).distinct()).where(_waits)))
 
 
 def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[str, Any]:

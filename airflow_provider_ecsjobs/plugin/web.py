@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 
 from airflow import __version__ as airflow_version
 from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep  # noqa: TC002 - FastAPI reads it
 from airflow.api_fastapi.core_api.security import GetUserDep, get_user, requires_access_dag
+from airflow.models.dag import DagModel
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -45,10 +46,9 @@ HEADERS = {
 # Airflow 3.0 authenticates by a header only, which a browser does not send when it opens a page. So the empty page and
 # its files are open there. The data is not.
 _cookie_login = tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 1)
-MAY_READ = [
-    Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE)),
-    Depends(requires_access_dag("GET", DagAccessEntity.XCOM)),
-]
+NEEDED = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
+"""What a user must be able to read of a DAG: of the DAG that a request names, of any DAG if it names none."""
+MAY_READ = [Depends(requires_access_dag("GET", entity)) for entity in NEEDED]
 MAY_OPEN = MAY_READ if _cookie_login else []
 MAY_LOAD = [Depends(get_user)] if _cookie_login else []
 PageUser = Annotated[Any, Depends(get_user if _cookie_login else lambda: None)]
@@ -137,10 +137,32 @@ def jobs(
     sort: Annotated[str, Query(max_length=20)] = "-waited",
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> dict[str, Any]:
-    """Return one page of the tasks that wait for a job, of the DAGs that the user may read."""
-    dag_ids = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+    """Return one page of the tasks that wait for a job, of the DAGs whose tasks and XComs the user may read."""
+    dag_ids = _readable(queries.waiting_dags(session), user)
     found = queries.waits(session, dag_ids, queries.ListQuery(q.strip(), status, sort, page))
     return {**found, "now": time.time()}
+
+
+def _readable(dag_ids: set[str], user: Any) -> set[str]:
+    """Return those of the DAGs that the user may read, with their tasks and XComs."""
+    manager = get_auth_manager()
+    candidates = dag_ids & manager.get_authorized_dag_ids(user=user, method="GET")
+    teams = _teams(candidates)
+
+    def may_read(dag_id: str) -> bool:
+        details = DagDetails(dag_id, *teams.get(dag_id, ()))
+        return all(
+            manager.is_authorized_dag(method="GET", access_entity=entity, details=details, user=user)
+            for entity in NEEDED
+        )
+
+    return {dag_id for dag_id in candidates if may_read(dag_id)}
+
+
+def _teams(dag_ids: set[str]) -> dict[str, tuple[str | None]]:
+    """Return the teams that the DAGs belong to. Teams came with Airflow 3.2."""
+    read = getattr(DagModel, "get_dag_id_to_team_name_mapping", None)
+    return {} if read is None else {dag_id: (team,) for dag_id, team in read(list(dag_ids)).items()}
 
 
 @router.get("/api/dags/{dag_id}/job", dependencies=MAY_READ)

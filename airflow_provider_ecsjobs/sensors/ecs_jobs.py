@@ -8,7 +8,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+)
 
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, poll_delay
@@ -22,7 +27,7 @@ from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.parameters import STEERS_AIRFLOW, literal
 from airflow_provider_ecsjobs.operators.wait_mixin import EcsJobWaitMixin
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import publish_wait
+from airflow_provider_ecsjobs.publishing import publish_wait, publishing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,6 +70,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
     _requested_delay = 0.0
+    _unfinished: WaitPolicy | None = None
     ui_color = "#f3e2e0"
 
     def __init__(
@@ -128,27 +134,43 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         self._read_parameters()
         self._begin(context, self.job_id)
         if not self.deferrable and self.reschedule:
-            # Without Airflow's wrapper: 2.11 mistakes a call of the base class for an operator within another one.
-            poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
-            result: dict[str, Any] = poke_and_leave(self, context)
-            return result
+            return self._poke_and_leave(context)
         policy = self._policy(time.time())
         with self._skipping():
             wait_for = self._poll_once_then_defer if self.deferrable else self._wait_in_worker
-            return self._done(context, wait_for(self.job_id, policy))
+            return self._done(context, wait_for(self.job_id, policy), policy)
+
+    def _poke_and_leave(self, context: Context) -> dict[str, Any]:
+        """Poke as Airflow does, which leaves the worker until the next poke."""
+        # Without Airflow's wrapper: 2.11 mistakes a call of the base class for an operator within another one.
+        poke_and_leave = inspect.unwrap(BaseSensorOperator.execute)
+        try:
+            result: dict[str, Any] = poke_and_leave(self, context)
+        except (AirflowSensorTimeout, AirflowSkipException):
+            if self._unfinished is None:
+                raise
+        else:
+            return result
+        # The timeout passed after the poke, by Airflow's clock: it would end the wait without a final poll.
+        with self._skipping():
+            return self._done(context, self._wait_in_worker(self.job_id, self._unfinished))
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: return the result, or fail with the reason."""
+        with publishing_errors(self.job_id):
+            end = read_event(event, self.job_id)
         with self._skipping():
-            return self._done(context, read_event(event, self.job_id))
+            return self._done(context, end)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once. In ``mode="reschedule"``, the scheduler starts the next poll."""
+        self._unfinished = None
         now = time.time()
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
-        result = self._send_step(wait)
+        with publishing_errors(self.job_id):
+            result = self._send_step(wait)
         if first is not None and isinstance(result, Job):
             # An order is unpaid since its job began, but its limit counts from the first poke, which warned of it.
             began = result.begin_time
@@ -157,8 +179,9 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             end = self._receive(wait, result)
             if end is None:
                 publish_wait(wait, self._seen)
+                self._unfinished = wait.policy
             self._requested_delay = wait.requested_delay
-            return PokeReturnValue(end is not None, None if end is None else self._done(context, end))
+            return PokeReturnValue(end is not None, None if end is None else self._done(context, end, policy))
 
     def on_kill(self) -> None:
         """Log that the job continues: the API can't cancel it."""

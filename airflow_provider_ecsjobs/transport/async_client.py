@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Proxy, Settings
-    from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecrets
+    from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecretsAsync
     from airflow_provider_ecsjobs.transport.rate_limit import Permit
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class AsyncClient:
     :param settings: endpoint, project, login and limits.
     :param ssl_context: the TLS context, created outside the loop, see :func:`make_ssl_context`.
     :param reload: reads the connection again; returns ``None`` if that fails.
-    :param mask: masks secrets in the logs; it may block.
+    :param mask: masks secrets in the logs.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class AsyncClient:
         settings: Settings,
         ssl_context: ssl.SSLContext,
         reload: Callable[[], Awaitable[Settings | None]],
-        mask: MaskSecrets,
+        mask: MaskSecretsAsync,
     ) -> None:
         self._mask = mask
         self.settings = settings
@@ -133,16 +133,16 @@ class AsyncClient:
             elif isinstance(step, SingleFlight):
                 result = await self._run_shared(step, logger)
             elif isinstance(step, Mask):
-                await self._mask_in_thread(step.secrets)
+                await self._mask_in_time(step.secrets)
             else:
                 settings = await self._reload()
                 result = None if settings is None else settings.auth_config
 
-    async def _mask_in_thread(self, secrets: tuple[str, ...]) -> None:
-        """Mask secrets in the logs. It runs in a thread, as Airflow sends them to its supervisor over a socket."""
+    async def _mask_in_time(self, secrets: tuple[str, ...]) -> None:
+        """Mask secrets in the logs. A supervisor that does not respond must not delay the waits for long."""
         try:
             async with asyncio.timeout(MASK_SECONDS) as limit:
-                await asyncio.to_thread(self._mask, secrets)
+                await self._mask(secrets)
         except TimeoutError:
             if not limit.expired():
                 raise

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from airflow_provider_ecsjobs.transport.config import Settings
-    from airflow_provider_ecsjobs.transport.errors import MaskSecrets
+    from airflow_provider_ecsjobs.transport.errors import MaskSecretsAsync
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Lease:
 _leases: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Lease]] = WeakKeyDictionary()
 
 
-async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> Lease:
+async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecretsAsync) -> Lease:
     """Return a lease of the client that all users of ``key`` in this event loop share.
 
     The user must call :meth:`~Lease.leave`. The lease is not a context manager: that would cost several more objects
@@ -89,7 +89,7 @@ async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], m
     :param key: what the users have in common: the connection and the overrides.
     :param load: reads the settings. It is called for the first user, and again if another user comes more than
         :data:`SETTINGS_AGE` later. If the settings have changed by then, that user gets a new client.
-    :param mask: masks secrets in the logs; it may block.
+    :param mask: masks secrets in the logs.
     :raises Exception: any error of ``load``, for all users that waited for it. The next user tries again.
     """
     leases = _leases.setdefault(asyncio.get_running_loop(), {})
@@ -105,7 +105,7 @@ async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], m
 
 
 async def _lease_for(
-    leases: dict[Hashable, Lease], key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecrets
+    leases: dict[Hashable, Lease], key: Hashable, load: Callable[[], Awaitable[Settings]], mask: MaskSecretsAsync
 ) -> Lease:
     now = asyncio.get_running_loop().time()
     lease = leases.get(key)
@@ -127,7 +127,7 @@ def _has_failed(lease: Lease) -> bool:
     return opening.done() and (opening.cancelled() or opening.exception() is not None)
 
 
-async def _open(load: Callable[[], Awaitable[Settings]], mask: MaskSecrets) -> AsyncClient:
+async def _open(load: Callable[[], Awaitable[Settings]], mask: MaskSecretsAsync) -> AsyncClient:
     settings = await load()
     context = await asyncio.to_thread(_checked_ssl_context, settings)
     return AsyncClient(settings, context, partial(_try_to_load, load), mask)

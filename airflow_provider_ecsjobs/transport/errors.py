@@ -35,6 +35,13 @@ class MaskSecrets(Protocol):
         """Mask each of these secrets."""
 
 
+class MaskSecretsAsync(Protocol):
+    """A coroutine function that masks secrets in the logs."""
+
+    async def __call__(self, secrets: Iterable[str], /) -> None:
+        """Mask each of these secrets."""
+
+
 class LogSink(Protocol):
     """Any logger: of :mod:`logging`, or one of Airflow's structured ones."""
 

@@ -29,7 +29,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import (
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,
-    mask_secrets,
+    mask_secrets_off_loop,
     read_settings_off_loop,
 )
 from airflow_provider_ecsjobs.metrics import count_wait
@@ -79,6 +79,7 @@ class EcsJobTriggerArguments:
     :param order_id: the order of the job, if it is known; for messages.
     :param server_ids: the servers in the response to the job's request. The event passes them on.
     :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
+    :param publishes: whether the job is published for the pages in Airflow's UI: the task's ``do_xcom_push``.
     """
 
     job_id: str = ""
@@ -102,16 +103,18 @@ class EcsJobTriggerArguments:
     seen_job_type: str | None = None
     seen_begin_time: str | None = None
     limit: str | None = None
+    publishes: bool = True
 
     @classmethod
     def of_wait(
-        cls, wait: Wait, *, server_ids: Sequence[str] | None, conn_id: str, **connection: Any
+        cls, wait: Wait, *, server_ids: Sequence[str] | None, conn_id: str, publishes: bool, **connection: Any
     ) -> EcsJobTriggerArguments:
         """Return the arguments of a trigger that continues a wait.
 
         :param wait: the wait so far.
         :param server_ids: the servers in the response to the job's request; ``None`` if they are not known.
         :param conn_id: the Airflow connection.
+        :param publishes: whether the job is published.
         :param connection: ``region``, ``project_id`` and ``service``.
         """
         policy, (status, finished) = wait.policy, wait.seen or (None, 0)
@@ -134,6 +137,7 @@ class EcsJobTriggerArguments:
             seen_job_type=None if wait.job is None else wait.job.job_type,
             seen_begin_time=None if wait.job is None else format_time(wait.job.begin_time),
             limit=policy.limit or None,
+            publishes=publishes,
             **connection,
         )
 
@@ -158,6 +162,7 @@ class EcsJobTriggerArguments:
             unreachable_timeout=self._number("unreachable_timeout", DEFAULT_UNREACHABLE_TIMEOUT),
             order_id=clean(self.order_id, 200),
             limit=clean(self.limit, 200),
+            server_ids=tuple(self.server_ids) if isinstance(self.server_ids, list) else (),
         )
 
     def _number(self, name: str, default: _Default) -> float | _Default:
@@ -209,7 +214,7 @@ class EcsJobTrigger(BaseTrigger):
         The event is not sent too early: the scheduler fails a task whose event comes while it handles the deferral.
         """
         began = monotonic_time()
-        async with observe(self) as observer:
+        async with observe(self._publishing_task) as observer:
             end = await self._wait_to_the_end(observer)
         early = schedule.FIRST_POLL_DELAY - (monotonic_time() - began)
         if early > 0 and end.outcome is not Outcome.TIMEOUT:
@@ -255,6 +260,11 @@ class EcsJobTrigger(BaseTrigger):
         return end
 
     @property
+    def _publishing_task(self) -> Any:
+        """The task that waits, if its job is published; else ``None``."""
+        return getattr(self, "task_instance", None) if self.arguments.publishes else None
+
+    @property
     def _connection(self) -> tuple[str, str | None, str | None, str]:
         given = self.arguments
         return given.huawei_ecs_conn_id, given.region, given.project_id, given.service
@@ -272,7 +282,8 @@ class EcsJobTrigger(BaseTrigger):
         while True:
             try:
                 async with asyncio.timeout(LOOKUP_SECONDS) as limit:
-                    return await aio.share_client(self._connection, self._settings, mask_secrets)  # type: ignore[no-any-return]
+                    lease: Lease = await aio.share_client(self._connection, self._settings, mask_secrets_off_loop)
+                    return lease
             except ConnectionLookupError as failure:
                 what = str(failure)
             except TimeoutError:

@@ -34,7 +34,7 @@ def rows_of(record: dict[str, Any]) -> list[list[Any]]:
 
 
 def end_of(raw: dict[str, Any] | None, outcome: Outcome = Outcome.FINISHED, message: str = "m") -> dict[str, Any]:
-    return final_snapshot(WaitEnd(outcome, message, None if raw is None else Job(raw)), JOB_ID, 2000.0)
+    return final_snapshot(WaitEnd(outcome, message, None if raw is None else Job(raw)), TIMES, 2000.0)
 
 
 def test_before_the_first_look_there_are_only_the_facts_of_the_wait() -> None:
@@ -95,7 +95,9 @@ def test_an_end_without_a_job_holds_its_id_and_the_message() -> None:
 def test_the_servers_of_a_submit_stand_for_those_that_the_job_names() -> None:
     end = WaitEnd(Outcome.FINISHED, "", Job(job("FAIL", [part("FAIL", server_id="gone")])))
 
-    assert final_snapshot(end, JOB_ID, 0.0, ["kept"])["failure"]["servers"] == ["kept"]
+    record = final_snapshot(end, WaitTimes(JOB_ID, server_ids=["kept", "gone"]), 0.0)
+
+    assert record["failure"]["servers"] == ["kept"]
 
 
 def test_an_unknown_status_is_kept_and_is_not_finished() -> None:

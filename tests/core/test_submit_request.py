@@ -15,7 +15,7 @@ from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.submission import (
     SubmitRequest,
     check_client_token,
-    redact,
+    digest,
     secrets_in,
 )
 from airflow_provider_ecsjobs.core.submit.validation import check_request
@@ -157,13 +157,25 @@ class TestSecrets:
     def test_are_found_at_any_depth(self, body: Any, found: set[str]) -> None:
         assert secrets_in(body) == found
 
-    @pytest.mark.parametrize(
-        ("secrets", "hidden"),
-        [
-            (set(), "the pass passw0rd is weak"),
-            ({"passw0rd"}, "the pass *** is weak"),
-            ({"pass", "passw0rd"}, "the *** *** is weak"),
-        ],
-    )
-    def test_are_redacted_the_longest_first(self, secrets: set[str], hidden: str) -> None:
-        assert redact("the pass passw0rd is weak", secrets) == hidden
+    @pytest.mark.parametrize("name", ["adminPass", "user_data"])
+    @pytest.mark.parametrize("other", ["0ther-passw0rd", 'qu"ote', "back\\slash", "pässword", "x"])
+    def test_leave_no_trace_in_the_digest(self, name: str, other: str) -> None:
+        def digest_with(secret: str) -> str:
+            body = {"server": {**NEW_SERVER, name: secret, "extendparam": {"deep": [{"Password": secret}]}}}
+            return digest(SubmitRequest.build(OPERATIONS["create_servers"], {}, body))
+
+        assert digest_with(other) == digest_with("passw0rd")
+
+    def test_are_left_out_as_in_the_records_of_0_1_0(self) -> None:
+        body = {
+            "server": {
+                "name": "web",
+                "adminPass": "Passw0rd!x",
+                "user_data": "IyEvYmluL3No",
+                "nics": [{"subnet_id": "s"}],
+                "metadata": {"admin_pass": "Passw0rd!y"},
+            },
+            "dry_run": False,
+        }
+        expected = "5dbadf9d7c6b6bd6151edf2b3a1def35a3c600e86cd02692073ac59be8362f7e"
+        assert digest(SubmitRequest.build(OPERATIONS["create_servers"], {}, body)) == expected

@@ -54,7 +54,7 @@ class TestDeadline:
         assert end.message == (
             f"ECS job {JOB_ID} had not been seen to finish after 100 s, the limit is 100 s"
             " (last status RUNNING, 50 s ago)."
-            " The last look failed. The job may have ended since; if not, it goes on: there is no API that cancels it."
+            " The final poll failed. The job may have ended since; if not, it goes on: there is no API that cancels it."
             f" Last error: {BUSY}"
         )
 
@@ -67,7 +67,7 @@ class TestDeadline:
         assert end.message == (
             f"ECS job {JOB_ID} had not been seen to finish after 2 h 1 min, the limit is 2 h 0 min"
             " (last status RUNNING, 1 of 3 sub-jobs done, 560 s ago)."
-            " A last look was not possible: too many waits were due at the same time, or the API had asked for a pause"
+            " A final poll was not possible: too many waits were due at the same time, or the API had asked for a pause"
             " or gave no answer. The job may have ended since; if not, it goes on: there is no API that cancels it."
         )
 

@@ -20,6 +20,7 @@ from airflow.models import Connection
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs import exceptions
+from airflow_provider_ecsjobs.core.auth import session
 from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -313,7 +314,9 @@ def test_a_wait_logs_what_its_page_shows(
 
 @pytest.fixture(scope="module")
 def provoked() -> str:
-    return "\n".join(provoked_messages())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "CONFIRM_AFTER", 0.02)
+        return "\n".join(provoked_messages())
 
 
 @pytest.mark.parametrize("symptom", re.findall(r"\*\*`([^`]+)`\*\*", TEXTS["docs/troubleshooting.md"]))

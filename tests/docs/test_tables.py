@@ -98,7 +98,7 @@ def test_the_table_of_connection_fields_is_that_of_the_form() -> None:
 def test_the_table_of_options_is_that_of_the_configuration() -> None:
     listed = {code_in(name)[0]: ast.literal_eval(default.strip("`")) for name, default, _ in table("options")}
     options = get_provider_info()["config"]["ecsjobs"]["options"]
-    assert listed == {name: option["default"] == "True" for name, option in options.items()}
+    assert listed == {name: ast.literal_eval(str(option["default"])) for name, option in options.items()}
 
 
 def test_the_table_of_example_dags_has_all() -> None:

@@ -111,7 +111,7 @@ def test_it_prints_a_line_for_each_request_if_wanted() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             first, *_ = (process.stdout.readline() for _ in range(4))
-            requests.get(f"{first.split()[-1]}/v3?secret=1", timeout=20)
+            requests.get(f"{first.split()[-1]}/v3?secret=1", timeout=A_MINUTE)
 
             assert re.fullmatch(r"[\d-]+ [\d:,]+ GET /v3 200\n", process.stdout.readline())
         finally:

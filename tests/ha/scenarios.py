@@ -69,8 +69,8 @@ def restart_api_server(trial: Trial, group: int) -> None:
     with trial.disturbance("API server restarted", group) as disturbance:
         trial.end_jobs(group)
         disturbance.struck = len(trial.wait_until(lambda: trial.running(group), "a task to resume"))
-        trial.airflow.components.terminate("api-server", STOP_SECONDS)
-        trial.airflow.start("api-server")
+        trial.airflow.components.terminate("execution-api", STOP_SECONDS)
+        trial.airflow.start_api_server_of_tasks()
 
 
 def stop_the_cloud(trial: Trial, group: int, seconds: float) -> None:

@@ -23,14 +23,10 @@ HELD_ANSWER = Fault(path="/cloudservers$", method="POST", stall=600)
 POINTS = ("before_answer", "before_record", "before_deferral", "resuming")
 """Where the worker dies: the request has left; its answer is here; it is recorded; the job has ended."""
 
-DAG = """
+STAND = """
 import os
 import time
 from pathlib import Path
-
-from airflow.providers.common.compat.sdk import DAG
-from airflow_provider_ecsjobs.operators import submit_once
-from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 
 NOTES = Path({notes!r})
 
@@ -42,6 +38,13 @@ def stand(point):
         (NOTES / (point + ".new")).write_text(str(os.getpid()))
         (NOTES / (point + ".new")).rename(note)
         time.sleep(3600)
+"""
+"""The beginning of a DAG file, for ``str.format``. A task calls ``stand`` where it is to be killed."""
+
+DAG = """
+from airflow.providers.common.compat.sdk import DAG
+from airflow_provider_ecsjobs.operators import submit_once
+from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 
 
 class Killed(EcsCreateServersOperator):
@@ -103,7 +106,7 @@ with DAG({dag_id!r}, schedule=None, catchup=False):
 
 def dag_text(notes: Path, *, conn_id: str = "huawei_ecs_default", retries: int = 1) -> str:
     """Give the text of the DAG file."""
-    return DAG.format(notes=str(notes), dag_id=DAG_ID, points=POINTS, conn_id=conn_id, retries=retries)
+    return (STAND + DAG).format(notes=str(notes), dag_id=DAG_ID, points=POINTS, conn_id=conn_id, retries=retries)
 
 
 def kill_task(pid: int) -> None:

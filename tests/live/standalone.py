@@ -50,7 +50,11 @@ class Diary(Protocol):
 
 
 class LiveAirflow:
-    """Scheduler, triggerer, DAG processor and API server; on SQLite with the LocalExecutor if not told otherwise.
+    """Scheduler, triggerer, DAG processor and API servers; on SQLite with the LocalExecutor if not told otherwise.
+
+    Users and tasks have an API server each. Airflow writes the audit log of a user's request in the event loop of its
+    server. On SQLite that waits for the lock of any other write, and that of a task's request in the same server can't
+    be released meanwhile: its end needs the event loop. All stood still for the whole timeout, then both failed.
 
     A context manager. On leaving it, by whatever way (an exception, Ctrl-C, SIGTERM), all processes end.
 
@@ -73,6 +77,8 @@ class LiveAirflow:
         self.home = home.resolve()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._tasks_port = free_port()
+        self._tasks_url = f"http://127.0.0.1:{self._tasks_port}"
         self._database = self.home / "airflow.db"
         self._diary = diary or SqliteDiary(self._database)
         settings = self._settings(dags_folder.resolve(), parallelism)
@@ -179,24 +185,33 @@ class LiveAirflow:
         serves_logs = (command or name) in ("scheduler", "triggerer")
         self.components.start(name, *(("--skip-serve-logs",) if serves_logs else ()), *arguments, command=command)
 
+    def start_api_server_of_tasks(self) -> None:
+        """Start the API server that tasks talk to, once more or for the first time."""
+        self.start("execution-api", "--apps", "execution", "--port", str(self._tasks_port), command="api-server")
+
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop all components, and start them again afterwards, as for an upgrade."""
         self.components.stop()
         yield
         # Tasks that were queued start as soon as there is a scheduler, and fail where no API server answers them.
-        self.start("api-server")
-        self.wait_until(lambda: self._is_there("/version"), START_SECONDS, "the API server to answer")
-        self._start_components("scheduler", "triggerer", "dag-processor")
+        self._start_api_servers()
+        self.wait_until(self._all_answer, START_SECONDS, "the API servers to answer")
+        self._start_others()
 
     def _start(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         self.components.run("db", "migrate", timeout=START_SECONDS)
         self._diary.keep()
-        self._start_components("api-server", "scheduler", "triggerer", "dag-processor")
+        self._start_api_servers()
+        self._start_others()
 
-    def _start_components(self, *names: str) -> None:
-        for name in names:
+    def _start_api_servers(self) -> None:
+        self.start("api-server", "--apps", "core")
+        self.start_api_server_of_tasks()
+
+    def _start_others(self) -> None:
+        for name in ("scheduler", "triggerer", "dag-processor"):
             self.start(name)
         self.wait_until(self._is_healthy, START_SECONDS, "Airflow to be healthy")
         # Airflow 3.0 and 3.1 ask for a token also where all may do all.
@@ -215,22 +230,27 @@ class LiveAirflow:
             raise RuntimeError(f"{self.components.last_lines(ended[0])}\n'airflow {ended[0]}' has ended")
 
     def _is_healthy(self) -> bool:
+        if not self._all_answer():
+            return False
         try:
             health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=30).json()
         except requests.RequestException:
             return False
         return all(part["status"] == "healthy" for part in health.values() if part)
 
-    def _is_there(self, path: str) -> bool:
+    def _all_answer(self) -> bool:
+        return self._is_there(f"{self._tasks_url}/execution/health") and self._is_there(f"{self.url}/api/v2/version")
+
+    def _is_there(self, url: str) -> bool:
         try:
-            return self._session.get(f"{self.url}/api/v2{path}", timeout=30).ok
+            return self._session.get(url, timeout=30).ok
         except requests.RequestException:
             return False
 
     def _is_known(self, dag_id: str) -> bool:
         if errors := self._call("GET", "/importErrors")["import_errors"]:
             raise RuntimeError("\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors))
-        return self._is_there(f"/dags/{dag_id}")
+        return self._is_there(f"{self.url}/api/v2/dags/{dag_id}")
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         # A busy machine makes SQLite, and with it the API, slow for a moment.
@@ -248,7 +268,7 @@ class LiveAirflow:
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": str(parallelism),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self._tasks_url}/execution/",
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from tests.live.kills import STAND
 from tests.live.standalone import LiveAirflow
 
 if TYPE_CHECKING:
@@ -24,26 +25,12 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
 STEP_SECONDS = 300.0
 DAG_ID = "cleared"
 DAG = """
-import os
-import time
-from pathlib import Path
-
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 
-NOTES = Path({notes!r})
 QUICK = {{"poll_interval": 1, "max_poll_interval": 1, "retry_delay": 1, "deferrable": True}}
 SERVER = {{"name": "web", "imageRef": "i", "flavorRef": "f", "vpcid": "v", "nics": [{{"subnet_id": "s"}}]}}
 SERVER["root_volume"] = {{"volumetype": "SSD"}}
-
-
-def stand(point):
-    # The first try that gets here stands still until it is killed; the next one goes on.
-    note = NOTES / point
-    if not note.exists():
-        (NOTES / (point + ".new")).write_text(str(os.getpid()))
-        (NOTES / (point + ".new")).rename(note)
-        time.sleep(3600)
 
 
 class Other(BaseOperator):
@@ -107,7 +94,7 @@ def test_a_user_who_clears_and_edits_has_each_thing_done_once(tmp_path: Path) ->
     notes.mkdir()
     with Emulator(init_seconds=0.5, run_seconds=3) as emulator:
         servers = {task_id: emulator.add_server(task_id) for task_id in ("renders_anew", "rebooted")}
-        text = partial(DAG.format, notes=str(notes), dag_id=DAG_ID, **servers)
+        text = partial((STAND + DAG).format, notes=str(notes), dag_id=DAG_ID, **servers)
         (dags / "cleared.py").write_text(text(retries=1))
         environment = dict([emulator.connection_env()])
         environment["AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL"] = "2"

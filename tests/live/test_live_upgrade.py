@@ -20,7 +20,7 @@ from tests.support.wheels import lay_out
 pytestmark = [
     pytest.mark.live,
     pytest.mark.timeout(1500),
-    pytest.mark.skipif("ECSJOBS_UPGRADE" not in os.environ, reason="takes 5 to 10 minutes: make test-upgrade"),
+    pytest.mark.skipif("ECSJOBS_UPGRADE" not in os.environ, reason="takes 2 minutes; make test-upgrade"),
 ]
 
 ROOT = Path(__file__).parents[2]

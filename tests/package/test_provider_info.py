@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs import __version__, get_provider_info
 from tests.support.patience import A_MINUTE
 
 NAME = "airflow-provider-ecsjobs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -61,6 +62,12 @@ def test_all_that_is_named_can_be_imported() -> None:
         module, _, name = connection["hook-class-name"].rpartition(".")
         hook = getattr(import_module(module), name)
         assert (hook.conn_type, hook.hook_name) == (connection["connection-type"], connection["hook-name"])
+
+
+def test_its_guides_and_logo_are_there() -> None:
+    (integration,) = get_provider_info()["integrations"]
+    guides = [path.removeprefix("/docs/") for path in integration["how-to-guide"]]
+    assert all((DOCS / name).is_file() for name in [*guides, integration["logo"].removeprefix("/")])
 
 
 def test_airflow_lists_it() -> None:

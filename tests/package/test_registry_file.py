@@ -32,3 +32,8 @@ def test_it_names_the_package_as_it_is_installed() -> None:
     info = get_provider_info()
     assert REGISTERED["package-name"] == info["package-name"]
     assert REGISTERED["description"] == info["description"].replace("and wait without", "and wait for them without")
+
+
+def test_its_logo_is_that_of_the_provider() -> None:
+    (integration,) = get_provider_info()["integrations"]
+    assert REGISTERED["logo"].endswith(f"/docs{integration['logo']}")

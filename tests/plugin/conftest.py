@@ -19,21 +19,24 @@ collect_ignore_glob = ["test_web_*.py"] if airflow_version.startswith("2.") else
 
 STARTED = 1_790_000_000.0
 DAGS = ("open", "secret")
-USERS = {"all": {"open", "secret"}, "one": {"open"}, "none": set()}
+USERS = {"all": {"open", "secret"}, "half": {"open", "secret"}, "one": {"open"}, "none": set()}
 """The users of the tests, and the DAGs that each may read."""
+XCOM_READERS = USERS | {"half": {"open"}}
+"""The same users, and the DAGs whose XComs each may read."""
 
 
 @pytest.fixture(scope="session")
 def auth_manager(airflow_db: None) -> Iterator[Any]:
     """Airflow's own simple auth manager, which asks for each DAG here, as others do."""
     from airflow.api_fastapi import app
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 
     class AuthManagerOfDags(SimpleAuthManager):
         shows_plugins = True
 
-        def is_authorized_dag(self, *, user: Any, details: Any = None, **_: Any) -> bool:
-            allowed = USERS[user.username]
+        def is_authorized_dag(self, *, user: Any, access_entity: Any = None, details: Any = None, **_: Any) -> bool:
+            allowed = (XCOM_READERS if access_entity is DagAccessEntity.XCOM else USERS)[user.username]
             return bool(allowed) if details is None or details.id is None else details.id in allowed
 
         def is_authorized_view(self, **_: Any) -> bool:
@@ -62,29 +65,31 @@ class Pages:
         return self.client.get(f"{self.base_path}/ecsjobs{path}", headers=headers, follow_redirects=False, **options)
 
 
-def pages_at(base_path: str, auth_manager: Any, patch: pytest.MonkeyPatch) -> Pages:
+@pytest.fixture
+def tokens(auth_manager: Any) -> dict[str, str]:
+    """Return a token of each user."""
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    users = (SimpleAuthManagerUser(username=name, role="USER") for name in USERS)
+    return {user.username: auth_manager.generate_jwt(user, expiration_time_in_seconds=600) for user in users}
+
+
+def pages_at(base_path: str, tokens: dict[str, str], patch: pytest.MonkeyPatch) -> Pages:
+    """Mount the pages as Airflow does, below a path."""
     from fastapi import FastAPI
     from starlette.testclient import TestClient
 
     from airflow_provider_ecsjobs.plugin.ecs_jobs import PREFIX, LazyApp
 
     patch.setenv("AIRFLOW__API__BASE_URL", f"http://testserver{base_path}")
-    # As Airflow mounts it.
     server = FastAPI(root_path=base_path)
     server.mount(PREFIX, LazyApp())
-    tokens = {
-        name: auth_manager.generate_jwt(
-            SimpleAuthManagerUser(username=name, role="USER"), expiration_time_in_seconds=600
-        )
-        for name in USERS
-    }
     return Pages(TestClient(server, raise_server_exceptions=True), tokens, base_path)
 
 
 @pytest.fixture
-def pages(auth_manager: Any, monkeypatch: pytest.MonkeyPatch) -> Pages:
-    return pages_at("", auth_manager, monkeypatch)
+def pages(tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Pages:
+    return pages_at("", tokens, monkeypatch)
 
 
 class Tasks:

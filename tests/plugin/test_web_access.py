@@ -21,6 +21,11 @@ ROUTES = {
 }
 
 
+@pytest.fixture(params=["", "/team/airflow"], ids=["at the root", "with a base path"])
+def pages_anywhere(tokens: dict[str, str], monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Pages:
+    return pages_at(request.param, tokens, monkeypatch)
+
+
 def app() -> FastAPI:
     from airflow_provider_ecsjobs.plugin.web import make_app
 
@@ -68,22 +73,23 @@ def test_a_route_without_a_check_would_be_found() -> None:
 
 
 @pytest.mark.parametrize("path", ROUTES.values(), ids=ROUTES)
-def test_nobody_gets_anything_without_logging_in(pages: Pages, tasks: Tasks, path: str) -> None:
+def test_nobody_gets_anything_without_logging_in(pages_anywhere: Pages, tasks: Tasks, path: str) -> None:
     tasks.add(record=a_record())
 
-    assert pages.get(path, None).status_code == 401
-    assert pages.get(path, "garbage").status_code == 403
-    assert pages.get(path, None, headers={"Authorization": "Bearer garbage"}).status_code == 403
-    assert pages.get(path, None, headers={"Authorization": f"Bearer {pages.tokens['all']}"}).status_code < 400
+    assert pages_anywhere.get(path, None).status_code == 401
+    assert pages_anywhere.get(path, "garbage").status_code == 403
+    assert pages_anywhere.get(path, None, headers={"Authorization": "Bearer garbage"}).status_code == 403
+    bearer = {"Authorization": f"Bearer {pages_anywhere.tokens['all']}"}
+    assert pages_anywhere.get(path, None, headers=bearer).status_code < 400
 
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("path", ROUTES.values(), ids=ROUTES)
-def test_a_user_gets_what_their_dags_allow(pages: Pages, tasks: Tasks, path: str, user: str) -> None:
+def test_a_user_gets_what_their_dags_allow(pages_anywhere: Pages, tasks: Tasks, path: str, user: str) -> None:
     tasks.add(record=a_record())
 
-    allowed = pages.get(path, user).status_code < 400
-    of_the_secret_one = pages.get(path.replace("open", "secret"), user).status_code
+    allowed = pages_anywhere.get(path, user).status_code < 400
+    of_the_secret_one = pages_anywhere.get(path.replace("open", "secret"), user).status_code
 
     assert allowed == (user != "none" or path.startswith("/static/"))
     if "open" in path:
@@ -98,7 +104,14 @@ def test_the_list_holds_the_tasks_of_the_users_dags_alone(pages: Pages, tasks: T
         return {row["dag_id"] for row in pages.get(f"/api/jobs{query}", user).json()["rows"]}
 
     assert seen("all") == {"open", "secret"}
+    assert seen("half") == {"open"}
     assert seen("one") == seen("one", "?q=secret&status=") | seen("one", "?q=open") == {"open"}
+    assert {user: pages.get("/api/jobs", user).json().get("total") for user in USERS} == {
+        "all": 2,
+        "half": 1,
+        "one": 1,
+        "none": None,
+    }
     assert pages.get("/api/jobs?dag_id=secret", "one").status_code == 403
 
 
@@ -128,9 +141,9 @@ def test_nothing_but_reads_is_answered(pages: Pages, path: str, method: str) -> 
 
 @pytest.mark.parametrize("base_path", ["", "/team/airflow"])
 def test_pages_lead_into_airflows_ui_where_it_shows_them_and_stay_outside_elsewhere(
-    auth_manager: Any, tasks: Tasks, monkeypatch: pytest.MonkeyPatch, base_path: str
+    auth_manager: Any, tokens: dict[str, str], tasks: Tasks, monkeypatch: pytest.MonkeyPatch, base_path: str
 ) -> None:
-    pages = pages_at(base_path, auth_manager, monkeypatch)
+    pages = pages_at(base_path, tokens, monkeypatch)
     tasks.add(record=a_record())
 
     inside = pages.get(f"/dags/open/job{JOB}&map_index=-1")

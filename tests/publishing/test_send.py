@@ -12,10 +12,10 @@ from asgiref.sync import async_to_sync, sync_to_async
 
 from airflow_provider_ecsjobs import publishing
 
-TASK = SimpleNamespace(dag_id="dag", run_id="run", task_id="wait", map_index=3)
+TASK = SimpleNamespace(dag_id="dag", run_id="run", task_id="wait", map_index=3, try_number=2)
 EXPECTED = {
     "key": "ecs_job",
-    "value": {"job_id": "j"},
+    "value": {"job_id": "j", "try": 2},
     "dag_id": "dag",
     "run_id": "run",
     "task_id": "wait",
@@ -50,7 +50,7 @@ async def test_the_record_is_written_to_the_xcom_of_the_task(
     monkeypatch.setattr(BaseXCom, "calls", [], raising=False)
     monkeypatch.setattr(publishing, "_import_sender", lambda: (xcom, sync_to_async))
 
-    await publishing._send(TASK, {"job_id": "j"})
+    await publishing._send(TASK, lambda: {"job_id": "j"})
 
     assert xcom.calls == [expected]
 
@@ -69,7 +69,7 @@ async def test_a_request_is_sent_in_the_event_loop_of_the_triggerer(monkeypatch:
 
     monkeypatch.setattr(publishing, "_import_sender", lambda: (XComOfAirflow31, sync_to_async))
 
-    await publishing._send(TASK, {"job_id": "j"})
+    await publishing._send(TASK, lambda: {"job_id": "j"})
 
     assert loops == [asyncio.get_running_loop()]
 

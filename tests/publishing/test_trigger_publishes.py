@@ -33,10 +33,10 @@ class Sent(list[tuple[float, str, dict[str, Any]]]):
     def __init__(self) -> None:
         super().__init__()
         self.seconds = 0.0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.begun = 0
         self.first_seconds = 0.0
-        self.first_error: Exception | None = None
+        self.first_error: BaseException | None = None
         self.prepared = 0
 
     async def prepare(self) -> None:
@@ -46,7 +46,8 @@ class Sent(list[tuple[float, str, dict[str, Any]]]):
         if self.first_error is not None:
             raise self.first_error
 
-    async def __call__(self, task_instance: Any, record: dict[str, Any]) -> None:
+    async def __call__(self, task_instance: Any, make_record: Callable[[], dict[str, Any]]) -> None:
+        record = make_record()
         self.begun += 1
         await asyncio.sleep(self.seconds)
         if self.error is not None:
@@ -82,8 +83,8 @@ def in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[Coroutine[Any,
     return run
 
 
-def trigger_of(task_id: str = "wait") -> Any:
-    return SimpleNamespace(task_instance=SimpleNamespace(dag_id="dag", run_id="run", task_id=task_id, map_index=-1))
+def task_of(task_id: str = "wait") -> Any:
+    return SimpleNamespace(dag_id="dag", run_id="run", task_id=task_id, map_index=-1, try_number=1)
 
 
 def a_wait() -> Wait:
@@ -100,7 +101,7 @@ def test_the_first_look_is_published_at_once_and_an_unchanged_job_once_a_minute(
     sent: Sent, in_virtual_time: Callable[..., None]
 ) -> None:
     async def main() -> None:
-        async with publishing.observe(trigger_of()) as observer:
+        async with publishing.observe(task_of()) as observer:
             await poll(observer, RUNNING, every=5, seconds=130)
 
     in_virtual_time(main())
@@ -112,7 +113,7 @@ def test_a_change_is_published_not_sooner_than_the_shortest_gap(
     sent: Sent, in_virtual_time: Callable[..., None]
 ) -> None:
     async def main() -> None:
-        async with publishing.observe(trigger_of()) as observer:
+        async with publishing.observe(task_of()) as observer:
             await poll(observer, RUNNING, every=1, seconds=2)
             await poll(observer, HALF_DONE, every=1, seconds=30)
 
@@ -126,8 +127,7 @@ def test_a_thousand_waits_publish_one_a_second_together(sent: Sent, in_virtual_t
     async def main() -> None:
         async with AsyncExitStack() as stack:
             observers = [
-                await stack.enter_async_context(publishing.observe(trigger_of(f"wait_{number}")))
-                for number in range(1000)
+                await stack.enter_async_context(publishing.observe(task_of(f"wait_{number}"))) for number in range(1000)
             ]
             for second in range(60):
                 for observer in observers:
@@ -146,7 +146,7 @@ def test_no_poll_waits_for_a_publish(sent: Sent, in_virtual_time: Callable[..., 
     polled: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(trigger_of()) as observer:
+        async with publishing.observe(task_of()) as observer:
             for raw in (RUNNING, HALF_DONE, RUNNING):
                 observer.polled(a_wait(), Job(raw))
                 polled.append(asyncio.get_running_loop().time())
@@ -164,8 +164,8 @@ def test_the_end_of_a_wait_waits_for_the_publish_under_way_and_drops_the_next(
     left: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(trigger_of("first")) as first:
-            async with publishing.observe(trigger_of("second")) as second:
+        async with publishing.observe(task_of("first")) as first:
+            async with publishing.observe(task_of("second")) as second:
                 first.polled(a_wait(), Job(RUNNING))
                 second.polled(a_wait(), Job(RUNNING))
                 await asyncio.sleep(1)
@@ -185,7 +185,7 @@ def test_a_publish_that_never_ends_holds_an_event_up_for_a_bounded_time(
     left: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(trigger_of()) as observer:
+        async with publishing.observe(task_of()) as observer:
             observer.polled(a_wait(), Job(RUNNING))
             await asyncio.sleep(1)
         left.append(asyncio.get_running_loop().time())
@@ -203,8 +203,8 @@ def test_a_wait_that_ends_before_the_first_record_can_be_sent_publishes_nothing(
     left: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(trigger_of("goes on")) as goes_on:
-            async with publishing.observe(trigger_of("ends")) as ends:
+        async with publishing.observe(task_of("goes on")) as goes_on:
+            async with publishing.observe(task_of("ends")) as ends:
                 ends.polled(a_wait(), Job(RUNNING))
                 goes_on.polled(a_wait(), Job(RUNNING))
                 await asyncio.sleep(1)
@@ -219,7 +219,7 @@ def test_a_wait_that_ends_before_the_first_record_can_be_sent_publishes_nothing(
 
 def test_a_cancelled_wait_publishes_nothing_more(sent: Sent, in_virtual_time: Callable[..., None]) -> None:
     async def wait(task_id: str) -> None:
-        async with publishing.observe(trigger_of(task_id)) as observer:
+        async with publishing.observe(task_of(task_id)) as observer:
             observer.polled(a_wait(), Job(RUNNING))
             await asyncio.sleep(1000)
 
@@ -243,7 +243,7 @@ def test_a_failed_publish_is_a_debug_line_and_pauses_publishing(
     caplog.set_level("DEBUG")
 
     async def main() -> None:
-        async with publishing.observe(trigger_of()) as observer:
+        async with publishing.observe(task_of()) as observer:
             for number in range(120):
                 observer.polled(a_wait(), Job(HALF_DONE if number % 2 else RUNNING))
                 await asyncio.sleep(1)
@@ -264,7 +264,7 @@ async def test_a_record_that_can_not_be_made_ends_no_wait(
     monkeypatch.setattr(publishing, "snapshot", broken)
     job_id = connected.plant_job({"status": "RUNNING"}, {"status": "SUCCESS"})
     trigger = EcsJobTrigger(job_id, poll_interval=0.03, max_poll_interval=0.03)
-    trigger.task_instance = trigger_of().task_instance
+    trigger.task_instance = task_of()
 
     (event,) = [event.payload async for event in trigger.run()]
 
@@ -277,7 +277,7 @@ async def test_nothing_is_published_where_it_is_switched_off(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECSJOBS__PUBLISH_JOBS", value)
 
-    async with publishing.observe(trigger_of()) as observer:
+    async with publishing.observe(task_of()) as observer:
         observer.polled(a_wait(), Job(RUNNING))
         await asyncio.sleep(0)
 
@@ -287,7 +287,7 @@ async def test_nothing_is_published_where_it_is_switched_off(
 async def test_a_trigger_publishes_its_job_and_sends_its_event_last(connected: Emulator, sent: Sent) -> None:
     job_id = connected.plant_job(*[RUNNING] * 3, {"status": "SUCCESS"}, job_id=RUNNING["job_id"])
     trigger = EcsJobTrigger(job_id, poll_interval=0.03, max_poll_interval=0.03, started=0.0, deadline=4e9)
-    trigger.task_instance = trigger_of().task_instance
+    trigger.task_instance = task_of()
 
     events = [event.payload async for event in trigger.run()]
     at_the_event = len(sent)

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_ecsjobs import publishing
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.job_snapshot import shown_record
 from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
@@ -27,8 +28,9 @@ WAYS = pytest.mark.parametrize("deferrable", [True, False], ids=["deferred", "in
 
 
 def record_of(run: Run, task_id: str) -> dict[str, Any]:
-    value = run.xcom(task_id, publishing.XCOM_KEY)
-    return dict(json.loads(value) if isinstance(value, str) else value)
+    values = [run.xcom(task_id, key) for key in (publishing.XCOM_KEY, publishing.END_XCOM_KEY)]
+    current, end = (json.loads(value) if isinstance(value, str) else value for value in values)
+    return dict(shown_record(current, end))
 
 
 @pytest.mark.skipif(not publishing._has_pages, reason="Airflow 2 has no page to show a job")
@@ -63,7 +65,7 @@ def test_each_end_is_published_also_that_of_a_failed_task(connected: Emulator, d
     assert (create["total"], create["failed"], len(create["failure"]["servers"])) == (5, 2, 3)
 
 
-@pytest.mark.parametrize("place", ["compat.get_current_context", "outline", "snapshot", "final_snapshot"])
+@pytest.mark.parametrize("place", ["compat.get_current_context", "LastPublish.due", "snapshot", "final_snapshot"])
 def test_what_is_not_published_is_missed_by_nobody(
     connected: Emulator, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -93,7 +95,7 @@ def test_nothing_is_published_where_it_is_switched_off(connected: Emulator, monk
 def test_a_wait_in_the_worker_publishes_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     now, published = [0.0], []
     monkeypatch.setattr(publishing, "monotonic_time", lambda: now[0])
-    monkeypatch.setattr(publishing, "_push", lambda _, make: published.append((now[0], make()["done"])))
+    monkeypatch.setattr(publishing, "_push", lambda _, __, make: not published.append((now[0], make()["done"])))
     observer = publishing.observer_in_worker()
     wait = Wait("job-1", WaitPolicy(started=0.0))
 

@@ -8,6 +8,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -42,6 +43,7 @@ class RawServer:
         self.heads: list[str] = []
         self._reply = reply
         self._socket = socket.create_server(("127.0.0.1", 0))
+        self._open: socket.socket | None = None
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
         self.url = f"http://{self.address}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -55,6 +57,10 @@ class RawServer:
     ) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+        if self._open is not None:
+            # A client may keep what it could not read, and never hang up.
+            with suppress(OSError):
+                self._open.shutdown(socket.SHUT_RDWR)
         self._thread.join(A_MINUTE)
 
     def _serve(self) -> None:
@@ -63,6 +69,7 @@ class RawServer:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            self._open = connection
             with connection:
                 connection.settimeout(A_MINUTE)
                 try:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseSensorOperator, TaskDeferred
 
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.exceptions import (
@@ -86,6 +87,23 @@ def test_a_timeout(
 
     with pytest.raises(error, match="last status RUNNING"):
         sensor(connected.plant_job(RUNNING), soft_fail=soft_fail, timeout=timeout, **mode).execute(context(waited))
+
+
+@pytest.mark.parametrize(("soft_fail", "error"), [(True, AirflowSkipException), (False, EcsJobTimeout)])
+def test_a_timeout_that_passes_just_after_a_poke(
+    connected: Emulator,
+    context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    soft_fail: bool,
+    error: type[Exception],
+) -> None:
+    module = importlib.import_module(BaseSensorOperator.__module__)
+    monkeypatch.setattr(module.timezone, "utcnow", lambda: datetime.now(UTC) + timedelta(hours=1))
+
+    with pytest.raises(error, match="last status RUNNING"):
+        sensor(
+            connected.plant_job(RUNNING), soft_fail=soft_fail, timeout=0.5, deferrable=False, mode="reschedule"
+        ).execute(context(timedelta(0)))
 
 
 def test_a_missing_job_is_never_skipped(connected: Emulator, context: Any, mode: dict[str, Any]) -> None:

@@ -237,8 +237,6 @@ class TestWhatASituationIs:
             ({"max_tries": 1}, Cleared.YES),
             ({"max_tries": 5}, Cleared.YES),
             ({"retries": 7}, Cleared.NO),
-            ({"clears": 7}, Cleared.NO),
-            ({"retries": 7, "clears": 7}, Cleared.NO),
             ({"told_at": 1}, Cleared.NO),  # an answer came after that
             ({"job_id": None, "told_at": 2}, Cleared.NO),
             ({"job_id": None, "told_at": 1}, Cleared.AFTER_TOLD),

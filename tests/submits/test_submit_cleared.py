@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_ecsjobs.core.errors import EcsRejectedError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsOutcomeUnknownNoRetry
 from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore

@@ -11,7 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsInvalidRequestError, EcsOutcomeUnknownError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submit.idempotency import Record, Repeat, SentBefore, next_token
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
+from airflow_provider_ecsjobs.core.submit.record import Record, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 from tests.support.submit_world import BUSY, CRASHES, RETRIES, SENT, UNANSWERED, WRONG, Crash, World, error

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFoundNoRetry, EcsOutcomeUnknownNoRetry
 from tests.support.submit_world import BUSY, CRASHES, WRONG, Crash, World
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry
+from airflow_provider_ecsjobs.core.submit.record import Record, TaskTry
 from airflow_provider_ecsjobs.operators.submit_once import STORE_KEY, SubmitRecordStore, task_try_of
 from tests.support.submit_world import STARTED, World
 

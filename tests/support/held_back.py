@@ -72,9 +72,12 @@ def give_up_what_is_held_back(emulator: Emulator, monkeypatch: pytest.MonkeyPatc
 
 
 def is_next_held_back(emulator: Emulator, request: HttpRequest) -> bool:
-    """Tell whether the next fault that such a request meets is one that holds it back."""
+    """Tell whether such a request may meet a fault that holds it back: the next one, or one behind a reset.
+
+    After a reset of a connection that it has used before, aiohttp sends a request again by itself.
+    """
     plan, path = emulator._cloud.faults, urlsplit(request.url).path
     with plan._lock:
         faults = [fault for fault, _ in plan._pending]
     fitting = (fault for fault in faults if re.search(fault.path, path) and fault.method in (None, request.method))
-    return isinstance(next(fitting, None), HeldBack)
+    return isinstance(next((fault for fault in fitting if not fault.reset), None), HeldBack)

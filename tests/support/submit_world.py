@@ -12,7 +12,8 @@ import pytest
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsApiError, EcsRejectedError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.submit.idempotency import Repeat, SentBefore, SubmitPolicy
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from airflow_provider_ecsjobs.operators import submit_once
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
@@ -20,7 +21,7 @@ from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_provider_ecsjobs.core.submit.idempotency import Record, TaskTry
+    from airflow_provider_ecsjobs.core.submit.record import Record, TaskTry
 
 STARTED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 RETRIES = 5

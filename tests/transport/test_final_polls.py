@@ -21,7 +21,7 @@ NEVER = 1e9
 RATE = 6.0
 THOUSANDS = 3000
 """So many waits are each polled every 500 s at this rate, as 10,000 are at the default of 20 requests a second."""
-NO_TURN = "A last look was not possible"
+NO_TURN = "A final poll was not possible"
 
 
 class Crowd:
@@ -157,7 +157,7 @@ def test_a_failure_at_the_deadline_has_it_looked_at_again(
         assert end.outcome is outcome
         assert len(crowd.polls_of("job", since=3599.99)) == looks
         assert max(crowd.ended) < 3605
-        assert outcome is Outcome.FINISHED or "The last look failed" in end.message
+        assert outcome is Outcome.FINISHED or "The final poll failed" in end.message
         await crowd.leave()
 
     run(main())
@@ -214,7 +214,7 @@ class TestEqualJobs:
 
 def test_a_final_poll_from_before_ones_own_deadline_is_not_taken_for_it() -> None:
     async def main() -> None:
-        # Slow answers: that to the first wait's look, which found the job running, comes after the second's deadline.
+        # Slow responses: that of the first wait's final poll (the job runs) comes after the second's deadline.
         crowd = Crowd(latency=2)
         first = crowd.wait("job", ends=31, deadline=30)
         second = crowd.wait("job", ends=31, deadline=31.5)

@@ -32,7 +32,7 @@ from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 from tests.support.patience import A_MINUTE, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
     Respond = Callable[[socket.socket], None]
@@ -62,7 +62,10 @@ def ask_async(request: HttpRequest, given: Settings) -> Response | TransportFail
         async def reload() -> None:
             return None
 
-        client = AsyncClient(given, context, reload, list)
+        async def mask(secrets: Iterable[str]) -> None:
+            raise AssertionError(secrets)
+
+        client = AsyncClient(given, context, reload, mask)
         try:
             return await client.run(one(request), _Mute())
         finally:

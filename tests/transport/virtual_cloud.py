@@ -19,7 +19,7 @@ from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.config import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 START = 1_800_000_000.0
 LOGIN = AuthConfig("conn", "aksk", "http://ecs.example.com", project_id="p", key=AccessKey("AK", "SK"))
@@ -74,7 +74,9 @@ class Client(AsyncClient):
     """A client with no sockets."""
 
     def __init__(self, gateway: Gateway, *, rate: float = 20.0, latency: float = 0.05, seed: int = 1) -> None:
-        super().__init__(Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change, list)
+        super().__init__(
+            Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change, self._mask_nothing
+        )
         self.clock_ahead = 0.0
         """How far the machine's clock was set ahead."""
         time = asyncio.get_running_loop().time
@@ -85,6 +87,10 @@ class Client(AsyncClient):
 
     @staticmethod
     async def _no_change() -> None:
+        return None
+
+    @staticmethod
+    async def _mask_nothing(secrets: Iterable[str]) -> None:
         return None
 
     async def _send(self, request: HttpRequest) -> Response | TransportFailure:

@@ -1,4 +1,4 @@
-"""Deadlines over real sockets: a last look in spite of a long queue, and a clock that is set during a wait."""
+"""Deadlines over real sockets: a final poll in spite of a long queue, and a clock that is set during a wait."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_where_no_look_is_possible_the_event_says_so(
 
     assert event["outcome"] == "timeout"
     assert "had not been seen to finish after" in event["message"]
-    assert "A last look was not possible" in event["message"]
+    assert "A final poll was not possible" in event["message"]
 
 
 async def test_a_look_up_that_hangs_ends_a_wait_without_a_deadline(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind, Source
 from airflow_provider_ecsjobs.core.hints import HINTS
@@ -24,8 +24,7 @@ _TIME = re.compile(r"signature expired|client time|server time", re.IGNORECASE)
 _LOCKED = re.compile(r"\block(ed)?\b|reach(ed)? the limit|frozen", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """One row: the conditions on an error, and the advice. An empty condition matches every error.
 
     :param kind: the error's kind.

@@ -44,7 +44,7 @@ MAX_RENEWALS = 3
 MAX_RELOADS = 1
 """How many times in a row the Airflow connection is read again. A secrets backend may return a new key each time."""
 _RETRY_REFRESH_AFTER = 30.0
-_MAX_ROUNDS = 8
+_MAX_ROUNDS = 9
 
 
 class AuthSession:
@@ -72,7 +72,7 @@ class AuthSession:
 
     def is_ready(self, now: float) -> bool:
         """Return whether requests can be authorized without another request before them."""
-        if self.state is AuthState.REFUSED or self.credentials is None or not self.project_id:
+        if self.state in (AuthState.DOUBTED, AuthState.REFUSED) or self.credentials is None or not self.project_id:
             return False
         return now < self.credentials.refresh_at
 
@@ -183,22 +183,18 @@ def send(
         failure = yield from establish(auth, clock)
         if failure is not None:
             return _refused(own, failure)
-        if auth.state is not AuthState.DOUBTED:
-            used, meant_in = auth.credentials, auth.state
-            response = yield from _send_step(auth, call, used, clock, turn)
-            if response is None:
-                continue  # the credentials were proven or discarded before this request was sent
-            unauthorized = response if isinstance(response, ApiError) else _unauthorized_in(response, clock.now())
-            if unauthorized is None or not unauthorized.is_unauthorized:
-                return response
-            if isinstance(response, Response):
-                own = unauthorized
-            # The first flow that learns of the 401 records it: the flow that sent the request may have been cancelled.
-            if auth.credentials is used and auth.state is meant_in:
-                auth.reject(replace(unauthorized, is_of_another=True), clock.monotonic())
-        lost: ApiError | None = yield SingleFlight("recovery", partial(_recover, auth, clock))
-        if lost is not None:
-            return _refused(own, lost)
+        used, meant_in = auth.credentials, auth.state
+        response = yield from _send_step(auth, call, used, clock, turn)
+        if response is None:
+            continue  # the credentials were proven or discarded before this request was sent
+        unauthorized = response if isinstance(response, ApiError) else _unauthorized_in(response, clock.now())
+        if unauthorized is None or not unauthorized.is_unauthorized:
+            return response
+        if isinstance(response, Response):
+            own = unauthorized
+        # The first flow that learns of the 401 records it: the flow that sent the request may have been cancelled.
+        if auth.credentials is used and auth.state is meant_in:
+            auth.reject(replace(unauthorized, is_of_another=True), clock.monotonic())
     return ApiError(ErrorKind.TRANSIENT, "the credentials were replaced again and again while the request was made")
 
 
@@ -210,7 +206,9 @@ def _refused(own: ApiError | None, shared: ApiError) -> ApiError:
 
 
 def establish(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
-    """Log in and find the project, if that has not been done yet.
+    """Log in and find the project, if that has not been done yet. After a 401, do what may help.
+
+    All of this is one flow for all: a log-in and the handling of a 401 side by side would undo each other's state.
 
     :return: the error; ``None`` if the session is ready.
     """
@@ -289,13 +287,6 @@ def _error_in(response: Response, now: float) -> ApiError | None:
     return None if is_success and not error.code else error
 
 
-def _recover(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
-    """Handle a 401, once for all flows: fetch a new token, else read the connection again, else have it confirmed."""
-    if auth.state is AuthState.DOUBTED and not auth.renew():
-        yield from _reload_or_pause(auth)
-    return auth.unauthorized or (yield from establish(auth, clock))
-
-
 def _reload_or_pause(auth: AuthSession) -> Flow[None]:
     """Read the connection again. If it has not changed, wait before the 401 is confirmed."""
     if auth.may_reload() and (yield from _has_changed(auth)):
@@ -316,6 +307,9 @@ def _has_changed(auth: AuthSession) -> Flow[bool]:
 
 
 def _log_in(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
+    """Log in. After a 401, fetch a new token, else read the connection again, else have the 401 confirmed."""
+    if auth.state is AuthState.DOUBTED and not auth.renew():
+        yield from _reload_or_pause(auth)
     if auth.state is AuthState.REFUSED:
         if auth.is_refused_now(clock.monotonic()):
             return auth.unauthorized

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
@@ -23,28 +23,13 @@ from airflow_provider_ecsjobs.core.submit.decision_table import (
     Situation,
     look_up,
 )
-from airflow_provider_ecsjobs.core.submit.record import RECORD_VERSION, Record, TaskTry, next_token
+from airflow_provider_ecsjobs.core.submit.record import Record, next_token
 from airflow_provider_ecsjobs.core.text import clean, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "RECORD_VERSION",
-    "Done",
-    "Fail",
-    "Failure",
-    "Poll",
-    "Record",
-    "Repeat",
-    "Send",
-    "SentBefore",
-    "SubmitPolicy",
-    "TaskTry",
-    "decide",
-    "next_token",
-    "situation_of",
-]
+    from airflow_provider_ecsjobs.core.submit.record import TaskTry
 
 
 class SentBefore(Enum):
@@ -55,15 +40,13 @@ class SentBefore(Enum):
     UNKNOWN = "it may have been sent, and its outcome is unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Poll:
+class Poll(NamedTuple):
     """Poll this job, then decide again."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Write this record, then send the request with its token.
 
     :param record: the record to write before the request is sent.
@@ -78,8 +61,7 @@ class Send:
     logs: tuple[Log, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """Send nothing: the request was submitted already.
 
     :param record: the record of the submit, as it is to be kept.
@@ -98,8 +80,7 @@ class Failure(Enum):
     BUSY = "busy"
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(NamedTuple):
     """Fail the task.
 
     :param failure: the reason.
@@ -217,8 +198,7 @@ def _new_record(task_try: TaskTry, policy: SubmitPolicy, token: str | None, now:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(NamedTuple):
     """A record with its situation. It makes the step of an action."""
 
     record: Record

@@ -12,6 +12,8 @@ from airflow_provider_ecsjobs.core.submit.submission import Submission
 
 _NAMESPACE = uuid.UUID("5b8a1f52-6d0e-5c3b-9a77-3f2d9c1e4b60")
 RECORD_VERSION = 1
+_NO_LONGER_USED = {"clears": 0}
+"""What version 0.1.0 reads of a record, and this one does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,6 @@ class Record:
     :param server_ids: the servers that a create makes.
     :param is_given_up: whether the wait for the job ended because its order stayed unpaid.
     :param retries: how many retries the DAG gave the task at the submit.
-    :param clears: no longer used. Version 0.1.0 stored here how often tasks of the run had been cleared.
     :param request: a digest of the request; empty if it is not known.
     :param told_at: ``max_tries`` of the try that told the user that the outcome is unknown; ``None`` if none has.
     :param highest_max_tries: the highest ``max_tries`` that a request of this task was sent with.
@@ -77,7 +78,6 @@ class Record:
     server_ids: tuple[str, ...] = ()
     is_given_up: bool = False
     retries: int = 0
-    clears: int = 0
     request: str = ""
     told_at: int | None = None
     highest_max_tries: int = 0
@@ -117,7 +117,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the stored form of the record, in JSON values."""
-        return {**asdict(self), "server_ids": list(self.server_ids), "version": RECORD_VERSION}
+        return {**asdict(self), **_NO_LONGER_USED, "server_ids": list(self.server_ids), "version": RECORD_VERSION}
 
     @classmethod
     def from_dict(cls, stored: Any) -> Record | None:
@@ -140,7 +140,6 @@ class Record:
             server_ids=tuple(server for server in servers if isinstance(server, str)),
             is_given_up=stored.get("is_given_up") is True,
             retries=_whole(stored.get("retries")) or 0,
-            clears=_whole(stored.get("clears")) or 0,
             request=_text(stored.get("request")) or "",
             told_at=_whole(stored.get("told_at")),
             highest_max_tries=max(_whole(stored.get("highest_max_tries")) or 0, max_tries),

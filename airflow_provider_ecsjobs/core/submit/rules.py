@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_ecsjobs.core.text import clean
 
@@ -37,8 +36,7 @@ class Severity(Enum):
     """The cloud's reaction depends on the server's state: a warning when the task runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule for one value in the body.
 
     :param path: where the value stands: keys joined by dots, ``[]`` for each item of a list.

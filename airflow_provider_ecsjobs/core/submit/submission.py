@@ -22,6 +22,7 @@ from airflow_provider_ecsjobs.core.errors import (
 )
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import check_job_id
+from airflow_provider_ecsjobs.core.redaction import REDACTED
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
@@ -290,7 +291,7 @@ def secrets_in(body: Any) -> set[str]:
         node = stack.pop()
         if isinstance(node, Mapping):
             for key, value in node.items():
-                if isinstance(value, str) and value and str(key).lower() in _SECRET_KEYS:
+                if _is_secret(key, value):
                     found.add(value)
                 stack.append(value)
         elif isinstance(node, list | tuple):
@@ -300,16 +301,19 @@ def secrets_in(body: Any) -> set[str]:
 
 def digest(request: SubmitRequest) -> str:
     """Return a hash that tells two requests apart. Passwords and user data are left out of it."""
-    told = [request.operation.name, dict(request.parameters), request.body]
-    text = redact(json.dumps(told, sort_keys=True, default=str), secrets_in(request.body))
-    return hashlib.sha256(text.encode()).hexdigest()
+    told = [request.operation.name, dict(request.parameters), _without_secrets(request.body)]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def redact(text: str, secrets: set[str]) -> str:
-    """Return a text with its secrets replaced, the longest first: one may be a part of another."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
+def _without_secrets(node: Any) -> Any:
+    """Return a body with its passwords and user data replaced."""
+    if isinstance(node, Mapping):
+        return {key: REDACTED if _is_secret(key, value) else _without_secrets(value) for key, value in node.items()}
+    return [_without_secrets(item) for item in node] if isinstance(node, list | tuple) else node
+
+
+def _is_secret(key: Any, value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and str(key).lower() in _SECRET_KEYS
 
 
 def _text(value: Any) -> str | None:

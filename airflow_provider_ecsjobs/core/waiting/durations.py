@@ -13,7 +13,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_ecsjobs.core.steps import ORDINARY, Priority, Turn
-from airflow_provider_ecsjobs.core.waiting.schedule import _base_delay
+from airflow_provider_ecsjobs.core.waiting.schedule import plain_delay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,7 @@ class Durations:
         policy = wait.policy
         if policy.max_poll_interval <= policy.poll_interval:
             return None
-        usual = _base_delay(now - policy.started, policy.poll_interval, policy.max_poll_interval)
+        usual = plain_delay(now - policy.started, policy.poll_interval, policy.max_poll_interval)
         return self._pause(wait, now, EXCESS * usual, policy.max_poll_interval)
 
     def turn_of(self, wait: Wait, now: float) -> Turn:

@@ -1,4 +1,4 @@
-"""When to ask next, and when to stop waiting: pure decisions over a wall clock that is passed in."""
+"""A wait for one job: when to poll next, and when the wait is over. Its decisions are pure; the time is passed in."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
     DEFAULT_POLL_INTERVAL,
     JITTER,
     SHORTEST_DELAY,
-    _base_delay,
     backoff,
     first_poll_delay,
+    plain_delay,
     poll_delay,
 )
 
@@ -29,17 +29,16 @@ if TYPE_CHECKING:
 
 DEFAULT_UNREACHABLE_TIMEOUT = 900.0
 STILL_RUNNING_EVERY = 3600.0
-"""How often a wait says that it goes on, in seconds of the wait."""
+"""How often a wait logs that it continues, in seconds."""
 FAILURES_BEFORE_UNREACHABLE = 3
-"""So many polls must have failed in a row: one failure after the machine slept for an hour is no outage."""
-
+"""How many polls in a row must have failed. One failure after the machine was suspended for an hour is no outage."""
 _RESUMED_AFTER = 60.0
-"""A wait whose first poll comes so many seconds later than it can be due was begun elsewhere, by another triggerer."""
+"""If its first poll is this late, in seconds, a wait began in another triggerer."""
 _NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
 
 
 class Outcome(StrEnum):
-    """How a wait ended; the values stand in the trigger's event."""
+    """How a wait ended. The trigger's event holds the value."""
 
     FINISHED = "finished"
     TIMEOUT = "timeout"
@@ -55,9 +54,9 @@ class WaitEnd:
     """The end of a wait.
 
     :param outcome: how it ended.
-    :param message: what to tell the user; of a finished job, its last line of progress.
-    :param job: the job as last seen, ``None`` if it was never seen; without its entities, if that was not just now.
-    :param error: the answer that ended the wait, where one did.
+    :param message: the message for the user. For a finished job, it is the last line of progress.
+    :param job: the job as last seen; ``None`` if it was never seen. It has no entities if the last poll did not see it.
+    :param error: the error that ended the wait, if one did.
     """
 
     outcome: Outcome
@@ -68,21 +67,22 @@ class WaitEnd:
 
 @dataclass(frozen=True, slots=True)
 class WaitPolicy:
-    """How to wait. All times are seconds, points in time seconds since the epoch.
+    """How to wait. All durations are in seconds, all points in time in seconds since the epoch.
 
-    :param started: when the wait began: the schedule and the messages count from here, also after a restart.
-    :param deadline: when to give up, ``None`` for never.
-    :param poll_interval: the shortest gap between polls.
-    :param max_poll_interval: the longest gap between polls; the same value as ``poll_interval`` makes it fixed.
-    :param payment_timeout: how long an order may stay unpaid; ``None`` until the deadline, 0 not at all.
+    :param started: when the wait began. The schedule and the messages count from here, also after a restart.
+    :param deadline: when to give up; ``None`` for never.
+    :param poll_interval: the shortest delay between polls.
+    :param max_poll_interval: the longest delay between polls. If both are equal, the delay is fixed.
+    :param payment_timeout: how long an order may stay unpaid. ``None``: until the deadline. 0: not at all.
     :param pending_since: since when the order has been known, and reported, to be unpaid.
     :param seen: the status and the number of finished sub-jobs that were reported last.
     :param seen_job: the outline of the job as it was seen before a restart; ``None`` if that is not known.
     :param seen_sub_jobs_total: the number of sub-jobs that were seen.
-    :param not_found_grace: how long after ``started`` the job may be unknown, for one just submitted.
-    :param unreachable_timeout: how long there may be no good answer.
-    :param order_id: the order that the job is for, where the submit was answered with one; for messages.
+    :param not_found_grace: how long after ``started`` the API may not know a job that was submitted just before.
+    :param unreachable_timeout: how long there may be no usable response.
+    :param order_id: the order of the job, if it is known; for messages.
     :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
+    :param server_ids: the servers in the response to a create; for the job's page.
     """
 
     started: float
@@ -98,6 +98,7 @@ class WaitPolicy:
     unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
     order_id: str = ""
     limit: str = ""
+    server_ids: tuple[str, ...] = ()
 
     def described(self) -> str:
         """Return until when the job is waited for, and how often it is polled."""
@@ -110,20 +111,20 @@ class WaitPolicy:
 
 
 class WaitObserver(Protocol):
-    """Is told what becomes of a wait; for metrics."""
+    """An observer of waits, for metrics and the pages."""
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
-        """The API was asked for the job, and this came back."""
+        """Handle the result of a poll."""
 
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
-        """The wait has ended."""
+        """Handle the end of the wait."""
 
 
 @dataclass(slots=True)
 class Wait:
-    """One wait for one job: is shown each answer, says what to log, when to ask again, and when it is over.
+    """One wait for one job. It receives each poll, and decides what to log, when to poll next and when it is over.
 
-    There may be thousands of them, asleep nearly all the time: of a job, which can be large, it keeps a few facts.
+    There may be thousands of them, asleep nearly all the time. A job can be large, so a wait keeps only its outline.
     """
 
     job_id: str
@@ -174,11 +175,11 @@ class Wait:
         return math.inf if self.policy.deadline is None else self.policy.deadline - self.now(clock)
 
     def receive(self, result: Job | ApiError, now: float) -> WaitEnd | None:
-        """Take in the result of one poll.
+        """Receive the result of one poll.
 
-        :param result: the job, or what came instead.
-        :param now: the time.
-        :return: the end of the wait, or ``None`` to go on.
+        :param result: the job, or the error of the poll.
+        :param now: the time, in seconds since the epoch.
+        :return: the end of the wait; ``None`` if it continues.
         """
         end = self._take_in(result, now)
         self.polls += 1
@@ -190,9 +191,9 @@ class Wait:
         return self._end(end, now)
 
     def receive_lookup_error(self, error: ApiError, now: float) -> WaitEnd | None:
-        """Take in that there was no connection to poll with: trouble that passes, as the API's own.
+        """Receive the error of a look-up of the connection. It counts like a temporary error of the API.
 
-        :return: the end of the wait, or ``None`` to go on.
+        :return: the end of the wait; ``None`` if it continues.
         """
         end = self._take_in(error, now)
         return None if end is None else self._end(end, now)
@@ -225,29 +226,29 @@ class Wait:
 
     @property
     def requested_delay(self) -> float:
-        """The pause in seconds that the last answer asked for; 0 if it asked for none."""
+        """The delay that the last response asked for, in seconds; 0 if it asked for none."""
         return (self._last_error.retry_after if self._last_error else None) or 0.0
 
     def next_delay(self, now: float, random: float, least: float = 0.0) -> float:
-        """Compute the pause in seconds before the next poll; it never goes beyond the deadline.
+        """Return the delay before the next poll, in seconds. It ends at the deadline at the latest.
 
-        :param now: the time.
+        :param now: the time, in seconds since the epoch.
         :param random: a random number in [0, 1).
-        :param least: the least pause, where the deadline allows it.
+        :param least: the shortest delay, in seconds.
         """
         policy = self.policy
         if self.failures:
             seconds = backoff(self.failures, policy.max_poll_interval, random)
-            # Not before the time asked for; spread behind it, as others were told the same time.
+            # Not before the time asked for, and spread after it: others were told the same time.
             asked = self.requested_delay
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
             arguments = (now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
             likely = self.durations.likely_pause(self, now) if self.durations else None
-            # Where an end is expected, the first poll needs no spreading: it comes at its own job's time.
+            # If an end is expected, the first poll needs no spreading: it comes at its own job's time.
             is_together = self._is_in_step and (likely is None or self.polls > 0)
             seconds = first_poll_delay(*arguments, least, likely) if is_together else poll_delay(*arguments, likely)
-            # Not after a failure: past this time, until an answer comes, it would leave no pause at all.
+            # Not after a failure: past this time, it would leave no delay at all until a response comes.
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
         seconds = max(seconds, least)
@@ -261,7 +262,7 @@ class Wait:
         failed_before = self._last_error is not None and self._last_error.is_passing
         if failed_before:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
-        # Others were kept waiting by the same trouble, and are answered at the same time.
+        # Others were held up by the same error, and get their responses at the same time.
         self._is_in_step = failed_before or self._is_late(now)
         self.sub_jobs_total, self.stage = job.sub_jobs_total, stage_of(job) if self.durations else FIRST_STAGE
         self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
@@ -291,7 +292,7 @@ class Wait:
 
     def _is_late(self, now: float) -> bool:
         """Return whether a response was delayed by more than its jitter: by the queue, or by the API."""
-        plain = _base_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
+        plain = plain_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
     def _receive_unpaid(self, job: Job, now: float) -> WaitEnd | None:
@@ -327,12 +328,8 @@ class Wait:
             if waited >= self.policy.not_found_grace:
                 return WaitEnd(Outcome.NOT_FOUND, self._not_found(error, waited), self.job, error)
         elif error.kind is ErrorKind.UNAUTHORIZED:
-            return WaitEnd(
-                Outcome.UNAUTHORIZED,
-                self._refused("the credentials were not accepted", error),
-                self.job,
-                error,
-            )
+            refused = self._refused("the credentials were not accepted", error)
+            return WaitEnd(Outcome.UNAUTHORIZED, refused, self.job, error)
         elif not error.is_passing:
             why = "permission is missing" if error.kind is ErrorKind.FORBIDDEN else "the request was rejected"
             return WaitEnd(Outcome.ERROR, self._refused(why, error), self.job, error)
@@ -369,7 +366,7 @@ class Wait:
         )
 
     def _timeout(self, now: float) -> WaitEnd:
-        """Return the end at the deadline. Only who has seen the job there knows that it had not finished."""
+        """Return the end at the deadline. Only a poll at the deadline shows that the job had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
         limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
         waited = f"after {duration(now - started)}" + (f", the limit is {limit}" if limit else "")
@@ -381,8 +378,8 @@ class Wait:
         else:
             if self.seen_at is not None:
                 last_seen += f", {duration(now - self.seen_at)} ago"
-            has_looked = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
-            why = "The last look failed" if has_looked else "A last look was not possible: " + _NO_TURN
+            was_polled = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
+            why = "The final poll failed" if was_polled else "A final poll was not possible: " + _NO_TURN
             message = (
                 f"ECS job {self.job_id} had not been seen to finish {waited} ({last_seen}). {why}."
                 " The job may have ended since; if not, it goes on: there is no API that cancels it."

@@ -258,8 +258,8 @@ class JobView extends View {
   without() {
     const { task, is_elsewhere } = this.data;
     if (is_elsewhere) return "The record of this job is kept by an XCom backend of your own, which this page can't read.";
-    if (task.is_over) return "This try of the task published no ECS job. It ended before there was one, or it waits for none, or publishing is off ([ecsjobs] publish_jobs).";
-    if (task.state === "deferred") return "This task waits, but has published no ECS job. Publishing may be off ([ecsjobs] publish_jobs).";
+    if (task.is_over) return "This try of the task published no ECS job. It ended before there was one, or it waits for none, or publishing is off ([ecsjobs] publish_jobs, or the task's do_xcom_push).";
+    if (task.state === "deferred") return "This task waits, but has published no ECS job. Publishing may be off ([ecsjobs] publish_jobs, or the task's do_xcom_push).";
     if (task.state === "running") return "The task runs. It has not named its ECS job yet.";
     return `The task has not come to an ECS job yet in this try (${task.state || "not scheduled"}).`;
   }
@@ -268,7 +268,8 @@ class JobView extends View {
     const { task, console_url } = this.data;
     const status = text(record.status);
     const isBetween = BETWEEN_TRIES.has(task.state);
-    const isWaiting = !record.outcome && !task.is_over && !isBetween;
+    const isEarlier = Number.isInteger(record.try) && record.try < task.try_number;
+    const isWaiting = !record.outcome && !task.is_over && !isBetween && !isEarlier;
     const age = this.now - record.seen_at;
     return [
       h("header", { class: "head" },
@@ -277,9 +278,10 @@ class JobView extends View {
         h("span", { class: "grow" }),
         h("span", { class: "muted num" }, isTime(record.seen_at) ? (isWaiting ? `seen ${duration(age)} ago` : `last seen ${moment(record.seen_at)}`) : ""),
         console_url ? h("a", { href: console_url, target: "_blank", rel: "noopener noreferrer" }, "ECS console ↗") : null),
+      isEarlier && !isBetween ? h("p", { class: "note", key: "earlier" }, `This is of try ${record.try}. Try ${task.try_number} has not named its ECS job yet.`) : null,
       isBetween ? h("p", { class: "note", key: "between" }, `This is of the last try. The task has not begun anew yet (${task.state || "not scheduled"}).`) : null,
       isWaiting ? this.staleness(record, age) : null,
-      this.failure(record),
+      this.failure(record, task),
       this.tiles(record, task, isWaiting),
       ...this.timeline(record, isWaiting),
     ];
@@ -293,18 +295,19 @@ class JobView extends View {
       `This is old: no look at the job has been published since ${moment(record.seen_at)}. The API may not answer, or the triggerer is stopped or busy. The task goes on by itself.`);
   }
 
-  failure(record) {
-    const failure = record.failure ?? {};
-    const isBad = record.outcome && !(record.outcome === "finished" && record.status === "SUCCESS");
+  failure(record, task) {
+    const failure = record.failure ?? { servers: record.servers, more_servers: record.more_servers };
+    // A task that was killed or marked while it waited has published no end.
+    const isBad = record.outcome ? !(record.outcome === "finished" && record.status === "SUCCESS") : task.is_over && task.state !== "success";
     if (!isBad) return null;
     const causes = Array.isArray(failure.causes) ? failure.causes : [];
     const servers = Array.isArray(failure.servers) ? failure.servers.map(text) : [];
     const failed = count(record.failed), total = count(record.total);
     const isJobFailure = record.outcome === "finished";
-    const title = !isJobFailure ? "The wait ended without the end of the job" : causes.length ? `${failed} of ${plural(total, "sub-job")} failed` : "The job failed";
+    const title = !record.job_id ? "There is no job to wait for" : !isJobFailure ? "The wait ended without the end of the job" : causes.length ? `${failed} of ${plural(total, "sub-job")} failed` : "The job failed";
     return h("section", { class: "failure", role: "alert", "aria-label": "Why it failed", key: "failure" },
       h("h2", null, title),
-      isJobFailure ? null : h("p", null, text(record.message)),
+      isJobFailure ? null : h("p", null, text(record.message) || "The task was stopped. The job goes on: there is no API that cancels it."),
       causes.length ? h("ul", null, causes.map(([cause, times]) => h("li", null, h("strong", null, text(cause)), times > 1 ? ` (${number.format(times)} ×)` : ""))) : null,
       count(failure.more_causes) ? h("p", { class: "muted" }, `and ${plural(count(failure.more_causes), "further cause")}`) : null,
       failure.own ? h("p", { class: causes.length ? "muted" : "" }, causes.length ? `The job itself: ${text(failure.own)}` : text(failure.own)) : null,
@@ -325,9 +328,10 @@ class JobView extends View {
       tile("Sub-jobs", total ? `${number.format(done)} of ${number.format(total)} done` : "none", total ? bar(total, done, failed) : null, failed ? h("small", null, `${number.format(failed)} failed`) : null),
       isWaiting ? tile("Waited", duration(this.now - begin), h("small", null, isTime(begin) ? `since ${this.now - begin < 43200 ? clock(begin) : moment(begin)}` : ""))
         : tile("Job took", duration(took), h("small", null, isTime(record.ended) ? `ended ${clock(record.ended)}` : isTime(task.ended) ? `the task ended ${clock(task.ended)}` : "")),
-      isWaiting ? (isTime(record.deadline)
+      isWaiting ? null : tile("Waited", duration(isTime(task.ended) ? task.ended - begin : null), h("small", null, isTime(begin) ? `since ${moment(begin)}` : "")),
+      !isWaiting ? (isTime(record.deadline) ? tile("Deadline", moment(record.deadline)) : null) : (isTime(record.deadline)
         ? tile("Deadline in", duration(left), h("div", { class: "bar", role: "img", "aria-label": `${Math.round(100 * share)} % of the time is over` }, h("i", { class: share > 0.9 ? "bad" : "run", style: { width: `${Math.min(100, Math.max(0, 100 * share))}%` } })), h("small", null, `at ${moment(record.deadline)}`))
-        : tile("Deadline", "none", h("small", null, "waits as long as it takes"))) : null,
+        : tile("Deadline", "none", h("small", null, "waits as long as it takes"))),
       record.order_id || record.status === "PENDING_PAYMENT"
         ? tile("Order", record.status === "PENDING_PAYMENT" ? "unpaid" : "placed", record.order_id ? h("small", null, idWithCopy(text(record.order_id), "order id")) : h("small", null, "to be paid in the console")) : null,
       tile("Task", text(task.state) || "no status", h("small", null, `try ${task.try_number} · ${text(task.operator)}`)));

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from tests.emulator.account.account_client import FORMAT, refusal, security_key
+from tests.support.patience import A_MINUTE
 
 if TYPE_CHECKING:
     import requests
@@ -70,7 +71,7 @@ def test_a_server_without_an_agency_has_no_key(client: SignedClient, ecs_emulato
 
 def metadata_token(client: SignedClient, seconds: str = "60") -> requests.Response:
     headers = {"X-Metadata-Token-Ttl-Seconds": seconds}
-    return client.session.put(f"{client.url}/meta-data/latest/api/token", headers=headers, timeout=20)
+    return client.session.put(f"{client.url}/meta-data/latest/api/token", headers=headers, timeout=A_MINUTE)
 
 
 def test_a_token_of_imdsv2_is_heeded_and_may_be_required(
@@ -80,7 +81,7 @@ def test_a_token_of_imdsv2_is_heeded_and_may_be_required(
 
     def status(**headers: str) -> int:
         url = f"{client.url}/openstack/latest/securitykey"
-        return client.session.get(url, headers=headers, timeout=20).status_code
+        return client.session.get(url, headers=headers, timeout=A_MINUTE).status_code
 
     assert (status(), status(**{"X-Metadata-Token": token}), status(**{"X-Metadata-Token": "x"})) == (200, 200, 401)
     ecs_emulator.require_metadata_tokens(True)

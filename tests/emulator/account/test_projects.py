@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def test_versions_are_public_and_regions_and_projects_are_not(client: SignedClient) -> None:
-    versions = client.session.get(f"{client.url}/", timeout=20)
-    version = client.session.get(f"{client.url}/v3", timeout=20).json()["version"]
+    versions = client.session.get(f"{client.url}/", timeout=A_MINUTE)
+    version = client.session.get(f"{client.url}/v3", timeout=A_MINUTE).json()["version"]
     assert versions.status_code == 300
     assert versions.json()["versions"]["values"] == [version]
-    assert client.session.get(f"{client.url}/v3/regions", timeout=20).status_code == 401
+    assert client.session.get(f"{client.url}/v3/regions", timeout=A_MINUTE).status_code == 401
 
     assert [region["id"] for region in client.call("GET", "/v3/regions").json()["regions"]] == ["emu-region-1"]
     assert client.call("GET", f"/v3/projects/{PROJECT}").json()["project"]["name"] == "emu-region-1"

@@ -135,7 +135,7 @@ def test_a_user_logs_in_by_id_for_the_account_or_for_nothing_and_takes_another_s
 ) -> None:
     def log_in_with(identity: dict[str, Any], scope: dict[str, Any] | None = None) -> requests.Response:
         body = {"auth": {"identity": identity, **({"scope": scope} if scope else {})}}
-        return client.session.post(f"{client.url}/v3/auth/tokens", json=body, timeout=20)
+        return client.session.post(f"{client.url}/v3/auth/tokens", json=body, timeout=A_MINUTE)
 
     user_id = log_in(client).json()["token"]["user"]["id"]
     by_id = {"methods": ["password"], "password": {"user": {"id": user_id, "password": "emulator-password"}}}
@@ -161,8 +161,8 @@ def test_a_token_has_a_catalog_unless_none_is_wanted_and_can_be_shown(client: Si
     endpoints = {service["type"]: service["endpoints"][0]["url"] for service in answer.json()["token"]["catalog"]}
     assert list(endpoints) == ["ecs", "compute", "evs", "vpc", "ims", "identity"]
     assert (endpoints["ecs"], endpoints["compute"]) == (f"{client.url}/v1/{PROJECT}", f"{client.url}/v2.1/{PROJECT}")
-    plain = client.session.post(f"{url}?nocatalog", json=login_body(), timeout=20)
+    plain = client.session.post(f"{url}?nocatalog", json=login_body(), timeout=A_MINUTE)
     assert "catalog" not in plain.json()["token"]
-    assert client.session.get(url, headers=headers, timeout=20).json() == answer.json()
+    assert client.session.get(url, headers=headers, timeout=A_MINUTE).json() == answer.json()
     headers["X-Subject-Token"] = "made-up"
-    assert client.session.get(url, headers=headers, timeout=20).status_code == 404
+    assert client.session.get(url, headers=headers, timeout=A_MINUTE).status_code == 404

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.submit.idempotency import RECORD_VERSION, Record, TaskTry, next_token
+from airflow_provider_ecsjobs.core.submit.record import RECORD_VERSION, Record, TaskTry, next_token
 from airflow_provider_ecsjobs.core.submit.submission import Submission
 from tests.core.samples import json_values
 
