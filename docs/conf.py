@@ -32,6 +32,8 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
+highlight_language = "none"  # a block without a language is a drawing
+
 html_theme = "furo"
 html_title = project
 html_logo = "integration-logos/huawei-cloud-ecs.svg"
