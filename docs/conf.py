@@ -32,6 +32,8 @@ exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 
+highlight_language = "none"  # a block without a language is a drawing
+
 html_theme = "furo"
 html_title = project
 html_logo = "integration-logos/huawei-cloud-ecs.svg"
@@ -60,10 +62,8 @@ UNQUALIFIED = {
     "AirflowException": "airflow.exceptions.AirflowException",
 }
 # Parts of annotations, and types of no use to a reader, lead nowhere.
-nitpick_ignore = [
-    ("py:class", name)
-    for name in ("Callable[[]", "Mapping[str", "Operation", "Settings", "SyncClient", "TaskDecorator", "Wait", "WaitEnd")
-]
+OF_NO_USE = ("Callable[[]", "Mapping[str", "Operation", "Settings", "SyncClient", "TaskDecorator", "Wait", "WaitEnd")
+nitpick_ignore = [("py:class", name) for name in OF_NO_USE]
 
 
 def find_home(_: Sphinx, __: object, node: pending_xref, ___: object) -> None:

@@ -82,6 +82,7 @@ class SubJob:
     """One part of a job. For example, ``createServer`` with ``count=3`` has three ``createSingleServer``.
 
     :param raw: the JSON object as received; everything else is read from it.
+    :param depth: the number of jobs around this one: 0 for a job, 1 for its sub-jobs.
     """
 
     raw: Mapping[str, Any]
@@ -208,6 +209,8 @@ class SubJob:
 class Job(SubJob):
     """A job. :meth:`from_dict` builds it; :meth:`to_dict` returns the same JSON object.
 
+    :param raw: the JSON object as received.
+    :param depth: always 0.
     :param project_id: the project of the query, for messages; empty if it is not known.
     :param region: the region of the query, for messages; empty if it is not known.
     """

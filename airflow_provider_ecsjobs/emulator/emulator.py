@@ -33,11 +33,11 @@ class Emulator(Controls):
     :param user_name: the IAM user.
     :param password: the user's password.
     :param domain_name: the name of the user's account.
-    :param token_seconds: how long an IAM token is valid.
-    :param agency_seconds: how long a temporary key is valid.
+    :param token_seconds: for how many seconds an IAM token is valid.
+    :param agency_seconds: for how many seconds a temporary key is valid.
     :param tls: serve over TLS with a self-signed certificate, see :attr:`ca_file`.
-    :param init_seconds: how long a job stays in INIT.
-    :param run_seconds: how long a job is RUNNING after that.
+    :param init_seconds: for how many seconds a job is INIT.
+    :param run_seconds: for how many seconds a job is RUNNING after that.
     :param recycle_bin: deleted servers go into the recycle bin, and can be restored.
     :param clock: returns seconds since the epoch. Jobs progress by it, and signatures are checked against it.
     :raises ValueError: if a duration is negative or infinite, a validity is zero, or the host is empty.

@@ -74,6 +74,7 @@ class Fault:
     async def apply(self, request: web.Request, handle: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
         """Return the response to the request with this fault applied.
 
+        :param request: the request.
         :param handle: handles the request as without a fault.
         """
         await asyncio.sleep(self.delay)

@@ -40,15 +40,14 @@ _HEAD = """# How a wait ends
 
 This page is made from the tables of the code, by `python -m tests.docs.waiting_page`.
 
-A response ends a wait only in the cloud's own words. What carries no known code passes, at any HTTP status: it may
-come from a proxy or a gateway, and says nothing about the job. If there was no good answer for `unreachable_timeout`
-(15 min), the wait fails, and its message has the last response.
+Only a response with an error code of the cloud can end a wait. A response without a known code does not, at any HTTP
+status: it may come from a proxy, and says nothing about the job. The wait then polls again ("passes"). If there was no
+good response for `unreachable_timeout` (15 min), the wait fails. Its message has the last response.
 
 ## What a response to a poll means
 
-A 2xx with a `status` is the job: `SUCCESS` and `FAIL` end the wait. If its `job_id` is not the one that was asked for,
-it is trouble that passes. No answer at all (a reset, a timeout) passes, too. For everything else, the first row that
-fits decides.
+A 2xx with a `status` is the job. `SUCCESS` and `FAIL` end the wait. A response about another job passes. No response at
+all (a reset, a timeout) passes, too. For everything else, the first row that fits decides.
 
 """
 
@@ -58,21 +57,22 @@ def render() -> str:
     return _HEAD + "\n".join(
         [
             *_table(POLL_TABLE, MEANINGS),
-            "\nWithin `not_found_grace` of our own submit, an unknown job is waited for, too.",
+            "\nFor `not_found_grace` after the submit, an unknown job passes, too.",
             "",
             "## A 401",
             "",
-            "A coded 401 has to be confirmed before anybody fails. All waits of a connection share this:",
+            "A 401 with a known code is confirmed before a wait fails. All waits of a connection share these steps:",
             "",
-            f"1. A token or an agency's key is fetched anew, at most {MAX_RENEWALS} times in a row.",
+            f"1. A new token, or a new key of the agency, is fetched: at most {MAX_RENEWALS} times in a row.",
             "2. The Airflow connection is read again. If it has changed, it is used.",
-            f"3. If nothing is new, one more request is sent {CONFIRM_AFTER:g} s later. A good answer ends the doubt.",
-            f"4. If that is a coded 401 too, all waits of the connection fail, and for {UNAUTHORIZED_KEPT:g} s nobody",
-            "   tries it again: more than five failures in a row lock a key.",
+            f"3. If nothing is new, one more request is sent after {CONFIRM_AFTER:g} s. The waits go on if that works.",
+            "4. If that is a 401 with a known code too, all waits of the connection fail. No further request is sent",
+            f"   for {UNAUTHORIZED_KEPT:g} s, because more than five failures in a row lock a key.",
             "",
-            "A wait quotes the request id of its own request. What another one was answered is named as such.",
+            "The message of a wait has the request id of its own request. If another wait's request got the response,",
+            "the message says so.",
             "",
-            "What is known of a log-in is one state. An event that is not listed changes nothing.",
+            "The credentials have one state. An event that is not listed does not change it.",
             "",
             "| event | state | next state |\n| --- | --- | --- |",
             *(

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "emulator.md"
 _HEAD = """# The ECS emulator: what it serves and rejects
 
 This page is generated from the emulator's own tables by `python -m tests.emulator.emulator_page`.
-The response to an unknown route is a `404` with the emulator's name and the route. It counts as `not_emulated`.
+If a route is unknown, the response is a `404` that names the emulator. The counter `not_emulated` counts it.
 
 """
 
@@ -53,7 +53,8 @@ def render() -> str:
             "| rule | source | code | broken by | response |\n| --- | --- | --- | --- | --- |",
             *rules,
             "\n## Control\n",
-            "For tests in other processes. The fixture has the same under these names. No credentials are needed.\n",
+            "These routes are for tests in other processes. They need no credentials. In Python, the fixture",
+            "has the same by the names in the second column.\n",
             "| request | fixture | what it does | keys |\n| --- | --- | --- | --- |",
             *controls,
             "",

@@ -76,7 +76,7 @@ class PlantedJob:
         self.parts: list[dict[str, Any]] = [
             {
                 "job_id": f"{number + 1:032x}",
-                "job_type": "createSingleServer",
+                "job_type": "deleteSingleServer" if fields.get("job_type") == "deleteVMs" else "createSingleServer",
                 "status": "RUNNING",
                 "begin_time": self._time(3),
                 "entities": {"server_id": server},
