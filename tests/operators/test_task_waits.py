@@ -119,6 +119,7 @@ def test_a_running_job_defers_with_all_the_trigger_needs(make: Make, connected: 
         "seen_job_type": "createServer",
         "seen_begin_time": None,
         "seen_sub_jobs_total": 2,
+        "publishes": True,
     }
     assert deferred.value.method_name == "execute_complete"
     assert deferred.value.timeout > timedelta(seconds=600)  # our own deadline comes first, with a message
