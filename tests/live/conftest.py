@@ -19,14 +19,22 @@ JOB_SECONDS = 300.0
 
 
 @pytest.fixture(scope="session")
-def clock() -> JobClock:
+def emulators_clock() -> JobClock:
     """The emulator's clock: a job ends when a test says so, however long the tasks took to start."""
     return JobClock()
 
 
+@pytest.fixture
+def clock(emulators_clock: JobClock) -> Iterator[JobClock]:
+    """The emulator's clock, for a test that leaps. Leaps of several tests together would make signatures expire."""
+    yield emulators_clock
+    emulators_clock.return_to_real_time()
+
+
 @pytest.fixture(scope="session")
-def emulator(clock: JobClock) -> Iterator[Emulator]:
-    with Emulator(run_seconds=JOB_SECONDS, clock=clock) as emulator:
+def emulator(emulators_clock: JobClock) -> Iterator[Emulator]:
+    """The emulator that the Airflow of these tests is connected to."""
+    with Emulator(run_seconds=JOB_SECONDS, clock=emulators_clock) as emulator:
         yield emulator
 
 
