@@ -79,7 +79,7 @@ class Window:
         """
         if folder := os.environ.get("ECSJOBS_SCREENSHOTS"):
             self.page.mouse.move(0, 0)
-            self.page.locator(selector).screenshot(path=str(Path(folder) / f"{name}.png"))
+            self.page.locator(selector).screenshot(path=str(Path(folder) / f"{name}.png"), animations="disabled")
 
 
 class Browser:
