@@ -30,8 +30,10 @@ SETTINGS_AGE = 300.0
 """The maximum age of the settings for a new user, in seconds, so that a corrected connection is picked up.
 
 A triggerer takes 200 s to start 10,000 triggers, so they share one lookup."""
-LOAD_SECONDS = 60.0
-"""The maximum time to read the connection again, in seconds. After that, the settings we have stay in use."""
+LOAD_SECONDS = 30.0
+"""The maximum time to read the connection again, in seconds. After that, the settings we have stay in use.
+
+A trigger waits for a client for 60 s. This must be over well before, or a new wait could never join an open client."""
 
 
 def make_ssl_context(settings: Settings) -> ssl.SSLContext:

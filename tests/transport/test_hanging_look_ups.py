@@ -1,0 +1,46 @@
+"""A look-up of the connection that hangs, where a client is open already: new waits go on with the settings we have."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from airflow_provider_ecsjobs.transport import client_pool
+from airflow_provider_ecsjobs.triggers.ecs_jobs import LOOKUP_SECONDS
+from tests.transport import virtual_loop
+
+KEY = "a connection"
+
+
+async def hanging() -> Any:
+    await asyncio.get_running_loop().create_future()
+
+
+async def mask(_: Any) -> None:
+    raise AssertionError("nothing is to be masked")
+
+
+async def close() -> None:
+    return None
+
+
+def test_a_new_wait_joins_an_open_client_while_the_look_up_hangs() -> None:
+    async def main() -> None:
+        async def opened() -> Any:
+            return SimpleNamespace(settings="the settings we have", close=close)
+
+        opening: Any = asyncio.ensure_future(opened())
+        await opening
+        loop = asyncio.get_running_loop()
+        lease = client_pool.Lease(KEY, opening, checked=loop.time(), users=1)
+        client_pool._leases[loop] = {KEY: lease}
+        await asyncio.sleep(client_pool.SETTINGS_AGE + 1)
+
+        async with asyncio.timeout(LOOKUP_SECONDS):  # as a trigger asks
+            assert await client_pool.share_client(KEY, hanging, mask) is lease
+
+        await lease.leave()
+        await lease.leave()
+
+    virtual_loop.run(main())
