@@ -78,12 +78,18 @@ async def off_loop(function: Callable[..., _T], *arguments: Any) -> _T:
 
     call = asyncio.ensure_future(sync_to_async(call_if_wanted)())
     _under_way.add(call)
-    call.add_done_callback(_under_way.discard)
+    call.add_done_callback(_settled)
     try:
         result: _T = await asyncio.shield(call)
         return result
     finally:
         is_wanted = False
+
+
+def _settled(call: asyncio.Task[Any]) -> None:
+    _under_way.discard(call)
+    if not call.cancelled():
+        call.exception()  # retrieved: asyncio would log it, unredacted, if the wait was cancelled meanwhile
 
 
 def settings_of(
