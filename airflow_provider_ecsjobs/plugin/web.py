@@ -51,6 +51,8 @@ NEEDED = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
 MAY_READ = [Depends(requires_access_dag("GET", entity)) for entity in NEEDED]
 MAY_OPEN = MAY_READ if _cookie_login else []
 MAY_LOAD = [Depends(get_user)] if _cookie_login else []
+MapIndex = Annotated[int, Query(ge=-1, le=2**31 - 1)]
+"""What the database's column holds; more would be an error of the database."""
 PageUser = Annotated[Any, Depends(get_user if _cookie_login else lambda: None)]
 router = APIRouter()
 
@@ -110,7 +112,9 @@ def jobs_page(request: Request, user: PageUser) -> Response:
 
 
 @router.get("/dags/{dag_id}/job", dependencies=MAY_OPEN)
-def job_page(request: Request, user: PageUser, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Response:
+def job_page(
+    request: Request, user: PageUser, dag_id: str, run_id: str, task_id: str, map_index: MapIndex = -1
+) -> Response:
     """Return the page of a task's job."""
     query = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
     return _page(request, f"{task_id} - ECS job", user, query)
@@ -166,7 +170,7 @@ def _teams(dag_ids: set[str]) -> dict[str, tuple[str | None]]:
 
 
 @router.get("/api/dags/{dag_id}/job", dependencies=MAY_READ)
-def job(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+def job(session: SessionDep, dag_id: str, run_id: str, task_id: str, map_index: MapIndex = -1) -> dict[str, Any]:
     """Return a task instance, and the job that it waits for or has waited for."""
     task, record, console_url = queries.task_and_record(session, dag_id, run_id, task_id, map_index)
     if task is None:
