@@ -35,7 +35,7 @@ from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
 from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
-from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait, publishing_errors
+from airflow_provider_ecsjobs.publishing import publish_end, publishing_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -181,13 +181,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         end = None if seen is None else self._receive(wait, seen)
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
-        if end is None:
-            publish_wait(wait, self._seen)
-            wait.observer = observer_in_worker()
-            self._log_begin(wait, "in this worker")
-            with publishing_errors(job_id):
-                end = self.hook.run(wait)
-        return self._finish(context, end, WaitTimes.of(job_id, policy))
+        return self._finish(context, end or self._continue_in_worker(wait), WaitTimes.of(job_id, policy))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return a value of the submit from the trigger's event, which has it even if the push of the XCom failed.

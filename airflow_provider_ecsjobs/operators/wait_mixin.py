@@ -180,11 +180,15 @@ class EcsJobWaitMixin(_Task):
         )
 
     def _wait_in_worker(self, job_id: str, policy: WaitPolicy) -> WaitEnd:
-        """Wait to the end in the worker. The task holds its worker slot until then."""
-        wait = Wait(job_id, policy, observer=observer_in_worker())
+        """Wait for a job to its end in the worker."""
+        return self._continue_in_worker(Wait(job_id, policy))
+
+    def _continue_in_worker(self, wait: Wait) -> WaitEnd:
+        """Continue a wait to its end in the worker. The task holds its worker slot until then."""
+        wait.observer = observer_in_worker()
         try:
-            with publishing_errors(job_id):
-                publish_wait(wait, None)
+            with publishing_errors(wait.job_id):
+                publish_wait(wait, self._seen)
                 self._log_begin(wait, "in this worker")
                 return self.hook.run(wait)
         finally:

@@ -70,7 +70,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
     _requested_delay = 0.0
-    _unfinished: WaitPolicy | None = None
+    _unfinished: Wait | None = None
     ui_color = "#f3e2e0"
 
     def __init__(
@@ -147,13 +147,14 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         try:
             result: dict[str, Any] = poke_and_leave(self, context)
         except (AirflowSensorTimeout, AirflowSkipException):
-            if self._unfinished is None:
+            wait = self._unfinished
+            if wait is None:
                 raise
         else:
             return result
         # The timeout passed after the poke, by Airflow's clock: it would end the wait without a final poll.
         with self._skipping():
-            return self._done(context, self._wait_in_worker(self.job_id, self._unfinished))
+            return self._done(context, self._continue_in_worker(wait), wait.policy)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> dict[str, Any]:
         """Resume with the trigger's event: return the result, or fail with the reason."""
@@ -179,7 +180,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             end = self._receive(wait, result)
             if end is None:
                 publish_wait(wait, self._seen)
-                self._unfinished = wait.policy
+                self._unfinished = wait
             self._requested_delay = wait.requested_delay
             return PokeReturnValue(end is not None, None if end is None else self._done(context, end, policy))
 
