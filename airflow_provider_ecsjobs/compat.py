@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from airflow import __version__ as airflow_version
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import (
         AirflowPlugin,
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
         mask_secret,
     )
 
-__all__ = ["AirflowPlugin", "conf", "determine_kwargs", "get_current_context", "mask_secret"]
+__all__ = ["AIRFLOW_VERSION", "AirflowPlugin", "conf", "determine_kwargs", "get_current_context", "mask_secret"]
+
+AIRFLOW_VERSION = tuple(int(part) for part in airflow_version.split(".")[:2])
+"""The version of the Airflow that runs: major and minor."""
 
 _SDK = "airflow.providers.common.compat.sdk"
 _HOMES = {

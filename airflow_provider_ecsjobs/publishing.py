@@ -19,10 +19,8 @@ from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext,
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from airflow import __version__ as airflow_version
-
 from airflow_provider_ecsjobs import compat
-from airflow_provider_ecsjobs.compat import conf
+from airflow_provider_ecsjobs.compat import AIRFLOW_VERSION, conf
 from airflow_provider_ecsjobs.core.errors import EcsJobsError
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, snapshot
@@ -57,7 +55,7 @@ LAST_PUBLISH_SECONDS = 10.0
 WORKER_PACE = 10.0
 """A wait in a worker continues for so many times the duration of a publish before the next one."""
 
-_has_pages = int(airflow_version.partition(".")[0]) >= 3
+_has_pages = AIRFLOW_VERSION >= (3, 0)
 
 
 def is_on() -> bool:

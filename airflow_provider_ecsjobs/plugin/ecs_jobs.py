@@ -7,9 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from airflow import __version__ as airflow_version
-
-from airflow_provider_ecsjobs.compat import AirflowPlugin, conf
+from airflow_provider_ecsjobs.compat import AIRFLOW_VERSION, AirflowPlugin, conf
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -49,7 +47,7 @@ def base_path() -> str:
 
 def _can_restrict_tabs() -> bool:
     """Return whether this Airflow can show a tab on some tasks only."""
-    return tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 4)
+    return AIRFLOW_VERSION >= (3, 4)
 
 
 def _is_tab_on() -> bool:

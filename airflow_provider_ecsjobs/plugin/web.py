@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from airflow import __version__ as airflow_version
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep  # noqa: TC002 - FastAPI reads it
@@ -24,6 +23,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from airflow_provider_ecsjobs import __version__
+from airflow_provider_ecsjobs.compat import AIRFLOW_VERSION
 from airflow_provider_ecsjobs.plugin import queries
 from airflow_provider_ecsjobs.plugin.ecs_jobs import NAME, PAGE, PREFIX
 
@@ -45,7 +45,7 @@ HEADERS = {
 }
 # Airflow 3.0 authenticates by a header only, which a browser does not send when it opens a page. So the empty page and
 # its files are open there. The data is not.
-_cookie_login = tuple(int(part) for part in airflow_version.split(".")[:2]) >= (3, 1)
+_cookie_login = AIRFLOW_VERSION >= (3, 1)
 NEEDED = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
 """What a user must be able to read of a DAG: of the DAG that a request names, of any DAG if it names none."""
 MAY_READ = [Depends(requires_access_dag("GET", entity)) for entity in NEEDED]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import airflow
 import pytest
 
+from airflow_provider_ecsjobs import compat
 from airflow_provider_ecsjobs.decorators.ecs_job import _EcsJobDecoratedOperator
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
@@ -33,10 +34,12 @@ def apps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Apps]:
         monkeypatch.delenv("AIRFLOW__ECSJOBS__TASK_TAB", raising=False)
         if task_tab is not None:
             monkeypatch.setenv("AIRFLOW__ECSJOBS__TASK_TAB", task_tab)
+        reload(compat)
         return list(reload(ecs_jobs).EcsJobsPlugin.react_apps)
 
     yield load
     monkeypatch.undo()
+    reload(compat)
     reload(ecs_jobs)
 
 
