@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.live.browser import Browser
 
 pytest_plugins = ["airflow_provider_ecsjobs.emulator.pytest_plugin"]
 
@@ -169,3 +170,14 @@ def no_pause_after_deferral(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow_provider_ecsjobs.core.waiting import schedule
 
     monkeypatch.setattr(schedule, "FIRST_POLL_DELAY", 0.0)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a browser for the pages. Skip the tests if none can be had."""
+    from tests.live.browser import missing, start_browser
+
+    if why := missing():
+        pytest.skip(why)
+    with start_browser() as browser:
+        yield browser

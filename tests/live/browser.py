@@ -115,14 +115,3 @@ def start_browser() -> Iterator[Browser]:
             yield Browser(chromium)
         finally:
             chromium.close()
-
-
-@contextmanager
-def a_browser() -> Iterator[Browser]:
-    """Start a browser; skip the test where none can be had."""
-    import pytest  # the demo does without it
-
-    if why := missing():
-        pytest.skip(why)
-    with start_browser() as browser:
-        yield browser

@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.live.browser import Browser, Window, a_browser
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.live.browser import Browser, Window
     from tests.live.standalone import LiveAirflow
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1500)]
@@ -45,12 +44,6 @@ with DAG("mapped_sensor", schedule=None, catchup=False, params={"job_ids": Param
 
     EcsJobSensor.partial(task_id="wait", **QUICK).expand(job_id=job_ids())
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_ecsjobs.provider_info import CONNECTION_FIELDS, NAME
-from tests.live.browser import Browser, a_browser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from airflow_provider_ecsjobs.emulator import Emulator
+    from tests.live.browser import Browser
     from tests.live.job_clock import JobClock
     from tests.live.standalone import LiveAirflow
 
@@ -32,12 +31,6 @@ with DAG("three_servers", schedule=None, catchup=False):
         subnets=["subnet"], root_volume="SSD", poll_interval=1, max_poll_interval=2, timeout=3600,
     )
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,21 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.live.browser import Browser, a_browser
 from tests.plugin.conftest import STARTED, a_record
 from tests.plugin.test_script_in_browser import PAGE, Answers, a_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.live.browser import Browser
 OVER = {"is_over": True, "ended": STARTED + 120}
 SERVERS = {"servers": ["s-1", "s-2"], "more_servers": 0}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.live.browser import Browser, Window, a_browser
 from tests.plugin.conftest import STARTED, a_record
 from tests.plugin.test_script_in_browser import ORIGIN, Answers, a_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.live.browser import Browser, Window
 SERVERS = [f"bae51750-0089-41a1-9b18-5c77797{number:05x}" for number in range(5)]
 LONG = "x" * 200
 CAUSE = "Ecs.0219 No valid host was found"
@@ -114,12 +112,6 @@ FOCUS = """(usable) => {
   const name = node.getAttribute("aria-label") || node.innerText;
   return [[...document.querySelectorAll(usable)].indexOf(node), name, getComputedStyle(node).outlineStyle];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as browser:
-        yield browser
 
 
 def open_page(window: Window, name: str) -> Answers:

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs import __file__ as package_file
-from tests.live.browser import Browser, Window, a_browser
 from tests.plugin.conftest import STARTED, a_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.live.browser import Browser, Window
 STATIC = Path(package_file).parent / "plugin" / "static"
 ORIGIN = "http://airflow.test"
 HOST = """<!doctype html><html><body><script type="module">
@@ -49,12 +47,6 @@ globalThis.ReactRouterDOM = { useNavigate: () => go, useLocation: () => location
 await import("/ecsjobs/static/ecs-jobs.js");
 draw();
 </script></body></html>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as browser:
-        yield browser
 
 
 class Answers:

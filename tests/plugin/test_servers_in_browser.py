@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.live.browser import Browser, a_browser
 from tests.plugin.conftest import STARTED, a_record
 from tests.plugin.test_looks_in_browser import FAILED, SERVERS
 from tests.plugin.test_script_in_browser import PAGE, Answers, a_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.live.browser import Browser
 CREATED = {"servers": SERVERS[:2], "more_servers": 0}
 """What the record of a create names, also while it waits."""
 LATE = {"outcome": "timeout", "message": "createServer did not end within 3600 s"}
@@ -29,12 +27,6 @@ SHOWN = {
         "",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with a_browser() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize(("task", "record", "servers"), SHOWN.values(), ids=SHOWN)
