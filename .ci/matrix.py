@@ -268,6 +268,8 @@ def main() -> int:
     print(table([[*row, second] for row, second in zip(rows(legs), seconds, strict=True)]))
     for leg in legs:
         print(*leg.notes, sep="\n", end="\n" * bool(leg.notes))
+    if len(legs) < len(LEGS):
+        print(f"Not asked for, so not run: {', '.join(name for name in LEGS if LEGS[name] not in legs)}")
     if any("failed" in leg.passed for leg in legs):
         return 1
     if options.write_readme:

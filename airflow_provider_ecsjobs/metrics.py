@@ -105,7 +105,7 @@ class WaitMetrics:
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
         """Count a poll."""
-        count_poll(result, wait.job)
+        count_poll(result, "" if isinstance(result, Job) else wait.job_type or "")
 
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
         """Count the end of a wait, and describe it on the span."""
@@ -120,14 +120,14 @@ class WaitMetrics:
 WAIT_METRICS = WaitMetrics()
 
 
-def count_poll(result: Job | ApiError, job: Job | None) -> None:
+def count_poll(result: Job | ApiError, job_type: str) -> None:
     """Count a poll.
 
     :param result: the job or the error that the poll returned.
-    :param job: the job as last seen, ``None`` if it was never seen.
+    :param job_type: the type of the job, if an error was returned; empty if it is not known.
     """
     outcome = _POLLED if isinstance(result, Job) else result.kind.value
-    _count(POLLS, job_type=_type_of(result if isinstance(result, Job) else job), outcome=outcome)
+    _count(POLLS, job_type=_type_tag(result.job_type if isinstance(result, Job) else job_type), outcome=outcome)
     if outcome == ErrorKind.THROTTLED:
         _count(THROTTLES, operation=POLL)
 
@@ -202,9 +202,13 @@ def _operation_tag(operation: str) -> str:
 
 
 def _type_of(job: Job | None) -> str:
-    if job is None or not job.job_type:
+    return _type_tag("" if job is None else job.job_type)
+
+
+def _type_tag(job_type: str) -> str:
+    if not job_type:
         return UNKNOWN
-    return job.job_type if job.job_type in JOB_TYPES else OTHER
+    return job_type if job_type in JOB_TYPES else OTHER
 
 
 def _outcome_of(end: WaitEnd) -> str:

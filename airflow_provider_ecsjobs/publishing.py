@@ -15,7 +15,7 @@ import importlib
 import logging
 import math
 import time
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -32,7 +32,6 @@ from airflow_provider_ecsjobs.transport.clock import monotonic_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from types import TracebackType
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitObserver
@@ -156,7 +155,7 @@ class WorkerPublisher:
         is_published = publish_wait(wait, job)
         now = monotonic_time()
         if is_published:
-            self._last = LastPublish(shown, now)
+            self._last.note(shown, now)
         self._not_before = now + (WORKER_PACE * (now - began) if is_published else PAUSE_AFTER_FAILURE)
 
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
@@ -164,42 +163,38 @@ class WorkerPublisher:
         WAIT_METRICS.ended(wait, end, now)
 
 
-def observe(task_instance: Any) -> AbstractAsyncContextManager[WaitObserver]:
-    """Return the observer of a trigger's wait. It counts the polls, and publishes the job if that is switched on.
-
-    After its exit it starts no publish.
+def publisher_of(task_instance: Any) -> JobPublisher | None:
+    """Return the observer of a trigger's wait that publishes its job; ``None`` if that is switched off.
 
     :param task_instance: the task that waits; ``None`` if there is none, or if it publishes nothing.
     """
-    if task_instance is None or not is_on():
-        return nullcontext(WAIT_METRICS)
-    return JobPublisher(task_instance)
+    return None if task_instance is None or not is_on() else JobPublisher(task_instance)
 
 
-class JobPublisher:
-    """Publishes the job of one wait. There may be thousands of them: it keeps no job and no record.
+class JobPublisher(LastPublish):
+    """Counts the polls of one wait, and publishes its job. There may be thousands of them: it keeps no job.
+
+    It is not a context manager: that would be one more object for each wait, which the garbage collector traverses.
 
     :param task_instance: the task that waits.
     """
 
-    __slots__ = ("_queue", "last", "task_instance")
+    __slots__ = ("_queue", "task_instance")
 
     def __init__(self, task_instance: Any) -> None:
+        super().__init__()
         self.task_instance = task_instance
-        self.last = LastPublish()
         self._queue = _queue_of_this_loop()
-
-    async def __aenter__(self) -> WaitObserver:
         self._queue.waits += 1
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Start no publish from now on: the wait has ended. To be called once."""
         self._queue.waits -= 1
         self._queue.withdraw(self)
-        if kind is None:
-            await self._queue.settle(self)
+
+    async def settle(self) -> None:
+        """Wait for a publish that is under way to end. One that takes too long harms nothing."""
+        await self._queue.settle(self)
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
         """Count the poll. Publish the job, if it is due and the job has not ended."""
@@ -257,7 +252,7 @@ class PublishQueue:
         # While others queue, the gap is long enough for all waits, and an unchanged job is not published.
         is_busy = bool(self._pending)
         shortest_gap = max(SHORTEST_GAP, self.waits * PACE) if is_busy else SHORTEST_GAP
-        shown = publisher.last.due(job, now, shortest_gap, math.inf if is_busy else REFRESH_AFTER)
+        shown = publisher.due(job, now, shortest_gap, math.inf if is_busy else REFRESH_AFTER)
         waiting = self._pending.get(publisher)
         if shown is None or (waiting is not None and waiting.shown == shown):
             return
@@ -275,7 +270,7 @@ class PublishQueue:
         self._pending.pop(publisher, None)
 
     async def settle(self, publisher: JobPublisher) -> None:
-        """Wait for a publish of this wait to end, if one is under way. One that takes too long harms nothing."""
+        """Wait for a publish of this wait to end, if one is under way."""
         if self._sending is not None and self._sending[0] is publisher:
             await asyncio.wait({self._sending[1]}, timeout=LAST_PUBLISH_SECONDS)
 
@@ -295,7 +290,7 @@ class PublishQueue:
                 self._sending = None
             failure = asyncio.CancelledError() if sending.cancelled() else sending.result()
             if failure is None:
-                publisher.last = LastPublish(offer.shown, monotonic_time())
+                publisher.note(offer.shown, monotonic_time())
             else:
                 self._pause(f"ECS job {offer.times.job_id}", failure)
             await asyncio.sleep(PACE)

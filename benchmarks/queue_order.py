@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import ORDINARY
 from airflow_provider_ecsjobs.core.waiting.durations import KEPT, Durations
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter
 from airflow_provider_ecsjobs.transport.request_queue import RequestQueue
 from benchmarks.figures import Bound, Section, Table

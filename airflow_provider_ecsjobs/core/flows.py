@@ -52,10 +52,11 @@ def poll_once(auth: AuthSession, job_id: str, clock: Clock, turn: Turn = ORDINAR
     """
     call = ApiRequest("GET", f"/v1/{{project_id}}/jobs/{quote(job_id, safe='')}")
     response = yield from send(auth, call, clock, turn)
-    read = response if isinstance(response, ApiError) else read_job(response, job_id=job_id, now=clock.now())
-    if isinstance(read, ApiError):
-        return advised(auth.config, read)
-    return replace(read, project_id=auth.project_id, region=auth.config.region)
+    if isinstance(response, ApiError):
+        return advised(auth.config, response)
+    project = {"project_id": auth.project_id, "region": auth.config.region}
+    read = read_job(response, job_id=job_id, now=clock.now(), **project)
+    return advised(auth.config, read) if isinstance(read, ApiError) else read
 
 
 def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:

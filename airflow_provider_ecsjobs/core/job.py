@@ -77,6 +77,10 @@ class JobStatus(StrEnum):
         return self.value in JobStatus.__members__
 
 
+_KNOWN = frozenset(JobStatus.__members__)
+_ENDED = frozenset({"SUCCESS", "FAIL"})
+
+
 @dataclass(frozen=True)
 class SubJob:
     """One part of a job. For example, ``createServer`` with ``count=3`` has three ``createSingleServer``.
@@ -102,6 +106,13 @@ class SubJob:
     def status(self) -> JobStatus:
         """The status; an unknown one is kept."""
         return JobStatus(self.raw.get("status", ""))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, with success or failure."""
+        # Each poll asks this of each sub-job, so the usual texts are not made a status first.
+        text = self.raw.get("status")
+        return text in _ENDED if isinstance(text, str) and text in _KNOWN else self.status.is_finished
 
     @cached_property
     def entities(self) -> Mapping[str, Any]:
@@ -245,7 +256,7 @@ class Job(SubJob):
     @cached_property
     def sub_jobs_finished(self) -> int:
         """The number of finished sub-jobs."""
-        return sum(part.status.is_finished for part in self.sub_jobs)
+        return sum(part.is_finished for part in self.sub_jobs)
 
     @cached_property
     def code(self) -> str | None:
@@ -256,10 +267,6 @@ class Job(SubJob):
     def message(self) -> str | None:
         """The message of a failed query. Some services also put the message of a failed job there."""
         return clean(self.raw.get("message")) or None
-
-    def outline(self) -> Job:
-        """Return what can be said of the job later, without its entities."""
-        return outline_of(self.job_id, self.job_type, self.status.value, format_time(self.begin_time))
 
     def result(self) -> dict[str, Any]:
         """Return the result of a task for its XCom.

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_ecsjobs.core.job import SubJob
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
 
 VERSION = 1
 MAX_SUB_JOBS = 1000

@@ -16,7 +16,7 @@ REFRESH_AFTER = 60.0
 """After how many seconds an unchanged job is published again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LastPublish:
     """What a wait has published last. The job itself is not kept: there may be thousands of waits.
 
@@ -26,6 +26,10 @@ class LastPublish:
 
     shown: int | None = None
     at: float = 0.0
+
+    def note(self, shown: int, now: float) -> None:
+        """Note what was published just now."""
+        self.shown, self.at = shown, now
 
     def due(
         self, job: Job, now: float, shortest_gap: float = SHORTEST_GAP, refresh_after: float = REFRESH_AFTER

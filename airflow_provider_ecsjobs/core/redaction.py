@@ -71,12 +71,17 @@ class Redactor:
             forms = forms + _forms_of(request_secrets)
         if isinstance(response, TransportFailure):
             return replace(response, reason=_redacted(response.reason, forms))
-        headers = response.headers
-        if _may_hold(" ".join(headers.values()), forms):
-            headers = {name: _redacted(value, forms) for name, value in headers.items()}
-        parsed = object_in(response)
+        headers, parsed = response.headers, object_in(response)
+        headers_may = _may_hold(" ".join(headers.values()), forms)
         # An escape can hide a secret in the raw body. Then each string of the JSON object is checked.
-        if parsed is not None and (not _is_plain(response.body) or _may_hold(response.body.decode("ascii"), forms)):
+        body_may = parsed is not None and (
+            not _is_plain(response.body) or _may_hold(response.body.decode("ascii"), forms)
+        )
+        if response.parsed is not None and not headers_may and not body_may:
+            return response
+        if headers_may:
+            headers = {name: _redacted(value, forms) for name, value in headers.items()}
+        if body_may:
             parsed = _redacted_json(parsed, forms)
         return Response(response.status, headers, response.body, Parsed(parsed))
 

@@ -39,12 +39,16 @@ DELAY_OF_CODE: Mapping[str, float] = {"Ecs.0603": 60.0}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_job(response: Response | TransportFailure, *, job_id: str, now: float) -> Job | ApiError:
+def read_job(
+    response: Response | TransportFailure, *, job_id: str, now: float, project_id: str = "", region: str = ""
+) -> Job | ApiError:
     """Read the response to a job query.
 
     :param response: the response, or the transport failure.
     :param job_id: the id in the query.
     :param now: the time, in seconds since the epoch, for a ``Retry-After`` that is a date.
+    :param project_id: the project of the query, for messages about the job.
+    :param region: the region of the query, for messages about the job.
     :return: the job, or the error. A response about another job is a temporary error: it may be from a stale cache.
     """
     if isinstance(response, TransportFailure):
@@ -58,7 +62,7 @@ def read_job(response: Response | TransportFailure, *, job_id: str, now: float) 
         message = f"the response is about another job, {named}"
         request_id = clean(response.headers.get("x-request-id"), 200)
         return ApiError(ErrorKind.TRANSIENT, message, status=response.status, request_id=request_id)
-    return Job.from_dict(body, job_id=job_id)
+    return Job.from_dict(body, job_id=job_id, project_id=project_id, region=region)
 
 
 def slowdown_in(response: Response, *, now: float) -> ApiError | None:

@@ -30,8 +30,9 @@ from airflow_provider_ecsjobs.core.submit.submission import (
 )
 from airflow_provider_ecsjobs.core.submit.validation import check_request, find_operation
 from airflow_provider_ecsjobs.core.text import duration
+from airflow_provider_ecsjobs.core.waiting.policy import DEFAULT_UNREACHABLE_TIMEOUT, WaitPolicy
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.exceptions import EcsJobNotFound
 from airflow_provider_ecsjobs.hooks.connection import mask_secrets, read_settings
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_submit, count_submit_throttled

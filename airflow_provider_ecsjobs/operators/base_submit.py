@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
     from airflow_provider_ecsjobs.core.submit.submission import Submission
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd, WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
     from airflow_provider_ecsjobs.operators.submit_once import SendRequest
 
 DEFAULT_NOT_FOUND_GRACE = 60.0

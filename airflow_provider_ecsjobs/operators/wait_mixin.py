@@ -16,7 +16,8 @@ from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
     EcsInvalidRequestNoRetry,

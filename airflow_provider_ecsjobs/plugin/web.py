@@ -86,8 +86,13 @@ def make_app(base_path: str) -> FastAPI:
 
 
 async def _answer(request: Request, call_next: Any) -> Response:
+    response: Response
     try:
-        response: Response = await call_next(request)
+        # PostgreSQL takes no text with such a character, and no id has one.
+        if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+            response = JSONResponse({"detail": "The address has a NUL character (%00): remove it."}, 400)
+        else:
+            response = await call_next(request)
     except Exception:
         # An exception that leaves this application would break the connection.
         log.exception("The request %s failed", request.url.path)

@@ -16,8 +16,9 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.waiting.policy import DEFAULT_UNREACHABLE_TIMEOUT
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, poll_delay
-from airflow_provider_ecsjobs.core.waiting.wait import DEFAULT_UNREACHABLE_TIMEOUT, Wait
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
     EcsJobTimeout,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitPolicy
+    from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
 
 SHORTEST_RESCHEDULE = 10.0
 """The shortest delay of ``mode="reschedule"`` that a busy scheduler keeps up with, in seconds."""

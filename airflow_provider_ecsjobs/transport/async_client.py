@@ -91,7 +91,9 @@ class AsyncClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, ssl=ssl_context, keepalive_timeout=KEEPALIVE_SECONDS),
             timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
+                total=settings.connect_timeout + settings.read_timeout,
+                sock_connect=settings.connect_timeout,
+                sock_read=settings.read_timeout,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
@@ -201,7 +203,6 @@ class AsyncClient:
             unused = None
             response = await self._send(request)
             if isinstance(response, Response):
-                response = await _with_parsed(response)
                 self._adapt(response, permit, is_poll=isinstance(step, Send))
             return response
         finally:
@@ -236,24 +237,20 @@ class AsyncClient:
         return self._proxies[origin]
 
     async def _send(self, request: HttpRequest) -> Response | TransportFailure:
-        settings = self.settings
         proxy = self._proxy_for(request)
         proxy_headers = _proxy_headers(proxy)
         # aiohttp sends proxy_headers only to open a tunnel.
         tunnelled = request.url.startswith("https:")
         try:
-            async with (
-                asyncio.timeout(settings.connect_timeout + settings.read_timeout),
-                self._session.request(
-                    request.method,
-                    URL(request.url, encoded=True),
-                    headers=request.headers if tunnelled else {**request.headers, **proxy_headers},
-                    data=request.body or None,
-                    allow_redirects=False,
-                    proxy=None if proxy is None else proxy.url,
-                    proxy_headers=proxy_headers if tunnelled else None,
-                ) as response,
-            ):
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers if tunnelled else {**request.headers, **proxy_headers},
+                data=request.body or None,
+                allow_redirects=False,
+                proxy=None if proxy is None else proxy.url,
+                proxy_headers=proxy_headers if tunnelled else None,
+            ) as response:
                 body = await _read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
             if body is not None and "content-encoding" in headers:
@@ -262,14 +259,12 @@ class AsyncClient:
             return transport_failure(request, error, self.auth.redactor)
         if body is None:
             return transport_failure(request, "the response was too large", self.auth.redactor)
-        return Response(response.status, headers, body)
+        return Response(response.status, headers, body, Parsed(await _parse(body)))
 
 
-async def _with_parsed(response: Response) -> Response:
-    body = response.body
+async def _parse(body: bytes) -> dict[str, Any] | None:
     is_large = len(body) > MAX_BODY_IN_LOOP
-    value = await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
-    return Response(response.status, response.headers, body, Parsed(value))
+    return await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
 
 
 def _proxy_headers(proxy: Proxy | None) -> dict[str, str]:

@@ -18,30 +18,27 @@ from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.durations import Durations
+from airflow_provider_ecsjobs.core.waiting.policy import DEFAULT_UNREACHABLE_TIMEOUT, WaitPolicy
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import (
-    DEFAULT_UNREACHABLE_TIMEOUT,
-    Outcome,
-    Wait,
-    WaitEnd,
-    WaitPolicy,
-)
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,
     mask_secrets_off_loop,
     read_settings_off_loop,
 )
-from airflow_provider_ecsjobs.metrics import count_wait
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_wait
 from airflow_provider_ecsjobs.outcomes import event_of
-from airflow_provider_ecsjobs.publishing import observe
+from airflow_provider_ecsjobs.publishing import publisher_of
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from types import ModuleType
 
+    from airflow_provider_ecsjobs.core.steps import Flow
     from airflow_provider_ecsjobs.core.waiting.wait import WaitObserver
+    from airflow_provider_ecsjobs.transport.async_client import AsyncClient
     from airflow_provider_ecsjobs.transport.client_pool import Lease
     from airflow_provider_ecsjobs.transport.config import Settings
 
@@ -134,8 +131,8 @@ class EcsJobTriggerArguments:
             order_id=policy.order_id or None,
             server_ids=None if server_ids is None else list(server_ids),
             seen_sub_jobs_total=wait.sub_jobs_total,
-            seen_job_type=None if wait.job is None else wait.job.job_type,
-            seen_begin_time=None if wait.job is None else format_time(wait.job.begin_time),
+            seen_job_type=wait.job_type,
+            seen_begin_time=format_time(wait.begin_time),
             limit=policy.limit or None,
             publishes=publishes,
             **connection,
@@ -199,23 +196,44 @@ class EcsJobTrigger(BaseTrigger):
 
     def __init__(self, job_id: str = "", huawei_ecs_conn_id: str = DEFAULT_CONN_ID, **arguments: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        known = {name: arguments.pop(name) for name in _NAMES if name in arguments}
-        self.arguments = EcsJobTriggerArguments(job_id, huawei_ecs_conn_id, **known)
-        self.later = arguments
+        # A dict of primitives is nothing that the garbage collector traverses, unlike an object of each class.
+        self._given = {"job_id": job_id, "huawei_ecs_conn_id": huawei_ecs_conn_id, **arguments}
+
+    @property
+    def arguments(self) -> EcsJobTriggerArguments:
+        """The arguments that this version knows."""
+        return EcsJobTriggerArguments(**{name: self._given[name] for name in _NAMES if name in self._given})
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return class path and arguments, in JSON primitives. They hold the connection's id instead of its secrets."""
-        arguments = {name: getattr(self.arguments, name) for name in _NAMES}
-        return "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger", {**arguments, **self.later}
+        known = self.arguments
+        arguments = {name: getattr(known, name) for name in _NAMES}
+        return "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger", {**arguments, **self._given}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send one event. This raises no exception except a cancellation.
 
         The event is not sent too early: the scheduler fails a task whose event comes while it handles the deferral.
         """
-        began = monotonic_time()
-        async with observe(self._publishing_task) as observer:
-            end = await self._wait_to_the_end(observer)
+        began, publisher, lease = monotonic_time(), publisher_of(self._publishing_task), None
+        # A further coroutine or context manager here would stay in memory for the whole wait, for thousands of waits.
+        try:
+            wait = self._wait(publisher or WAIT_METRICS)
+            lease = await self._share_client(wait)
+            end = await lease.client.run(_flow_of(wait, lease.client), self.logger())  # one for all waits
+            durations_of(self.arguments.service).add(end.job)
+        except _LookupsEndedError as ended:
+            end = ended.end
+        except Exception as error:  # noqa: BLE001 - logged and told by the end
+            end = self._end_by(error)
+            count_wait(end, monotonic_time() - began)
+        finally:
+            if publisher is not None:
+                publisher.stop()
+            if lease is not None:
+                await lease.leave()
+        if publisher is not None:
+            await publisher.settle()
         early = schedule.FIRST_POLL_DELAY - (monotonic_time() - began)
         if early > 0 and end.outcome is not Outcome.TIMEOUT:
             await asyncio.sleep(early)
@@ -228,36 +246,14 @@ class EcsJobTrigger(BaseTrigger):
             clean(self.arguments.job_id, 200),
         )
 
-    async def _wait_to_the_end(self, observer: WaitObserver) -> WaitEnd:
-        """Wait, and return the end of the wait. Any error is an end too.
-
-        The frames that are awaited here stay in memory for the whole wait, for thousands of waits. So they are small.
-        """
-        began = monotonic_time()
-        try:
-            wait = self._wait(observer)
-            lease = await self._share_client(wait)
-            if isinstance(lease, WaitEnd):
-                return lease
-            try:
-                client = lease.client
-                # After a failed look-up of the connection, the wait has slept already.
-                poll_first = wait.failures > 0
-                flow = flows.wait_for_job(client.auth, wait, client.clock, poll_first=poll_first)
-                end = await client.run(flow, self.logger())  # one for all waits
-                durations_of(self.arguments.service).add(end.job)
-                return end
-            finally:
-                await lease.leave()
-        except EcsJobsError as error:
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: {error}")
-        except Exception as error:
-            # For an exception, Airflow would show the user only "Trigger failure".
-            self.log.exception("ECS job %s: the wait failed", clean(self.arguments.job_id, 200))
-            what = f"{type(error).__name__}: {clean(error, 500)}"
-            end = WaitEnd(Outcome.ERROR, f"ECS job {clean(self.arguments.job_id, 200)}: the wait failed with {what}")
-        count_wait(end, monotonic_time() - began)
-        return end
+    def _end_by(self, error: Exception) -> WaitEnd:
+        """Return the end of a wait that an error ended. For an exception, Airflow would show only "Trigger failure"."""
+        job_id = clean(self.arguments.job_id, 200)
+        if isinstance(error, EcsJobsError):
+            return WaitEnd(Outcome.ERROR, f"ECS job {job_id}: {error}")
+        self.log.error("ECS job %s: the wait failed", job_id, exc_info=error)
+        what = f"{type(error).__name__}: {clean(error, 500)}"
+        return WaitEnd(Outcome.ERROR, f"ECS job {job_id}: the wait failed with {what}")
 
     @property
     def _publishing_task(self) -> Any:
@@ -275,8 +271,11 @@ class EcsJobTrigger(BaseTrigger):
             check_job_id(self.arguments.job_id), self.arguments.policy(), observer, durations_of(self.arguments.service)
         )
 
-    async def _share_client(self, wait: Wait) -> Lease | WaitEnd:
-        """Return a lease of the connection's shared client, or the end of the wait if there is none in time."""
+    async def _share_client(self, wait: Wait) -> Lease:
+        """Return a lease of the connection's shared client.
+
+        :raises _LookupsEndedError: there is none in time.
+        """
         clock = system_clock()
         aio = await _transport()
         while True:
@@ -296,11 +295,24 @@ class EcsJobTrigger(BaseTrigger):
             for log in wait.take_logs():
                 self.log.log(log.level, "%s", log.message)
             if end is not None:
-                return end
+                raise _LookupsEndedError(end)
             await asyncio.sleep(wait.next_delay(wait.now(clock), clock.random()))
 
     async def _settings(self) -> Settings:
         return await read_settings_off_loop(*self._connection)
+
+
+class _LookupsEndedError(Exception):
+    """The wait ended before there was a client."""
+
+    def __init__(self, end: WaitEnd) -> None:
+        super().__init__(end.message)
+        self.end = end
+
+
+def _flow_of(wait: Wait, client: AsyncClient) -> Flow[WaitEnd]:
+    # After a failed look-up of the connection, the wait has slept already.
+    return flows.wait_for_job(client.auth, wait, client.clock, poll_first=wait.failures > 0)
 
 
 async def _transport() -> ModuleType:

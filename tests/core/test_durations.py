@@ -27,7 +27,8 @@ from airflow_provider_ecsjobs.core.waiting.durations import (
     likely_pause,
     stage_of,
 )
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from tests.core.samples import job_objects
 from tests.support.learned_waits import JOB_ID, RUNNING, START, Lengths, ended_job, polls_of, running_job
 
@@ -45,7 +46,7 @@ def known(lengths: Iterable[float], **fields: int) -> Durations:
 
 
 def waiting(started: float = START, parts: int = 0) -> Wait:
-    policy = WaitPolicy(started=started, seen=("RUNNING", 0), seen_job=RUNNING.outline(), seen_sub_jobs_total=parts)
+    policy = WaitPolicy(started=started, seen=("RUNNING", 0), seen_job=RUNNING, seen_sub_jobs_total=parts)
     return Wait(JOB_ID, policy)
 
 

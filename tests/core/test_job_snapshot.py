@@ -18,7 +18,8 @@ from airflow_provider_ecsjobs.core.job_snapshot import (
     outline,
     snapshot,
 )
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, job, job_objects, part
 
 TIMES = WaitTimes.of(JOB_ID, WaitPolicy(started=1000.04, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))

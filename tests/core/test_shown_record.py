@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.job import Job, outline_of
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, shown_record, snapshot
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, job, part
 
 TIMES = WaitTimes.of(JOB_ID, WaitPolicy(started=1000.0, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
@@ -23,7 +24,7 @@ END = final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(job("SUCCESS", [part(), p
 
 
 def timeout(raw: dict[str, Any] | None, times: WaitTimes = RESUMED) -> dict[str, Any]:
-    seen = None if raw is None else Job(raw).outline()
+    seen = None if raw is None else outline_of(raw["job_id"], raw["job_type"], raw["status"], raw.get("begin_time"))
     return final_snapshot(WaitEnd(Outcome.TIMEOUT, "too late", seen), times, 4600.0)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
 from tests.core.samples import JOB_ID, job, part
 
 START = 1_772_366_400.0

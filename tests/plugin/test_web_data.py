@@ -180,6 +180,26 @@ def test_the_list_can_be_searched_and_filtered(pages: Pages, tasks: Tasks) -> No
     assert listed(pages, status="PAUSED") == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/jobs?q=%00",
+        "/api/jobs?q=a%00b",
+        "/api/jobs?status=%00",
+        "/dags/o%00pen/job?run_id=run&task_id=wait",
+        "/api/dags/o%00pen/job?run_id=run&task_id=wait",
+        "/api/dags/open/job?run_id=run%00&task_id=wait",
+        "/static/%00",
+    ],
+)
+def test_no_database_is_asked_for_a_text_with_nul(pages: Pages, address: str) -> None:
+    """PostgreSQL ends the query with an error there."""
+    refused = pages.get(address)
+
+    assert refused.status_code == 400
+    assert "NUL" in refused.json()["detail"]
+
+
 def test_ten_thousand_waits_come_by_the_page(pages: Pages, tasks: Tasks) -> None:
     tasks.add_many(
         [

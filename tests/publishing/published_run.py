@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from airflow_provider_ecsjobs import compat, publishing
 from airflow_provider_ecsjobs.core.job_snapshot import shown_record
+from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from tests.support.task_runs import QUICK, Store, TaskRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from airflow_provider_ecsjobs.core.waiting.wait import WaitObserver
+
+
+@asynccontextmanager
+async def observing(task_instance: Any) -> AsyncIterator[WaitObserver]:
+    """Observe a wait as a trigger does."""
+    publisher = publishing.publisher_of(task_instance)
+    try:
+        yield publisher or WAIT_METRICS
+    finally:
+        if publisher is not None:
+            publisher.stop()
+    if publisher is not None:
+        await publisher.settle()
 
 
 class PublishedRun(TaskRun):

@@ -14,6 +14,7 @@ from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, shown_record
 from airflow_provider_ecsjobs.core.publish_schedule import SHORTEST_GAP
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import job, part
+from tests.publishing.published_run import observing
 from tests.publishing.test_trigger_publishes import (
     HALF_DONE,
     RUNNING,
@@ -57,7 +58,7 @@ def test_nothing_that_a_store_raises_ends_a_wait_or_the_triggerer(
     polled: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             for number in range(200):
                 observer.polled(a_wait(), Job(HALF_DONE if number % 2 else RUNNING))
                 polled.append(asyncio.get_running_loop().time())
@@ -79,7 +80,7 @@ def test_a_slow_store_delays_no_poll_and_is_not_asked_in_a_hurry(
     polled: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             for number in range(300):
                 observer.polled(a_wait(), Job(HALF_DONE if number % 2 else RUNNING))
                 polled.append(asyncio.get_running_loop().time())
@@ -97,7 +98,7 @@ def test_the_gap_counts_from_the_end_of_the_first_publish(sent: Sent, in_virtual
     sent.first_seconds = 20.0
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             await poll(observer, RUNNING, every=1, seconds=22)
             sent.first_seconds = 0.0
             await poll(observer, HALF_DONE, every=1, seconds=30)
@@ -114,7 +115,7 @@ def test_a_job_that_changes_while_it_waits_to_be_published_is_published_as_it_is
     sent.first_seconds = 20.0
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             await poll(observer, RUNNING, every=1, seconds=5)
             await poll(observer, HALF_DONE, every=1, seconds=20)
 
@@ -130,7 +131,7 @@ def test_a_store_that_hangs_for_ever_holds_no_other_wait_and_no_event(
     left: dict[str, float] = {}
 
     async def wait(task_id: str, seconds: float) -> None:
-        async with publishing.observe(task_of(task_id)) as observer:
+        async with observing(task_of(task_id)) as observer:
             await poll(observer, RUNNING, every=1, seconds=seconds)
         left[task_id] = asyncio.get_running_loop().time()
 
@@ -161,7 +162,7 @@ def test_a_publish_that_hangs_beyond_the_event_does_not_hide_the_end(
     monkeypatch.setattr(compat, "get_current_context", lambda: {"ti": ti}, raising=False)
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             observer.polled(a_wait(), Job(RUNNING))
             await asyncio.sleep(1)
         # The event is sent, and the task resumes.
@@ -191,7 +192,7 @@ def test_one_odd_job_does_not_stop_the_publishing_of_others(
     monkeypatch.setattr(publishing, "snapshot", breaks_for_odd_jobs)
 
     async def main() -> None:
-        async with publishing.observe(task_of("odd")) as odd, publishing.observe(task_of("even")) as even:
+        async with observing(task_of("odd")) as odd, observing(task_of("even")) as even:
             odd.polled(a_wait(), Job(job("RUNNING", [], job_type="odd")))
             even.polled(a_wait(), Job(RUNNING))
             await asyncio.sleep(5)

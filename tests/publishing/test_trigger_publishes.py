@@ -11,9 +11,11 @@ import pytest
 
 from airflow_provider_ecsjobs import publishing
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.core.samples import job, part
+from tests.publishing.published_run import observing
 from tests.transport import virtual_loop
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def test_the_first_look_is_published_at_once_and_an_unchanged_job_once_a_minute(
     sent: Sent, in_virtual_time: Callable[..., None]
 ) -> None:
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             await poll(observer, RUNNING, every=5, seconds=130)
 
     in_virtual_time(main())
@@ -113,7 +115,7 @@ def test_a_change_is_published_not_sooner_than_the_shortest_gap(
     sent: Sent, in_virtual_time: Callable[..., None]
 ) -> None:
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             await poll(observer, RUNNING, every=1, seconds=2)
             await poll(observer, HALF_DONE, every=1, seconds=30)
 
@@ -127,7 +129,7 @@ def test_a_thousand_waits_publish_one_a_second_together(sent: Sent, in_virtual_t
     async def main() -> None:
         async with AsyncExitStack() as stack:
             observers = [
-                await stack.enter_async_context(publishing.observe(task_of(f"wait_{number}"))) for number in range(1000)
+                await stack.enter_async_context(observing(task_of(f"wait_{number}"))) for number in range(1000)
             ]
             for second in range(60):
                 for observer in observers:
@@ -146,7 +148,7 @@ def test_no_poll_waits_for_a_publish(sent: Sent, in_virtual_time: Callable[..., 
     polled: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             for raw in (RUNNING, HALF_DONE, RUNNING):
                 observer.polled(a_wait(), Job(raw))
                 polled.append(asyncio.get_running_loop().time())
@@ -164,8 +166,8 @@ def test_the_end_of_a_wait_waits_for_the_publish_under_way_and_drops_the_next(
     left: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(task_of("first")) as first:
-            async with publishing.observe(task_of("second")) as second:
+        async with observing(task_of("first")) as first:
+            async with observing(task_of("second")) as second:
                 first.polled(a_wait(), Job(RUNNING))
                 second.polled(a_wait(), Job(RUNNING))
                 await asyncio.sleep(1)
@@ -185,7 +187,7 @@ def test_a_publish_that_never_ends_holds_an_event_up_for_a_bounded_time(
     left: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             observer.polled(a_wait(), Job(RUNNING))
             await asyncio.sleep(1)
         left.append(asyncio.get_running_loop().time())
@@ -203,8 +205,8 @@ def test_a_wait_that_ends_before_the_first_record_can_be_sent_publishes_nothing(
     left: list[float] = []
 
     async def main() -> None:
-        async with publishing.observe(task_of("goes on")) as goes_on:
-            async with publishing.observe(task_of("ends")) as ends:
+        async with observing(task_of("goes on")) as goes_on:
+            async with observing(task_of("ends")) as ends:
                 ends.polled(a_wait(), Job(RUNNING))
                 goes_on.polled(a_wait(), Job(RUNNING))
                 await asyncio.sleep(1)
@@ -219,7 +221,7 @@ def test_a_wait_that_ends_before_the_first_record_can_be_sent_publishes_nothing(
 
 def test_a_cancelled_wait_publishes_nothing_more(sent: Sent, in_virtual_time: Callable[..., None]) -> None:
     async def wait(task_id: str) -> None:
-        async with publishing.observe(task_of(task_id)) as observer:
+        async with observing(task_of(task_id)) as observer:
             observer.polled(a_wait(), Job(RUNNING))
             await asyncio.sleep(1000)
 
@@ -243,7 +245,7 @@ def test_a_failed_publish_is_a_debug_line_and_pauses_publishing(
     caplog.set_level("DEBUG")
 
     async def main() -> None:
-        async with publishing.observe(task_of()) as observer:
+        async with observing(task_of()) as observer:
             for number in range(120):
                 observer.polled(a_wait(), Job(HALF_DONE if number % 2 else RUNNING))
                 await asyncio.sleep(1)
@@ -277,7 +279,7 @@ async def test_nothing_is_published_where_it_is_switched_off(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__ECSJOBS__PUBLISH_JOBS", value)
 
-    async with publishing.observe(task_of()) as observer:
+    async with observing(task_of()) as observer:
         observer.polled(a_wait(), Job(RUNNING))
         await asyncio.sleep(0)
 

@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_ecsjobs import publishing
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.job_snapshot import shown_record
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor

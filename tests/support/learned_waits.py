@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.core.job import Job, format_time, parse_time
 from airflow_provider_ecsjobs.core.waiting.durations import KEPT, Durations
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ def polls_of(
 
     The first poll is the task's own, just after the submit.
     """
-    seen = {"seen": ("RUNNING", 0), "seen_job": RUNNING.outline(), "seen_sub_jobs_total": len(part_ends)}
+    seen = {"seen": ("RUNNING", 0), "seen_job": RUNNING, "seen_sub_jobs_total": len(part_ends)}
     wait = Wait(JOB_ID, WaitPolicy(started=START, **policy, **seen), durations=durations)  # type: ignore[arg-type]
     polls = [0.0]
     while polls[-1] < length:

@@ -14,7 +14,8 @@ from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.config import Settings
 

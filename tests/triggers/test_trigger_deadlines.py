@@ -11,7 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_ecsjobs.core.waiting import schedule
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.transport import async_client

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.core.waiting import schedule
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
 from airflow_provider_ecsjobs.core.waiting.schedule import first_poll_delay
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 
 if TYPE_CHECKING:

@@ -69,7 +69,6 @@ def test_what_version_0_1_0_stored_is_read() -> None:
 
     assert {name: getattr(trigger.arguments, name) for name in STORED} == STORED
     assert set(trigger.serialize()[1]) >= set(STORED)
-    assert trigger.later == {}
 
 
 def test_the_class_path_is_the_public_one() -> None:

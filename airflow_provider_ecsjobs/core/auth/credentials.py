@@ -126,7 +126,7 @@ def authorized_request(
     headers = {"Content-Type": "application/json", **dict(request.headers)}
     if project_id:
         headers["X-Project-Id"] = project_id
-    path = base.path + request.path
+    path = base.path + request.path.replace("{project_id}", quote(project_id, safe=""))
     headers = authorization_headers(
         credentials,
         method=request.method,

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials, authorized_request
 from airflow_provider_ecsjobs.core.auth.diagnosis import advised
@@ -154,8 +153,6 @@ class AuthSession:
         """
         if used is None or self.credentials is not used or self.state is not meant_in:
             return None
-        path = call.path.replace("{project_id}", quote(self.project_id, safe=""))
-        call = replace(call, path=path)
         return authorized_request(self.config.endpoint, used, call, now=clock.now(), project_id=self.project_id)
 
     def _on(self, event: AuthEvent) -> None:

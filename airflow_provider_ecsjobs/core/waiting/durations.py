@@ -132,9 +132,9 @@ class Durations:
         return Turn(Priority.POLL, seen_at + pause - now, policy.max_poll_interval)
 
     def _pause(self, wait: Wait, now: float, excess: float, longest: float) -> float | None:
-        if wait.job is None:
+        if wait.job_type is None:
             return None
-        recent = self._kinds.get((wait.job.job_type, wait.sub_jobs_total, wait.stage.number))
+        recent = self._kinds.get((wait.job_type, wait.sub_jobs_total, wait.stage.number))
         age = _age(wait, now) - wait.stage.reached
         return None if recent is None else likely_pause(recent.ordered, age, excess, longest)
 
@@ -145,7 +145,7 @@ def _age(wait: Wait, now: float) -> float:
     If the clock of this machine is fast, it is too long, and the history only ends too early.
     """
     waited = max(now - wait.policy.started, 0.0)
-    begin = None if wait.job is None else wait.job.begin_time
+    begin = wait.begin_time
     return waited if begin is None else max(waited, now - begin.timestamp())
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
-from airflow_provider_ecsjobs.core.job import Job, JobStatus
+from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time, outline_of
 from airflow_provider_ecsjobs.core.steps import Log
-from airflow_provider_ecsjobs.core.text import clean, duration, point_in_time
+from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.durations import FIRST_STAGE, Durations, Stage, stage_of
 from airflow_provider_ecsjobs.core.waiting.schedule import (
-    DEFAULT_MAX_POLL_INTERVAL,
-    DEFAULT_POLL_INTERVAL,
     JITTER,
     SHORTEST_DELAY,
     backoff,
@@ -25,9 +24,11 @@ from airflow_provider_ecsjobs.core.waiting.schedule import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.steps import Clock
+    from datetime import datetime
 
-DEFAULT_UNREACHABLE_TIMEOUT = 900.0
+    from airflow_provider_ecsjobs.core.steps import Clock
+    from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+
 STILL_RUNNING_EVERY = 3600.0
 """How often a wait logs that it continues, in seconds."""
 FAILURES_BEFORE_UNREACHABLE = 3
@@ -65,51 +66,6 @@ class WaitEnd:
     error: ApiError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitPolicy:
-    """How to wait. All durations are in seconds, all points in time in seconds since the epoch.
-
-    :param started: when the wait began. The schedule and the messages count from here, also after a restart.
-    :param deadline: when to give up; ``None`` for never.
-    :param poll_interval: the shortest delay between polls.
-    :param max_poll_interval: the longest delay between polls. If both are equal, the delay is fixed.
-    :param payment_timeout: how long an order may stay unpaid. ``None``: until the deadline. 0: not at all.
-    :param pending_since: since when the order has been known, and reported, to be unpaid.
-    :param seen: the status and the number of finished sub-jobs that were reported last.
-    :param seen_job: the outline of the job as it was seen before a restart; ``None`` if that is not known.
-    :param seen_sub_jobs_total: the number of sub-jobs that were seen.
-    :param not_found_grace: how long after ``started`` the API may not know a job that was submitted just before.
-    :param unreachable_timeout: how long there may be no usable response.
-    :param order_id: the order of the job, if it is known; for messages.
-    :param limit: which parameter the deadline comes from, such as ``timeout=24 h 0 min``; for messages.
-    :param server_ids: the servers in the response to a create; for the job's page.
-    """
-
-    started: float
-    deadline: float | None = None
-    poll_interval: float = DEFAULT_POLL_INTERVAL
-    max_poll_interval: float = DEFAULT_MAX_POLL_INTERVAL
-    payment_timeout: float | None = None
-    pending_since: float | None = None
-    seen: tuple[str, int] | None = None
-    seen_job: Job | None = None
-    seen_sub_jobs_total: int = 0
-    not_found_grace: float = 0.0
-    unreachable_timeout: float = DEFAULT_UNREACHABLE_TIMEOUT
-    order_id: str = ""
-    limit: str = ""
-    server_ids: tuple[str, ...] = ()
-
-    def described(self) -> str:
-        """Return until when the job is waited for, and how often it is polled."""
-        shortest, longest = duration(self.poll_interval), duration(self.max_poll_interval)
-        polls = f"a poll every {shortest if shortest == longest else f'{shortest} to {longest}'}"
-        if self.deadline is None:
-            return f"for as long as it takes, {polls}"
-        limit = f" ({self.limit})" if self.limit else ""
-        return f"until {point_in_time(self.deadline)}{limit}, {polls}"
-
-
 class WaitObserver(Protocol):
     """An observer of waits, for metrics and the pages."""
 
@@ -134,7 +90,6 @@ class Wait:
     was_unfinished: bool = False
     """Whether the job was seen before it had ended."""
     polls: int = 0
-    job: Job | None = None
     failures: int = 0
     logs: tuple[Log, ...] = ()
     pending_since: float | None = None
@@ -151,16 +106,43 @@ class Wait:
     _anchor: float | None = None
     _is_resumed: bool = False
     _hour: int | None = None
+    _whole_job: Job | None = None
+    _job_type: str | None = None
+    _begin_time: datetime | None = None
 
     def __post_init__(self) -> None:
         policy = self.policy
-        self.pending_since, self.seen, self.job = policy.pending_since, policy.seen, policy.seen_job
+        self.pending_since, self.seen = policy.pending_since, policy.seen
         if policy.seen_job is not None:
+            self._keep_outline(policy.seen_job)
             self.policy = replace(policy, seen_job=None)  # frees memory: the next poll replaces the job
         self.sub_jobs_total = policy.seen_sub_jobs_total
         # More may have been seen before than is known here.
         self._is_resumed = self.was_unfinished
         self.was_unfinished = self.was_unfinished or self.seen is not None
+
+    @property
+    def job(self) -> Job | None:
+        """The job as last seen; ``None`` if it was never seen. Once it is asleep, a wait knows only its outline."""
+        if self._whole_job is not None or self._job_type is None:
+            return self._whole_job
+        status = self.seen[0] if self.seen is not None else ""
+        return outline_of(self.job_id, self._job_type, status, format_time(self._begin_time))
+
+    @property
+    def job_type(self) -> str | None:
+        """The job's type; ``None`` if the job was never seen."""
+        return self._job_type
+
+    @property
+    def begin_time(self) -> datetime | None:
+        """When the job began (UTC), if it was seen."""
+        return self._begin_time
+
+    def _keep_outline(self, job: Job) -> None:
+        # No object that the garbage collector would traverse; and what many jobs have in common is kept once.
+        self._job_type, self._begin_time = sys.intern(job.job_type), job.begin_time
+        self.sub_jobs_total, self.stage = job.sub_jobs_total, stage_of(job) if self.durations else FIRST_STAGE
 
     def now(self, clock: Clock) -> float:
         """Return the time, in seconds since the epoch.
@@ -213,12 +195,12 @@ class Wait:
     def _take_in(self, result: Job | ApiError, now: float) -> WaitEnd | None:
         if self._answered_at is None:
             self._is_resumed |= now - self.policy.started > _RESUMED_AFTER + 2 * self.policy.max_poll_interval
-        outline, seen, self._answered_at = self.job if self.polls else None, self.seen, now
+        self._answered_at = now
         end = self._receive_job(result, now) if isinstance(result, Job) else self._receive_error(result, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
             end = self._timeout(now)
-        if end is None and isinstance(result, Job):
-            self.job = outline if outline is not None and self.seen == seen else result.outline()
+        if end is None:
+            self._whole_job = None
         return end
 
     def take_logs(self) -> tuple[Log, ...]:
@@ -266,11 +248,12 @@ class Wait:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were held up by the same error, and get their responses at the same time.
         self._is_in_step = failed_before or self._is_late(now)
-        self.sub_jobs_total, self.stage = job.sub_jobs_total, stage_of(job) if self.durations else FIRST_STAGE
-        self.job, self.failures, self._last_error, self._failing_since = job, 0, None, None
+        seen, total = (job.status.value, job.sub_jobs_finished), job.sub_jobs_total
+        if seen != self.seen or total != self.sub_jobs_total or self.seen_at is None:
+            self._keep_outline(job)
+        self._whole_job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         self.seen_at = now
         waited = max(now - self.policy.started, 0.0)
-        seen = (job.status.value, job.sub_jobs_finished)
         if seen != self.seen:
             self._log(logging.INFO, job.progress(waited))
             is_new = job.status.value not in self._odd and (self.seen is None or self.seen[0] != job.status.value)
