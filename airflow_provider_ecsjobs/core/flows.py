@@ -84,14 +84,28 @@ def wait_for_job(auth: AuthSession, wait: Wait, clock: Clock, *, poll_first: boo
     :return: how the wait ended. Errors are returned too; nothing is raised.
     """
     if not poll_first:
-        yield Sleep(wait.next_delay(wait.now(clock), clock.random(), schedule.FIRST_POLL_DELAY))
+        yield _pause(wait, clock, schedule.FIRST_POLL_DELAY)
     while True:
         # A separate flow, so that the response is freed before the sleep: it may be large, and the sleep long.
         end = yield from _poll(auth, wait, clock)
         yield from wait.take_logs()
         if end is not None:
             return end
-        yield Sleep(wait.next_delay(wait.now(clock), clock.random()))
+        yield _pause(wait, clock)
+
+
+def _pause(wait: Wait, clock: Clock, least: float = 0.0) -> Sleep:
+    """Return the sleep until the next poll may be sent, or until the deadline.
+
+    :param least: the shortest delay, in seconds.
+    """
+    now = wait.now(clock)
+    delay = wait.next_delay(now, clock.random(), least)
+    return Sleep(delay, _turn_of(wait, now + delay), wait.seconds_left(clock))
+
+
+def _turn_of(wait: Wait, now: float) -> Turn:
+    return wait.durations.turn_of(wait, now) if wait.durations else ORDINARY
 
 
 def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
@@ -104,8 +118,7 @@ def _poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[WaitEnd | None]:
     result: Job | ApiError | None = None
     left = wait.seconds_left(clock)
     if left > SHORTEST_DELAY:
-        turn = wait.durations.turn_of(wait, wait.now(clock)) if wait.durations else ORDINARY
-        poll = partial(poll_once, auth, wait.job_id, clock, turn)
+        poll = partial(poll_once, auth, wait.job_id, clock, _turn_of(wait, wait.now(clock)))
         result = yield SingleFlight(("job", wait.job_id), poll, detached=False, timeout=left)
         if isinstance(result, ApiError) and result.is_passing and wait.seconds_left(clock) <= 0:
             result = None  # sent in time, but it ended after the deadline, with a temporary error

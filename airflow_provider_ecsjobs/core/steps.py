@@ -120,9 +120,18 @@ class TransportFailure:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait this many seconds."""
+    """Wait, and then perhaps for a place in the queue of requests.
+
+    A wait that queues so costs no more memory than one that sleeps. A driver without a queue only waits.
+
+    :param seconds: how long to wait, in seconds.
+    :param turn: the place in the queue that the next :class:`Send` of the flow needs; ``None`` to wait for none.
+    :param limit: after how many seconds the flow goes on without its place. The send then queues itself.
+    """
 
     seconds: float
+    turn: Turn | None = None
+    limit: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Hashable
 
-    from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
+    from airflow_provider_ecsjobs.core.steps import Flow, Step, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Proxy, Settings
     from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecretsAsync
     from airflow_provider_ecsjobs.transport.rate_limit import Permit
@@ -83,7 +83,7 @@ class AsyncClient:
         self.auth = AuthSession(settings.auth_config, settings.secrets)
         self._reload = reload
         self._queue = RequestQueue(AdaptiveRateLimiter(settings.requests_per_second), MAX_CONNECTIONS)
-        self._timers = TimerQueue()
+        self._timers = TimerQueue(self._queue)
         self.clock = replace(system_clock(), final_poll_delay=self._queue.final_poll_delay)
         self._shared: dict[Hashable, asyncio.Task[Any]] = {}
         self._joined: dict[Hashable, asyncio.Future[Any]] = {}
@@ -113,31 +113,59 @@ class AsyncClient:
         finally:  # also if this is cancelled
             await self._session.close()
 
-    async def run(self, flow: Flow[_T], logger: LogSink) -> _T:
+    async def run(self, flow: Flow[_T], logger: LogSink, permit: Permit | None = None) -> _T:
         """Run a flow and return its result.
 
         :param flow: one of :mod:`airflow_provider_ecsjobs.core.flows`.
         :param logger: gets the flow's log lines.
+        :param permit: the permit for the flow's first request, if it has one.
         """
         result: Any = None
         while True:
-            step = advance(flow, result, partial(write_log, logger))
-            result = None
-            if isinstance(step, Finished):
-                return step.result
-            if isinstance(step, (HttpRequest, Send)):
-                result = await self._send_step(step)
-            elif isinstance(step, Sleep):
-                seconds = step.seconds
+            try:
+                step = advance(flow, result, partial(write_log, logger))
+                result = None
+                if isinstance(step, Finished):
+                    return step.result
+                if isinstance(step, Send) or (isinstance(step, SingleFlight) and not step.detached):
+                    handed_on, permit = permit, None
+                    result = await self._send_or_join(step, logger, handed_on)
+                    del handed_on  # frees memory, as below
+                    continue
+            finally:
+                # What else a flow needs first may need a permit itself, and there are only a few.
+                self._give_back(permit)
+                permit = None
+            if isinstance(step, Sleep):
+                turn, waking = step.turn, self._timers.sleep(step.seconds, step.turn, step.limit)
                 del step  # frees memory: thousands may sleep here
-                await self._timers.sleep(seconds)
-            elif isinstance(step, SingleFlight):
-                result = await self._run_shared(step, logger)
-            elif isinstance(step, Mask):
-                await self._mask_in_time(step.secrets)
+                try:
+                    permit = await waking
+                except asyncio.CancelledError:
+                    self._timers.abandon(waking, turn)
+                    raise
             else:
-                settings = await self._reload()
-                result = None if settings is None else settings.auth_config
+                result = await self._do(step, logger)
+
+    async def _send_or_join(self, step: Send | SingleFlight, logger: LogSink, permit: Permit | None) -> Any:
+        if isinstance(step, Send):
+            return await self._send_step(step, permit)
+        return await self._in_time(self._join(step, logger, permit), step.timeout)
+
+    async def _do(self, step: Step, logger: LogSink) -> Any:
+        """Do what a flow asks for, and return what it is sent."""
+        if isinstance(step, HttpRequest):
+            return await self._send_step(step, None)
+        if isinstance(step, SingleFlight):
+            return await self._in_time(self._share(step, logger), step.timeout)
+        if isinstance(step, Mask):
+            return await self._mask_in_time(step.secrets)
+        settings = await self._reload()
+        return None if settings is None else settings.auth_config
+
+    def _give_back(self, permit: Permit | None) -> None:
+        if permit is not None:
+            self._queue.release(permit)
 
     async def _mask_in_time(self, secrets: tuple[str, ...]) -> None:
         """Mask secrets in the logs. A supervisor that does not respond must not delay the waits for long."""
@@ -148,12 +176,11 @@ class AsyncClient:
             if not limit.expired():
                 raise
 
-    async def _run_shared(self, step: SingleFlight, logger: LogSink) -> Any:
-        result = self._share(step, logger) if step.detached else self._join(step, logger)
-        if step.timeout == math.inf:
+    async def _in_time(self, result: Awaitable[Any], seconds: float) -> Any:
+        if seconds == math.inf:
             return await result
         try:
-            async with asyncio.timeout(step.timeout) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 return await result
         except TimeoutError:
             if not limit.expired():
@@ -174,27 +201,30 @@ class AsyncClient:
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not warn if no flow waits for it
 
-    async def _join(self, step: SingleFlight, logger: LogSink) -> Any:
+    async def _join(self, step: SingleFlight, logger: LogSink, permit: Permit | None) -> Any:
         """Return the result of the flow that another wait runs for this key. Run the flow if no other does."""
         while (others := self._joined.get(step.key)) is not None:
+            self._give_back(permit)
+            permit = None
             # Not awaited directly: if this wait is cancelled, the future must not be cancelled for the others.
             await asyncio.wait([others])
             if not others.cancelled():
                 return others.result()
         mine = self._joined[step.key] = asyncio.get_running_loop().create_future()
         try:
-            result = await self.run(step.make(), logger)
+            result = await self.run(step.make(), logger, permit)
             mine.set_result(result)
         finally:
             del self._joined[step.key]
             mine.cancel()
         return result
 
-    async def _send_step(self, step: HttpRequest | Send) -> Response | TransportFailure | None:
+    async def _send_step(self, step: HttpRequest | Send, permit: Permit | None) -> Response | TransportFailure | None:
         # Timeout and signature start after the time in the queue, which is not the server's fault. A plain HttpRequest
         # belongs to a login.
         turn = Turn(Priority.LOGIN) if isinstance(step, HttpRequest) else step.turn
-        permit = await self._queue.acquire(turn)
+        if permit is None:
+            permit = await self._queue.acquire(turn)
         unused: Permit | None = permit
         try:
             request = step.make() if isinstance(step, Send) else step

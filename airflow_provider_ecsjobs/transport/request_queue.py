@@ -31,6 +31,9 @@ class _Line:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, permit: asyncio.Future[Permit]) -> bool:
+        return permit in self._waiting
+
     def add(self, permit: asyncio.Future[Permit], time: float) -> None:
         heappush(self._order, (time, next(self._came), permit))
         self._waiting.add(permit)
@@ -84,19 +87,32 @@ class RequestQueue:
         if not len(self) and self._free and self.limiter.opens_at() <= now:
             self._free -= 1
             return self.limiter.take(now)
-        line = self._waiting[turn.priority]
         permit: asyncio.Future[Permit] = self._loop.create_future()
-        line.add(permit, now + min(turn.patience, self._delay(line) + turn.longest))
-        self._let_through()
+        self.enter(permit, turn)
         try:
             return await permit
         except asyncio.CancelledError:
-            line.remove(permit)
-            if not permit.cancelled():  # the permit and the cancellation came at the same time
-                self.limiter.give_back(permit.result())
-                self._free += 1
-            self._let_through()
+            self.leave(permit, turn)
             raise
+
+    def enter(self, permit: asyncio.Future[Permit], turn: Turn) -> None:
+        """Give a permit to a future when it is its turn. It may be cancelled before; then call :meth:`leave`.
+
+        :param permit: gets the permit. If it waits already, it keeps its place.
+        :param turn: its place in the queue.
+        """
+        line = self._waiting[turn.priority]
+        if permit not in line:
+            line.add(permit, self._loop.time() + min(turn.patience, self._delay(line) + turn.longest))
+            self._let_through()
+
+    def leave(self, permit: asyncio.Future[Permit], turn: Turn) -> None:
+        """Let a future wait no longer. If it has its permit, that is given back."""
+        self._waiting[turn.priority].remove(permit)
+        if permit.done() and not permit.cancelled():  # the permit and the cancellation came at the same time
+            self.release(permit.result())
+        else:
+            self._let_through()
 
     def release(self, unused: Permit | None = None) -> None:
         """End a request, so that the next one can be sent.

@@ -86,8 +86,7 @@ def test_the_time_that_one_was_told_holds_for_all(cloud: Emulator, connect: Call
         queue = leases()[0].opening.result()._queue
         await until(lambda: queue.limiter.opens_at() > loop.time() + 300)
         waits += [asyncio.ensure_future(event_of(cloud.start_job())) for _ in range(50)]
-        # They wait for their turn: all for that of the one that tries the credentials out.
-        await until(lambda: len(queue) == 1)
+        await until(lambda: len(queue) >= 50)  # they wait for their turn
         for task in waits:
             task.cancel()
         await asyncio.wait(waits)

@@ -124,7 +124,7 @@ def signature_of(
 
 
 def _canonical_path(path: str) -> str:
-    quoted = "/".join(_quote(segment) for segment in unquote(path).split("/"))
+    quoted = quote(unquote(path), safe="/~")
     return quoted if quoted.endswith("/") else quoted + "/"
 
 
