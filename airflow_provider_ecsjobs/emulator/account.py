@@ -24,6 +24,8 @@ KEY_LOCK_SECONDS = 300
 """How long a key is locked after too many wrong signatures."""
 USER_LOCK_SECONDS = 900
 """How long a user is locked after too many wrong passwords."""
+TOKEN_LENGTH = 9120
+"""The length of a user's token, as in the sample of IAM's documentation. Some clients read no header over 8 KiB."""
 ROTATION_SECONDS = 600
 """How long before its expiry an agency's key is replaced. Both keys are valid meanwhile."""
 
@@ -237,7 +239,9 @@ class Account:
     def issue_token(self, scope: Project | Domain | None, methods: tuple[str, ...] = ("password",)) -> Token:
         """Return a new token for a project, for the whole account, or without a scope."""
         now = self.clock()
-        token = Token(_opaque("MIIE", 1500), scope, methods, issued_at=now, expires_at=now + self._token_seconds)
+        token = Token(
+            _opaque("MIIatAYJ", TOKEN_LENGTH), scope, methods, issued_at=now, expires_at=now + self._token_seconds
+        )
         with self._lock:
             self._tokens[token.text] = token
         return token

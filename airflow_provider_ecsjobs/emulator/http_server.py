@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import ssl
 
 _SHUTDOWN_SECONDS = 0.2
+_MAX_HEADER_BYTES = 64 * 1024
 _QUIET = logging.getLogger(__name__)
 _QUIET.addHandler(logging.NullHandler())
 _QUIET.propagate = False
@@ -57,6 +58,7 @@ class HttpServer:
             logger=_QUIET,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             handle_signals=False,
+            max_field_size=_MAX_HEADER_BYTES,
         )
         try:
             await runner.setup()

@@ -56,6 +56,8 @@ MAX_CONNECTIONS = 8
 """The most connections of a client. With responses in 0.1 s, they are enough for 80 polls per second."""
 KEEPALIVE_SECONDS = 90.0
 """How long an idle connection stays open: longer than the longest delay between polls, to set up TLS only once."""
+MAX_HEADER_BYTES = 64 * 1024
+"""The longest header of a response, as in the sync client. IAM returns tokens in a header, and many are over 8 KiB."""
 MASK_SECONDS = 60.0
 """The maximum time to mask secrets, in seconds. After that, the flow continues anyway."""
 MAX_BODY_IN_LOOP = 64 * 1024
@@ -100,6 +102,7 @@ class AsyncClient:
             auto_decompress=False,
             # Otherwise aiohttp would read .netrc in the event loop. `_proxy_for` finds the environment's proxies.
             trust_env=False,
+            max_field_size=MAX_HEADER_BYTES,
         )
 
     async def close(self) -> None:

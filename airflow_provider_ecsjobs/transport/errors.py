@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,6 +27,10 @@ _NO_CONNECTION = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+# Their texts quote raw bytes of the response. They may be a new token, which the redactor does not know yet.
+_NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, urllib3.exceptions.InvalidChunkLength)
+_PARSER_OF_AIOHTTP = "aiohttp.http_exceptions"
+"""The module of such errors of aiohttp. They are not imported, because a worker does without aiohttp."""
 
 
 class MaskSecrets(Protocol):
@@ -84,6 +89,8 @@ def _describe(error: BaseException) -> str:
             return "the connection was refused"
         if isinstance(cause, ConnectionResetError):
             return "the connection was reset"
+        if isinstance(cause, _NOT_HTTP) or type(cause).__module__ == _PARSER_OF_AIOHTTP:
+            return f"the response is not valid HTTP ({type(cause).__name__})"
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in chain):
         return "it took too long"
     # Some of aiohttp's errors show the whole URL as their text. Their `message` holds the problem.
