@@ -218,7 +218,8 @@ def _login_fields(
         found = {name: environment.get(variable, "") for name, variable in SDK_ENVIRONMENT.items()}
         names = {name: f"environment variable {variable}" for name, variable in SDK_ENVIRONMENT.items()}
         key = check.access_key(names["login"], found["login"], names["password"], found["password"])
-        return {"key": replace(key, security_token=found["security_token"].strip())}
+        token = check.optional_key(names["security_token"], found["security_token"], "a token")
+        return {"key": replace(key, security_token=token)}
     if auth == "password":
         return {
             "user_name": check.required("login", fields.login, "the name of the IAM user"),

@@ -86,8 +86,11 @@ class FieldChecker:
 
     def secret(self, name: str) -> str:
         """Return an extra field that is a secret; empty if it is missing."""
-        value = self.text(name)
-        return self.key(f"extra '{name}'", value, "a token") if value else ""
+        return self.optional_key(f"extra '{name}'", self.text(name), "a token")
+
+    def optional_key(self, name: str, value: str, meaning: str) -> str:
+        """Return a key or token that may be missing; empty if it is."""
+        return self.key(name, value, meaning) if value.strip() else ""
 
     def text_field(self, name: str, value: Any) -> str:
         """Return a field that is a string; empty if it is missing."""
