@@ -173,9 +173,9 @@ LOGIN_TABLE: tuple[Row, ...] = (
     Row("the address of IAM is wrong", ErrorKind.REJECTED, frozenset({"404"}), statuses=_one(404)),
     _NOT_ACCEPTED,
     *_KNOWN,
-    _NOT_JSON,
-    _FORBIDDEN,
     Row("a 404 without a known code", ErrorKind.TRANSIENT, statuses=_one(404)),
-    _OTHER_4XX,
+    Row("IAM forbids it", ErrorKind.FORBIDDEN, senders=(Sender.IAM,), statuses=_one(403)),
+    Row("another code of IAM or of a service at another 4xx", ErrorKind.REJECTED, senders=(Sender.IAM, *_SERVICES)),
+    Row("anything without a code of IAM or of a service", ErrorKind.TRANSIENT),
 )
 """The meaning of an error response of IAM, to a login or a project look-up. The codes of IAM are HTTP statuses."""

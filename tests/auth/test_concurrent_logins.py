@@ -66,15 +66,16 @@ class Triggerer(Client):
 
 def test_a_401_for_the_old_token_does_not_undo_the_doubt_of_a_refused_log_in() -> None:
     async def main() -> None:
-        # The first wait's response is slow. Meanwhile, the second wait's log-in is refused, and is to be confirmed.
-        client = Triggerer(lambda sent: 3.0 if sent == REFRESHED_AT - 1 else 0.05)
+        # The first wait's response is slow: the token has expired when it comes. Just before, the second wait's log-in
+        # is refused, and is to be confirmed.
+        client = Triggerer(lambda sent: LIFETIME - sent + 4 if sent == REFRESHED_AT - 1 else 0.05)
         assert isinstance(await client.poll_at(0), Job)
         client.revoked, client.is_password_right = {"token-1"}, False
-        results = await asyncio.gather(client.poll_at(REFRESHED_AT - 1), client.poll_at(REFRESHED_AT + 1))
+        results = await asyncio.gather(client.poll_at(REFRESHED_AT - 1), client.poll_at(LIFETIME + 2))
         await client.close()
 
         assert [isinstance(result, ApiError) and result.is_unauthorized for result in results] == [True, True]
-        first, second = (at - REFRESHED_AT - 1 for at in client.logins[1:])
+        first, second = (at - LIFETIME - 2 for at in client.logins[1:])
         assert (first, second - client.latency) == pytest.approx((0.0, CONFIRM_AFTER))
         assert client.auth.state is AuthState.REFUSED
 

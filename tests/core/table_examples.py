@@ -69,6 +69,13 @@ EXAMPLES: dict[str, list[tuple[int, Any]]] = {
     "IAM accepts neither user nor key": [(401, ecs("401", title="Unauthorized")), (401, ecs("401"))],
     "the address of IAM is wrong": [(404, ecs("404"))],
     "a 404 without a known code": [(404, {"message": "no Route matched"})],
+    "IAM forbids it": [(403, ecs("403", title="Forbidden"))],
+    "another code of IAM or of a service at another 4xx": [(400, ecs("400", title="Bad")), (409, ecs("IAM.0005"))],
+    "anything without a code of IAM or of a service": [
+        *((status, {"message": "Forbidden"}) for status in (400, 403, 405, 409)),
+        *((status, "<html>") for status in (400, 403, 407, 451)),
+        (403, gateway("APIGW.9999")),
+    ],
 }
 """What row it is for -> HTTP status and body."""
 

@@ -89,9 +89,7 @@ def _new_temporary_key(config: AuthConfig, clock: Clock, redactor: Redactor) -> 
     if isinstance(parsed, ApiError):
         # If the service can't be reached, there is nothing to add.
         said = [parsed.message, redactor.text(_text_of(response)), token_error if parsed.status else ""]
-        # The metadata service takes no credentials, and no proxy is used: these statuses are about the server itself.
-        kind = ErrorKind.REJECTED if parsed.status in (401, 404) else parsed.kind
-        return replace(parsed, message="; ".join(filter(None, said)), kind=kind)
+        return replace(parsed, message="; ".join(filter(None, said)), kind=_kind_of_metadata_error(parsed, response))
     key = _mapping(parsed.get("credential"))
     fields = [key.get(name) for name in ("access", "secret", "securitytoken")]
     # They become headers. An HTTP client that rejects a header shows all of it.
@@ -124,7 +122,18 @@ def _metadata_token(config: AuthConfig, redactor: Redactor) -> Flow[tuple[str, s
 
 def _is_stale_token(response: Response | TransportFailure) -> bool:
     """Return whether the metadata service rejected its token: a 401 that is not about a missing agency."""
-    return isinstance(response, Response) and response.status == 401 and _NO_AGENCY not in _text_of(response)
+    return isinstance(response, Response) and response.status == 401 and not _has_no_agency(response)
+
+
+def _has_no_agency(response: Response | TransportFailure) -> bool:
+    return isinstance(response, Response) and _NO_AGENCY.encode() in response.body
+
+
+def _kind_of_metadata_error(error: ApiError, response: Response | TransportFailure) -> ErrorKind:
+    """Return what an error of the metadata service means. It takes no credentials, and no proxy is used."""
+    if error.status == 404 or _has_no_agency(response):  # it is about the server itself
+        return ErrorKind.REJECTED
+    return ErrorKind.TRANSIENT if error.status == 401 else error.kind  # its own token expired, or could not be issued
 
 
 def _text_of(response: Response | TransportFailure) -> str:

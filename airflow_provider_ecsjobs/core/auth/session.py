@@ -27,6 +27,7 @@ from airflow_provider_ecsjobs.core.steps import (
     TransportFailure,
     Turn,
 )
+from airflow_provider_ecsjobs.core.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,8 @@ MAX_RELOADS = 1
 """How many times in a row the Airflow connection is read again. A secrets backend may return a new key each time."""
 _RETRY_REFRESH_AFTER = 30.0
 """The delay after a failed refresh of credentials that are still valid, in seconds."""
+_RETRY_REFUSED_REFRESH_AFTER = 300.0
+"""The same, if IAM refused the login: each further refusal brings the lock of the user nearer."""
 _MAX_ROUNDS = 10
 """How many times a request may be authorized anew. More is needed only if the connection changes again and again."""
 
@@ -332,9 +335,13 @@ def _renew_and_find(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
             auth.hold(fresh)
             if auth.config.auth in ("password", "agency"):
                 yield Mask(fresh.secrets)
-        elif held is not None and auth.credentials is held and fresh.is_passing and now < held.expires_at:
-            # The present credentials are still valid: keep them, and retry the refresh soon.
-            auth.credentials = replace(held, refresh_at=min(now + _RETRY_REFRESH_AFTER, held.expires_at))
+        elif held is not None and auth.credentials is held and now < held.expires_at:
+            # The present credentials are still valid, whatever prevents new ones: keep them, and retry the refresh.
+            delay = _RETRY_REFUSED_REFRESH_AFTER if fresh.is_unauthorized else _RETRY_REFRESH_AFTER
+            auth.credentials = replace(held, refresh_at=min(now + delay, held.expires_at))
+            left = duration(held.expires_at - now)
+            kept = f"Connection '{auth.config.conn_id}': {fresh}; the present credentials are valid for another {left}"
+            yield Log(logging.WARNING, kept)
         else:
             return fresh
     if auth.project_id:
