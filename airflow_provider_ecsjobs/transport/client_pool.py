@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 
 import certifi
 
-from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 
 if TYPE_CHECKING:
@@ -37,8 +36,11 @@ A trigger waits for a client for 60 s. This must be over well before, or a new w
 
 
 def make_ssl_context(settings: Settings) -> ssl.SSLContext:
-    """Return the TLS context. It reads files for tens of milliseconds, so never call it in an event loop."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
+    """Return the TLS context. It reads files for tens of milliseconds, so never call it in an event loop.
+
+    :raises EcsConfigError: the CA bundle can't be used.
+    """
+    context = settings.trusting_context()
     if settings.ca_file is None:
         # The machine's roots and those that `requests` trusts, so that sensor and trigger trust the same.
         context.load_verify_locations(certifi.where())
@@ -131,18 +133,8 @@ def _has_failed(lease: Lease) -> bool:
 
 async def _open(load: Callable[[], Awaitable[Settings]], mask: MaskSecretsAsync) -> AsyncClient:
     settings = await load()
-    context = await asyncio.to_thread(_checked_ssl_context, settings)
+    context = await asyncio.to_thread(make_ssl_context, settings)
     return AsyncClient(settings, context, partial(_try_to_load, load), mask)
-
-
-def _checked_ssl_context(settings: Settings) -> ssl.SSLContext:
-    try:
-        return make_ssl_context(settings)
-    except (OSError, ssl.SSLError) as error:
-        raise EcsConfigError(
-            f"Connection '{settings.auth_config.conn_id}': the CA bundle {settings.ca_file} (extra 'verify' or"
-            f" REQUESTS_CA_BUNDLE) can't be used: {error}"
-        ) from None
 
 
 async def _try_to_load(load: Callable[[], Awaitable[Settings]]) -> Settings | None:

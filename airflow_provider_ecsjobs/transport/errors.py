@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import traceback
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+import requests.exceptions
 import urllib3.exceptions
 
 from airflow_provider_ecsjobs.core.steps import TransportFailure
@@ -27,6 +29,19 @@ _NO_CONNECTION = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+_BEFORE_SENDING = frozenset(
+    {
+        ("urllib3.connection", "connect"),
+        ("aiohttp.connector", "connect"),
+        ("requests.sessions", "prepare_request"),
+        ("requests.sessions", "get_adapter"),
+        ("requests.adapters", "get_connection_with_tls_context"),
+        ("requests.adapters", "cert_verify"),
+    }
+)
+"""Functions of the HTTP clients, by module and name. An error raised in one of them came before the request was sent:
+from a bad URL or header, the TCP connection, the proxy's tunnel or the TLS handshake."""
+
 # Their texts quote raw bytes of the response. They may be a new token, which the redactor does not know yet.
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, urllib3.exceptions.InvalidChunkLength)
 _PARSER_OF_AIOHTTP = "aiohttp.http_exceptions"
@@ -69,7 +84,12 @@ def transport_failure(request: HttpRequest, what: BaseException | str, redactor:
 
 def _failed_to_connect(error: BaseException) -> bool:
     """Return whether there was no connection to send the request over."""
-    return any(isinstance(cause, _NO_CONNECTION) for cause in _chain(error))
+    return any(isinstance(cause, _NO_CONNECTION) or _came_before_sending(cause) for cause in _chain(error))
+
+
+def _came_before_sending(error: BaseException) -> bool:
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any((frame.f_globals.get("__name__"), frame.f_code.co_name) in _BEFORE_SENDING for frame in frames)
 
 
 def _describe(error: BaseException) -> str:
@@ -89,6 +109,8 @@ def _describe(error: BaseException) -> str:
             return "the connection was refused"
         if isinstance(cause, ConnectionResetError):
             return "the connection was reset"
+        if isinstance(cause, requests.exceptions.InvalidHeader):  # its text quotes the header
+            return "a header of the request is not valid"
         if isinstance(cause, _NOT_HTTP) or type(cause).__module__ == _PARSER_OF_AIOHTTP:
             return f"the response is not valid HTTP ({type(cause).__name__})"
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in chain):

@@ -124,11 +124,14 @@ class SyncClient:
     :param logger: gets the flows' log lines.
     :param reload: reads the connection again; returns ``None`` if that fails.
     :param mask: masks secrets in the logs.
+    :raises EcsConfigError: the CA bundle can't be used.
     """
 
     def __init__(
         self, settings: Settings, *, logger: LogSink, reload: Callable[[], Settings | None], mask: MaskSecrets
     ) -> None:
+        if settings.ca_file is not None:
+            settings.trusting_context()  # requests would find a wrong bundle at the first request only
         self._mask = mask
         self.settings = settings
         self.auth = AuthSession(settings.auth_config, settings.secrets)
