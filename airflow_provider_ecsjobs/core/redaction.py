@@ -104,7 +104,7 @@ def _forms_of(secrets: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _may_hold(text: str, forms: list[tuple[str, str]]) -> bool:
-    return "ignature" in text or any(beginning in text for beginning, _ in forms)
+    return "ignature" in text.lower() or any(beginning in text for beginning, _ in forms)
 
 
 def _redacted(text: str, forms: list[tuple[str, str]]) -> str:
