@@ -1,7 +1,8 @@
 """Removes secrets from everything that comes from outside. Every response is redacted before it is read.
 
 A gateway's error can hold the signed headers, including the session token (``APIGW.0301 verify aksk signature fail,
-canonicalRequest:...``). A proxy or a hostile endpoint can send back everything it received.
+canonicalRequest:...``). A proxy or a hostile endpoint can send back everything it received. The reason of a failed job
+can repeat the password of the request that started it, which those who poll do not know: fields are found by name.
 """
 
 from __future__ import annotations
@@ -27,7 +28,18 @@ BEGINNING = 16
 HANDED_OUT_KEPT = 4
 """How many of the latest issued tokens and keys are redacted. Requests with them may still be in flight."""
 
+SECRET_KEYS = frozenset({"adminpass", "admin_pass", "user_data", "userdata", "password"})
+"""The names of fields with passwords and user data, in lower case."""
+
 _SIGNATURE = re.compile(r"(Signature(?:=|%3D))[0-9a-f]{8,}", re.IGNORECASE)
+# In a text: `"adminPass":"..."`, also with escaped quotes or cut off, and `adminPass=...` up to the next space.
+_SECRET_FIELD = re.compile(
+    rf"""((?:{"|".join(sorted(SECRET_KEYS))})(?:\\*["'])?\s*[:=])"""
+    r"""(?:\s*(\\*["']).*?(?:\2|\Z)|(?!null\b)[^\s"'\\]\S*)""",
+    re.IGNORECASE | re.DOTALL,
+)
+_MARKS = ("ignature", "pass", "r_data", "rdata")
+"""Each text with a signature or a secret field has one of these, in lower case. Most responses have none."""
 
 
 class Redactor:
@@ -86,6 +98,11 @@ class Redactor:
         return Response(response.status, headers, response.body, Parsed(parsed))
 
 
+def is_secret(key: Any, value: Any) -> bool:
+    """Return whether a field of a JSON object holds a password or user data."""
+    return isinstance(value, str) and bool(value) and str(key).lower() in SECRET_KEYS
+
+
 def _is_plain(body: bytes) -> bool:
     """Return whether a JSON document holds its strings without escapes, in ASCII."""
     return b"\\" not in body and body.isascii()
@@ -104,7 +121,8 @@ def _forms_of(secrets: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _may_hold(text: str, forms: list[tuple[str, str]]) -> bool:
-    return "ignature" in text.lower() or any(beginning in text for beginning, _ in forms)
+    lowered = text.lower()
+    return any(mark in lowered for mark in _MARKS) or any(beginning in text for beginning, _ in forms)
 
 
 def _redacted(text: str, forms: list[tuple[str, str]]) -> str:
@@ -120,7 +138,12 @@ def _redacted(text: str, forms: list[tuple[str, str]]) -> str:
         if start >= at:
             shown += text[at:start] + REDACTED
         at = max(at, end)
-    return _SIGNATURE.sub(rf"\1{REDACTED}", shown + text[at:])
+    return _SECRET_FIELD.sub(_without_value, _SIGNATURE.sub(rf"\1{REDACTED}", shown + text[at:]))
+
+
+def _without_value(field: re.Match[str]) -> str:
+    name, quotes = field[1], field[2] or ""
+    return f"{name}{quotes}{REDACTED}{quotes}"
 
 
 def _places(wanted: str, text: str) -> Iterator[int]:
@@ -141,7 +164,10 @@ def _redacted_json(value: Any, forms: list[tuple[str, str]]) -> Any:
     if isinstance(value, str):
         return _redacted(value, forms)
     if isinstance(value, dict):
-        return {_redacted(key, forms): _redacted_json(item, forms) for key, item in value.items()}
+        return {
+            _redacted(key, forms): REDACTED if is_secret(key, item) else _redacted_json(item, forms)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [_redacted_json(item, forms) for item in value]
     return value

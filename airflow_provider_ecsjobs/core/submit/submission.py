@@ -22,7 +22,7 @@ from airflow_provider_ecsjobs.core.errors import (
 )
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import check_job_id
-from airflow_provider_ecsjobs.core.redaction import REDACTED
+from airflow_provider_ecsjobs.core.redaction import REDACTED, is_secret
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
@@ -37,7 +37,6 @@ MAX_SERVERS_PER_REQUEST = 1000
 _BUSY = frozenset({"Ecs.0603"})
 """Codes of a 5xx response that mean that nothing was done."""
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SECRET_KEYS = frozenset({"adminpass", "admin_pass", "user_data", "userdata", "password"})
 _NO_SUCH_SERVER = frozenset({"Ecs.0114", "Ecs.0614"})
 
 
@@ -291,7 +290,7 @@ def secrets_in(body: Any) -> set[str]:
         node = stack.pop()
         if isinstance(node, Mapping):
             for key, value in node.items():
-                if _is_secret(key, value):
+                if is_secret(key, value):
                     found.add(value)
                 stack.append(value)
         elif isinstance(node, list | tuple):
@@ -308,12 +307,8 @@ def digest(request: SubmitRequest) -> str:
 def _without_secrets(node: Any) -> Any:
     """Return a body with its passwords and user data replaced."""
     if isinstance(node, Mapping):
-        return {key: REDACTED if _is_secret(key, value) else _without_secrets(value) for key, value in node.items()}
+        return {key: REDACTED if is_secret(key, value) else _without_secrets(value) for key, value in node.items()}
     return [_without_secrets(item) for item in node] if isinstance(node, list | tuple) else node
-
-
-def _is_secret(key: Any, value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and str(key).lower() in _SECRET_KEYS
 
 
 def _text(value: Any) -> str | None:
