@@ -31,6 +31,9 @@ FAB := apache-airflow-providers-fab==3.10.2
 # Most tests wait for sockets: three processes keep two cores busy. A real Airflow is started once, so by one process.
 AT_ONCE := -n 3 --dist loadfile
 
+# Keeps the output of two targets that run at the same time apart, where make can do that.
+SYNC_OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 # How long `make soak` goes on: plans of faults for each way to wait, waits one after the other; and its seed.
 SEED ?= 1
 EXAMPLES ?= 300
@@ -55,7 +58,9 @@ demo: $(VENV)/.installed ## run the example DAGs in a real Airflow 3 against the
 demo-ui: $(VENV)/.installed ## the same, and leave Airflow running to look at in a browser
 	@$(VENV)/bin/python -m tests.live.demo --keep-running --home .demo/ui
 
-test: test-live test-rest ## run all tests, also those in a real Airflow 3 (with -j2 -O: at the same time)
+test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
+	@echo "Running the tests in a real Airflow and all others at the same time. The results come at the end."
+	@$(MAKE) --no-print-directory -j2 $(SYNC_OUTPUT) test-live test-rest
 
 test-live: $(VENV)/.installed ## run the tests in a real Airflow 3
 	$(VENV)/bin/python -m pytest tests/live
