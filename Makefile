@@ -28,8 +28,13 @@ PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud
 # The auth manager that the pages are tested with, beside Airflow's own.
 FAB := apache-airflow-providers-fab==3.10.2
 
-# Most tests wait for sockets: three processes keep two cores busy. A real Airflow is started once, so by one process.
+# Most tests wait for sockets: three processes keep two cores busy.
 AT_ONCE := -n 3 --dist loadfile
+# Most tests in a real Airflow share one, so they run in one process; those that need their own run in the other.
+TWO_AT_ONCE := -n 2 --dist loadgroup
+
+# Keeps the output of two targets that run at the same time apart, where make can do that.
+SYNC_OUTPUT := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 # How long `make soak` goes on: plans of faults for each way to wait, waits one after the other; and its seed.
 SEED ?= 1
@@ -55,10 +60,12 @@ demo: $(VENV)/.installed ## run the example DAGs in a real Airflow 3 against the
 demo-ui: $(VENV)/.installed ## the same, and leave Airflow running to look at in a browser
 	@$(VENV)/bin/python -m tests.live.demo --keep-running --home .demo/ui
 
-test: test-live test-rest ## run all tests, also those in a real Airflow 3 (with -j2 -O: at the same time)
+test: $(VENV)/.installed ## run all tests, also those in a real Airflow 3
+	@echo "Running the tests in a real Airflow and all others at the same time. The results come at the end."
+	@$(MAKE) --no-print-directory -j2 $(SYNC_OUTPUT) test-live test-rest
 
 test-live: $(VENV)/.installed ## run the tests in a real Airflow 3
-	$(VENV)/bin/python -m pytest tests/live
+	$(VENV)/bin/python -m pytest $(TWO_AT_ONCE) tests/live
 
 test-rest: $(VENV)/.installed ## run all tests but those in a real Airflow
 	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest $(AT_ONCE) --ignore tests/live

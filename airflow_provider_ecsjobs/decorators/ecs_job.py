@@ -13,12 +13,9 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_ecsjobs.compat import determine_kwargs
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
-from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.submission import submission_in
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
-from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,6 +50,11 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
         return _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
 
     def _once(self, context: Any, deadline: float | None) -> SubmitOnce:
+        # Not with the module, as in base_submit.
+        from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+        from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
+        from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
+
         def call(token: str | None, sent_before: SentBefore) -> Submission:
             # Merged into the context itself: a copy would compute all values that Airflow offers in it.
             context_merge(context, {**self.op_kwargs, **({_TOKEN: token} if self._takes_token else {})})

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
-from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore, SubmitPolicy
 from airflow_provider_ecsjobs.core.submit.rules import RULES, Severity, broken_rules
 from airflow_provider_ecsjobs.core.submit.submission import DEFAULT_SUBMIT_TIMEOUT, SubmitRequest, digest, secrets_in
 from airflow_provider_ecsjobs.core.submit.validation import (
@@ -25,13 +23,14 @@ from airflow_provider_ecsjobs.core.submit.validation import (
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
 from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.parameters import is_template, nothing_is_templated
-from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+    from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
     from airflow_provider_ecsjobs.core.submit.rules import Rule
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.submit.values import IsTemplated
@@ -161,6 +160,10 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
             raise EcsInvalidRequestNoRetry(str(error)) from None
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
+        # Not with the module, as in base_submit.
+        from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
+        from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
+
         request = self._request()
         operation = request.operation
         # This fails if the connection is wrong, before it is recorded that the request may have been sent.
@@ -184,6 +187,8 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
     def _send(
         self, request: SubmitRequest, give_up_at: float, token: str | None, sent_before: SentBefore
     ) -> Submission:
+        from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
+
         return self.hook.send(
             request.with_token(token),
             timeout=max(give_up_at - time.time(), 0.0),
@@ -195,6 +200,8 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
 
 
 def _repeat_of(request: SubmitRequest) -> Repeat:
+    from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+
     if request.is_dry_run or request.operation.is_idempotent:
         return Repeat.HARMLESS
     return Repeat.BY_TOKEN if request.operation.takes_client_token else Repeat.HARMFUL

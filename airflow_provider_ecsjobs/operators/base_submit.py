@@ -22,7 +22,6 @@ from airflow_provider_ecsjobs.core.failure_message import (
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
-from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
@@ -33,7 +32,6 @@ from airflow_provider_ecsjobs.exceptions import (
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.base import EcsBaseOperator
 from airflow_provider_ecsjobs.operators.parameters import literal
-from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, SubmitRecordStore, task_try_of
 from airflow_provider_ecsjobs.outcomes import read_event
 from airflow_provider_ecsjobs.publishing import publish_end, publishing_errors
 
@@ -49,7 +47,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
     from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
-    from airflow_provider_ecsjobs.operators.submit_once import SendRequest
+    from airflow_provider_ecsjobs.operators.submit_once import SendRequest, SubmitOnce, SubmitRecordStore
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
 
@@ -137,6 +135,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _submit_once(
         self, context: Mapping[str, Any], policy: SubmitPolicy, send: SendRequest, record_store: SubmitRecordStore
     ) -> SubmitOnce:
+        # Not with the module, here and below: what only a worker needs is a fifth of what a DAG file would pay for.
+        from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+        from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, task_try_of
+
         is_safe = policy.repeat is Repeat.BY_TOKEN or not self.resubmit_unknown
         return SubmitOnce(
             policy=replace(
@@ -250,8 +252,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         try:
             yield
         except EcsApiError as error:
-            is_kept = SubmitRecordStore(context.get("task_state_store")).is_kept
-            if is_kept or self._is_safe_to_retry() or isinstance(error, AirflowFailException):
+            if _record_store(context).is_kept or self._is_safe_to_retry() or isinstance(error, AirflowFailException):
                 raise
             raise EcsOutcomeUnknownNoRetry(
                 f"{error} This Airflow keeps no record of what was submitted, so a retry would send the request again."
@@ -261,8 +262,14 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
 
     def _give_up(self, context: Mapping[str, Any]) -> None:
         """Record that the order stayed unpaid. If a user clears the task, it places a new order."""
-        record_store = SubmitRecordStore(context.get("task_state_store"))
+        record_store = _record_store(context)
         with record_store.warning_on_failure(self.log, "It could not be recorded that the order stayed unpaid"):
             record = record_store.read()
             if record is not None:
                 record_store.write(record.given_up())
+
+
+def _record_store(context: Mapping[str, Any]) -> SubmitRecordStore:
+    from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
+
+    return SubmitRecordStore(context.get("task_state_store"))

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 JOB_SECONDS = 300.0
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share the Airflow in one process of pytest-xdist."""
+    for item in items:
+        if "airflow" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("the shared Airflow"))
+
+
 @pytest.fixture(scope="session")
 def emulators_clock() -> JobClock:
     """The emulator's clock: a job ends when a test says so, however long the tasks took to start."""

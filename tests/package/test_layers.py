@@ -35,6 +35,15 @@ HTTP_LIBRARIES = {"aiohttp", "certifi", "httpx", "requests", "urllib3", "yarl"}
 INSIDE_FUNCTIONS = {
     ("__init__", "airflow_provider_ecsjobs.provider_info"),  # Airflow imports the package for its name alone
     ("core.submit.validation", "difflib"),  # for one message
+    # What only a worker needs is a fifth of what a DAG file would pay for its operators.
+    ("decorators.ecs_job", "airflow_provider_ecsjobs.core.submit.decision_table"),
+    ("decorators.ecs_job", "airflow_provider_ecsjobs.core.submit.idempotency"),
+    ("decorators.ecs_job", "airflow_provider_ecsjobs.operators.submit_once"),
+    ("operators.base_request", "airflow_provider_ecsjobs.core.submit.decision_table"),
+    ("operators.base_request", "airflow_provider_ecsjobs.core.submit.idempotency"),
+    ("operators.base_request", "airflow_provider_ecsjobs.operators.submit_once"),
+    ("operators.base_submit", "airflow_provider_ecsjobs.core.submit.decision_table"),
+    ("operators.base_submit", "airflow_provider_ecsjobs.operators.submit_once"),
     ("hooks.connection", "airflow_provider_ecsjobs.transport.config"),
     ("hooks.connection", "asgiref.sync"),
     ("hooks.ecs_jobs", "airflow_provider_ecsjobs.transport.sync_client"),  # requests
