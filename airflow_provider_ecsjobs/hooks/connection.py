@@ -27,7 +27,10 @@ _under_way: set[asyncio.Task[Any]] = set()
 
 
 class ConnectionLookupError(Exception):
-    """The connection could not be looked up. The reason may be temporary: database or secrets backend unavailable."""
+    """The connection could not be looked up. The reason may be temporary: database or secrets backend unavailable.
+
+    Airflow raises the same error for a connection that does not exist as for a backend that does not answer.
+    """
 
 
 def read_settings(conn_id: str, region: str | None, project_id: str | None, service: str | None) -> Settings:
@@ -49,14 +52,16 @@ async def read_settings_off_loop(
 ) -> Settings:
     """Do the same as :func:`read_settings` for the triggerer, in a thread.
 
-    :raises EcsConfigError: there is no such connection, or a field of it is missing or wrong.
-    :raises ConnectionLookupError: the connection could not be looked up.
+    :raises EcsConfigError: a field of the connection is missing or wrong.
+    :raises ConnectionLookupError: the connection could not be looked up, or there is none.
     """
     check_names(conn_id, region, project_id, service)
     try:
         connection = await off_loop(BaseHook.get_connection, conn_id)
     except AirflowNotFoundException as error:
-        raise EcsConfigError(clean(error, 500)) from None
+        raise ConnectionLookupError(
+            f"{clean(error, 300)}. Airflow says so too if its database or a secrets backend does not answer"
+        ) from None
     except Exception as error:
         reason = f"{type(error).__name__}: {clean(error, 300)}"
         raise ConnectionLookupError(f"the Airflow connection '{conn_id}' could not be looked up: {reason}") from error

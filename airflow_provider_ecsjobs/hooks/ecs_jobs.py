@@ -265,10 +265,11 @@ class EcsJobsHook(BaseHook):
         :raises ValueError: a timeout or interval is not a valid number of seconds; no request was sent.
         """
         started = time.time()
+        limit = None if timeout is None else seconds_of("timeout", timeout, zero_allowed=True)
         policy = WaitPolicy(
             started=started,
-            deadline=None if timeout is None else started + seconds_of("timeout", timeout, zero_allowed=True),
-            limit="" if timeout is None else f"timeout={duration(timeout)}",
+            deadline=None if limit is None else started + limit,
+            limit="" if limit is None else f"timeout={duration(limit)}",
             poll_interval=seconds_of("poll_interval", poll_interval),
             max_poll_interval=seconds_of("max_poll_interval", max_poll_interval),
             payment_timeout=(

@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.policy import DEFAULT_UNREACHABLE_TIMEOUT
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, poll_delay
 from airflow_provider_ecsjobs.core.waiting.wait import Wait
@@ -173,10 +172,6 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
         with publishing_errors(self.job_id):
             result = self._poll_once(wait)
-        if first is not None and isinstance(result, Job):
-            # An order is unpaid since its job began, but its limit counts from the first poke, which warned of it.
-            began = result.begin_time
-            wait.pending_since = max(wait.policy.started, began.timestamp() if began else 0.0)
         with self._skipping():
             end = self._receive(wait, result)
             if end is None:

@@ -235,7 +235,7 @@ class EcsJobTrigger(BaseTrigger):
         if publisher is not None:
             await publisher.settle()
         early = schedule.FIRST_POLL_DELAY - (monotonic_time() - began)
-        if early > 0 and end.outcome is not Outcome.TIMEOUT:
+        if early > 0:
             await asyncio.sleep(early)
         yield TriggerEvent(event_of(end, self.arguments.job_id, self.arguments.server_ids))
 

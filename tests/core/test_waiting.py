@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.job import format_time
 from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, SHORTEST_DELAY
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, part
@@ -104,12 +106,12 @@ class TestUnpaid:
     def test_zero_does_not_wait_at_all(self) -> None:
         assert Waiting(payment_timeout=0).ends_at(3, seen("PENDING_PAYMENT")).outcome is Outcome.PAYMENT_TIMEOUT
 
-    def test_the_limit_counts_from_when_it_was_first_seen(self) -> None:
+    def test_the_limit_counts_from_the_begin_of_the_wait(self) -> None:
         waiting = Waiting(payment_timeout=600)
         assert waiting.at(100, seen("PENDING_PAYMENT", entities={"order_id": "CS123"})) is None
-        assert waiting.at(699, seen("PENDING_PAYMENT")) is None
+        assert waiting.at(599, seen("PENDING_PAYMENT")) is None
         last = seen("PENDING_PAYMENT", entities={"order_id": "CS123"})
-        end = waiting.ends_at(700, last)
+        end = waiting.ends_at(600, last)
         assert (end.outcome, end.job) == (Outcome.PAYMENT_TIMEOUT, last)
         assert end.message == (
             f"ECS job {JOB_ID} (createServer): its order CS123 is unpaid or was cancelled (PENDING_PAYMENT for 10 min,"
@@ -119,7 +121,24 @@ class TestUnpaid:
     def test_the_next_poll_is_no_later_than_the_limit(self) -> None:
         waiting = Waiting(payment_timeout=600)
         waiting.at(100, seen("PENDING_PAYMENT"))
-        assert waiting.next_delay(695) == pytest.approx(5)
+        assert waiting.next_delay(595) == pytest.approx(5)
+
+    def test_a_restart_of_the_triggerer_does_not_start_the_limit_anew(self) -> None:
+        resumed = Waiting(payment_timeout=8 * 3600)
+        assert resumed.ends_at(8.5 * 3600, seen("PENDING_PAYMENT")).outcome is Outcome.PAYMENT_TIMEOUT
+
+    def test_for_a_job_that_began_later_it_counts_from_then(self) -> None:
+        waiting = Waiting(payment_timeout=600)
+        began = format_time(datetime.fromtimestamp(START + 300, UTC))
+        assert waiting.at(700, seen("PENDING_PAYMENT", begin_time=began)) is None
+        assert waiting.ends_at(900, seen("PENDING_PAYMENT", begin_time=began)).outcome is Outcome.PAYMENT_TIMEOUT
+
+    def test_for_a_job_that_was_seen_otherwise_before_it_counts_from_the_change(self) -> None:
+        waiting = Waiting(payment_timeout=600)
+        waiting.at(1000, seen("INIT"))
+        assert waiting.at(1100, seen("PENDING_PAYMENT")) is None
+        assert waiting.at(1699, seen("PENDING_PAYMENT")) is None
+        assert waiting.ends_at(1700, seen("PENDING_PAYMENT")).outcome is Outcome.PAYMENT_TIMEOUT
 
     @pytest.mark.parametrize("time", [699.99, 700, 5000])
     def test_failures_past_the_limit_are_no_reason_to_ask_in_a_hurry(self, time: float) -> None:

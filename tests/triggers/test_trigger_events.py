@@ -119,9 +119,9 @@ async def test_what_can_be_lived_with_is(connected: Emulator, kwargs: dict[str, 
 
 @pytest.mark.usefixtures("airflow_db")
 async def test_a_missing_connection_is_named() -> None:
-    (event,) = await events_of(EcsJobTrigger("job-1", "no_such_connection"))
+    (event,) = await events_of(EcsJobTrigger("job-1", "no_such_connection", unreachable_timeout=0.1))
 
-    assert event["outcome"] == "error"
+    assert event["outcome"] == "unreachable"
     assert "no_such_connection" in event["message"]
 
 

@@ -82,15 +82,14 @@ async def test_a_trigger_with_a_short_gap_does_not_poll_before_the_pause(connect
 
 
 @pytest.mark.usefixtures("short_pause")
-@pytest.mark.parametrize(
-    ("arguments", "outcome"),
-    [({"job_id": "a/b"}, "error"), ({"job_id": "j", "huawei_ecs_conn_id": "missing"}, "error")],
-    ids=["no job id", "no connection"],
-)
-async def test_an_error_does_not_fire_before_the_pause_either(arguments: dict[str, Any], outcome: str) -> None:
+@pytest.mark.parametrize(("deadline", "outcome"), [(None, "error"), (0.0, "timeout")])
+async def test_no_other_end_fires_before_the_pause_either(
+    connected: Emulator, deadline: float | None, outcome: str
+) -> None:
+    job_id = "a/b" if deadline is None else connected.start_job(run_seconds=600)
     began = time.monotonic()
 
-    event = await event_of(EcsJobTrigger(**arguments))
+    event = await event_of(EcsJobTrigger(job_id, deadline=deadline))
 
     assert event["outcome"] == outcome
     assert time.monotonic() - began >= SHORT

@@ -15,6 +15,7 @@ from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.durations import FIRST_STAGE, Durations, Stage, stage_of
 from airflow_provider_ecsjobs.core.waiting.schedule import (
+    FINAL_POLL_SECONDS,
     JITTER,
     SHORTEST_DELAY,
     backoff,
@@ -35,6 +36,7 @@ FAILURES_BEFORE_UNREACHABLE = 3
 """How many polls in a row must have failed. One failure after the machine was suspended for an hour is no outage."""
 _RESUMED_AFTER = 60.0
 """If its first poll is this late, in seconds, a wait began in another triggerer."""
+_NO_CLIENT = "the Airflow connection could not be looked up"
 _NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
 
 
@@ -104,6 +106,7 @@ class Wait:
     seen_at: float | None = None
     _answered_at: float | None = None
     _anchor: float | None = None
+    _has_begun: bool = False
     _is_resumed: bool = False
     _hour: int | None = None
     _whole_job: Job | None = None
@@ -177,9 +180,14 @@ class Wait:
     def receive_lookup_error(self, error: ApiError, now: float) -> WaitEnd | None:
         """Receive the error of a look-up of the connection. It counts like a temporary error of the API.
 
+        A look-up may come late at the deadline, like a final poll, which is made once there is a client.
+
         :return: the end of the wait; ``None`` if it continues.
         """
-        end = self._take_in(error, now)
+        self._begin(now)
+        end = self._receive_error(error, now)
+        if end is None and self.policy.deadline is not None and now >= self.policy.deadline + FINAL_POLL_SECONDS:
+            end = self._timeout(now)
         return None if end is None else self._end(end, now)
 
     def give_up(self, now: float) -> WaitEnd:
@@ -192,9 +200,13 @@ class Wait:
             self.observer = None  # a wait ends once
         return end
 
-    def _take_in(self, result: Job | ApiError, now: float) -> WaitEnd | None:
-        if self._answered_at is None:
+    def _begin(self, now: float) -> None:
+        if not self._has_begun:
+            self._has_begun = True
             self._is_resumed |= now - self.policy.started > _RESUMED_AFTER + 2 * self.policy.max_poll_interval
+
+    def _take_in(self, result: Job | ApiError, now: float) -> WaitEnd | None:
+        self._begin(now)
         self._answered_at = now
         end = self._receive_job(result, now) if isinstance(result, Job) else self._receive_error(result, now)
         if end is None and self.policy.deadline is not None and now >= self.policy.deadline:
@@ -236,7 +248,7 @@ class Wait:
             if policy.payment_timeout is not None and self.pending_since is not None:
                 seconds = min(seconds, self.pending_since + policy.payment_timeout - now)
         seconds = max(seconds, least)
-        if policy.deadline is not None:
+        if policy.deadline is not None and not (self.failures and now >= policy.deadline):  # a look-up that is late
             seconds = min(seconds, policy.deadline - now)
         seconds = max(seconds, SHORTEST_DELAY)
         self._due = now + seconds
@@ -248,8 +260,8 @@ class Wait:
             self._log(logging.INFO, f"ECS job {self.job_id}: the API answers again")
         # Others were held up by the same error, and get their responses at the same time.
         self._is_in_step = failed_before or self._is_late(now)
-        seen, total = (job.status.value, job.sub_jobs_finished), job.sub_jobs_total
-        if seen != self.seen or total != self.sub_jobs_total or self.seen_at is None:
+        is_first, seen, total = self.seen_at is None, (job.status.value, job.sub_jobs_finished), job.sub_jobs_total
+        if is_first or seen != self.seen or total != self.sub_jobs_total:
             self._keep_outline(job)
         self._whole_job, self.failures, self._last_error, self._failing_since = job, 0, None, None
         self.seen_at = now
@@ -271,7 +283,7 @@ class Wait:
         if job.status.is_finished:
             return WaitEnd(Outcome.FINISHED, job.progress(waited), job)
         if job.status is JobStatus.PENDING_PAYMENT:
-            return self._receive_unpaid(job, now)
+            return self._receive_unpaid(job, now, is_first)
         self.pending_since = None
         return None
 
@@ -280,11 +292,16 @@ class Wait:
         plain = plain_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
-    def _receive_unpaid(self, job: Job, now: float) -> WaitEnd | None:
+    def _receive_unpaid(self, job: Job, now: float, is_first: bool) -> WaitEnd | None:
         order = clean(job.entities.get("order_id") or job.raw.get("order_id") or self.policy.order_id, 200)
         order = f"its order {order}" if order else "its order"
         if self.pending_since is None:
             self.pending_since = now
+            if is_first:
+                # It is unpaid since the job began. The limit counts from the begin of the wait, which a restart of the
+                # triggerer does not change.
+                began = job.begin_time
+                self.pending_since = min(max(self.policy.started, began.timestamp() if began else 0.0), now)
             self._log(
                 logging.WARNING,
                 f"ECS job {self.job_id} waits for a payment: {order} has to be paid in the Huawei Cloud console"
@@ -364,7 +381,8 @@ class Wait:
             if self.seen_at is not None:
                 last_seen += f", {duration(now - self.seen_at)} ago"
             was_polled = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
-            why = "The final poll failed" if was_polled else "A final poll was not possible: " + _NO_TURN
+            hindrance = _NO_CLIENT if self._answered_at is None and self._last_error is not None else _NO_TURN
+            why = "The final poll failed" if was_polled else f"A final poll was not possible: {hindrance}"
             message = (
                 f"ECS job {self.job_id} had not been seen to finish {waited} ({last_seen}). {why}."
                 " The job may have ended since; if not, it goes on: there is no API that cancels it."
