@@ -14,7 +14,7 @@ class AbsentBackend(BaseSecretsBackend):
     connection: ClassVar[str] = ""
     calls: ClassVar[int] = 0
 
-    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002 - as Airflow
+    def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
         """Return the connection as JSON."""
         type(self).calls += 1
         if type(self).calls <= self.failures:
