@@ -26,6 +26,8 @@ TRIGGER = "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger"
 PAGE_SIZE = 50
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 """States that a task does not leave, unless a user clears it."""
+QUEUED = frozenset({"scheduled", "queued"})
+"""States of a task before each run in a worker: the first of a try, one after a deferral, and each poke."""
 
 _record = XComModel.value
 _end = aliased(XComModel)
@@ -115,6 +117,7 @@ def task_of(task: TaskInstance) -> dict[str, Any]:
     return {
         "state": task.state and str(task.state),
         "is_over": str(task.state) in OVER,
+        "is_resuming": str(task.state) in QUEUED and task.next_method is not None,
         "try_number": task.try_number,
         "operator": task.custom_operator_name or task.operator,
         "started": _epoch(task.start_date),

@@ -116,8 +116,9 @@ class Tasks:
         map_index: int = -1,
         state: str | None = "deferred",
         console_url: str | None = None,
+        **instance: Any,
     ) -> None:
-        """Write one task instance, with its trigger and XComs."""
+        """Write one task instance, with its trigger and XComs. Further arguments are columns of the task instance."""
         self.add_many(
             [
                 {
@@ -128,6 +129,7 @@ class Tasks:
                     "state": state,
                     "record": record,
                     "console_url": console_url,
+                    "instance": instance,
                 }
             ]
         )
@@ -171,6 +173,8 @@ class Tasks:
                     "custom_operator_name": "EcsJobSensor",
                     "start_date": now,
                     "executor_config": {},
+                    "next_method": None,
+                    **task.get("instance", {}),
                 }
             )
             pushed = {"ecs_job": task["record"], "ecs_console_url": task.get("console_url")}

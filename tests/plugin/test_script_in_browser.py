@@ -38,9 +38,9 @@ const draw = () => {
     one.close = one.effect();
   }
 };
-const go = async ({ search }) => {
+const go = async (to) => {
   await new Promise((done) => requestAnimationFrame(done));
-  history.replaceState(null, "", `?${search}`);
+  history.replaceState(null, "", typeof to === "string" ? to : `?${to.search}`);
   draw();
 };
 globalThis.ReactRouterDOM = { useNavigate: () => go, useLocation: () => location };
@@ -87,7 +87,7 @@ def test_the_list_is_read_anew_at_once_where_the_address_changes_later(browser: 
 
 
 def a_task(**changes: Any) -> dict[str, Any]:
-    task = {"state": "deferred", "is_over": False, "try_number": 1, "operator": "EcsJobSensor"}
+    task = {"state": "deferred", "is_over": False, "try_number": 1, "operator": "EcsJobSensor", "is_resuming": False}
     return {**task, "started": STARTED, "ended": None, **changes}
 
 
@@ -101,7 +101,6 @@ PAGE = f"{ORIGIN}/plugin/ecs-jobs?dag_id=open&run_id=run&task_id=wait&map_index=
         ("deferred", {}, "The API may not answer"),
         ("running", {}, "The API may not answer"),
         ("up_for_retry", {"outcome": "finished", "status": "FAIL"}, "This is of the last try"),
-        ("queued", {}, "This is of the last try"),
         (None, {}, "This is of the last try"),
     ],
 )

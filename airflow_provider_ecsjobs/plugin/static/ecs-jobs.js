@@ -12,7 +12,8 @@ const ASK_AGAIN = 5; // seconds
 const ASK_AGAIN_AFTER_ERROR = 15;
 const OLD_AFTER = 180;
 const FOLD_BEYOND = 50;
-const BETWEEN_TRIES = new Set([null, "scheduled", "queued", "restarting", "up_for_retry"]);
+const BETWEEN_TRIES = new Set([null, "restarting", "up_for_retry"]);
+const QUEUED = new Set(["scheduled", "queued"]);
 
 // ---------------------------------------------------------------- drawing
 
@@ -267,9 +268,11 @@ class JobView extends View {
   job(record) {
     const { task, console_url } = this.data;
     const status = text(record.status);
-    const isBetween = BETWEEN_TRIES.has(task.state);
     const isEarlier = Number.isInteger(record.try) && record.try < task.try_number;
-    const isWaiting = !record.outcome && !task.is_over && !isBetween && !isEarlier;
+    // A task that resumes or polls again is queued in the same try. A record of an earlier version does not name its try.
+    const isQueued = QUEUED.has(task.state) && Number.isInteger(record.try) && !isEarlier;
+    const isBetween = BETWEEN_TRIES.has(task.state) || (QUEUED.has(task.state) && !isQueued);
+    const isWaiting = !record.outcome && !task.is_over && !isBetween && !isEarlier && !(isQueued && task.is_resuming);
     const age = this.now - record.seen_at;
     return [
       h("header", { class: "head" },
@@ -280,7 +283,8 @@ class JobView extends View {
         console_url ? h("a", { href: console_url, target: "_blank", rel: "noopener noreferrer" }, "ECS console ↗") : null),
       isEarlier && !isBetween ? h("p", { class: "note", key: "earlier" }, `This is of try ${record.try}. Try ${task.try_number} has not named its ECS job yet.`) : null,
       isBetween ? h("p", { class: "note", key: "between" }, `This is of the last try. The task has not begun anew yet (${task.state || "not scheduled"}).`) : null,
-      isWaiting ? this.staleness(record, age) : null,
+      isQueued ? h("p", { class: "note", key: "queued" }, isWaiting ? `The task waits for a worker slot, for its next poll (${task.state}).` : `The wait is over. The task waits for a worker slot (${task.state}).`) : null,
+      isWaiting && !isQueued ? this.staleness(record, age) : null,
       this.failure(record, task),
       this.tiles(record, task, isWaiting),
       ...this.timeline(record, isWaiting),
