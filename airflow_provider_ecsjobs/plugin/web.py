@@ -46,6 +46,8 @@ HEADERS = {
 # Airflow 3.0 authenticates by a header only, which a browser does not send when it opens a page. So the empty page and
 # its files are open there. The data is not.
 _cookie_login = AIRFLOW_VERSION >= (3, 1)
+INVALID_TOKEN = (403, "Invalid JWT token")
+"""How Airflow refuses a token that was signed with another secret. The user has to log in, as after any 401."""
 NEEDED = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
 """What a user must be able to read of a DAG: of the DAG that a request names, of any DAG if it names none."""
 MAY_READ = [Depends(requires_access_dag("GET", entity)) for entity in NEEDED]
@@ -104,7 +106,8 @@ async def _answer(request: Request, call_next: Any) -> Response:
 
 async def _refuse(request: Request, error: StarletteHTTPException) -> Response:
     asks_for_page = "text/html" in request.headers.get("accept", "")
-    if error.status_code == 401 and _cookie_login and asks_for_page:
+    is_logged_out = error.status_code == 401 or (error.status_code, error.detail) == INVALID_TOKEN
+    if is_logged_out and _cookie_login and asks_for_page:
         login = f"{request.app.state.base_path}/api/v2/auth/login"
         return RedirectResponse(f"{login}?{urlencode({'next': str(request.url)})}", 302)
     return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)

@@ -114,6 +114,10 @@ const query = (fields) => new URLSearchParams(Object.entries(fields).filter(([, 
 
 // ---------------------------------------------------------------- what both pages have in common
 
+// Airflow answers 403 to a token that is not valid any more, for instance after its secret was changed.
+const isLoggedOut = async (answer) =>
+  answer.status === 401 || (answer.status === 403 && (await answer.clone().json().catch(() => null))?.detail === "Invalid JWT token");
+
 // Reads, draws, and reads again. `offset` is what the server's clock is ahead of the browser's.
 class View {
   constructor(node, place) {
@@ -161,7 +165,7 @@ class View {
     let answer;
     try {
       answer = token && this.needsToken ? null : await fetchAs({});
-      if (token && (!answer || answer.status === 401)) {
+      if (token && (!answer || (await isLoggedOut(answer)))) {
         answer = await fetchAs({ Authorization: `Bearer ${token}` });
         this.needsToken = answer.ok;
       }
@@ -169,7 +173,8 @@ class View {
       throw new Error("Airflow's API server does not answer.");
     }
     if (answer.ok) return answer.json();
-    const said = { 401: "You are not logged in any more.", 403: "You may not read this DAG's tasks and XComs.", 404: "There is no such task instance." };
+    if (await isLoggedOut(answer)) throw new Error("You are not logged in any more.");
+    const said = { 403: "You may not read this DAG's tasks and XComs.", 404: "There is no such task instance." };
     throw new Error(said[answer.status] ?? `Airflow's API server answered with HTTP ${answer.status}.`);
   }
 
