@@ -24,6 +24,7 @@ const setProp = (node, name, value) => {
   if (name === "style") for (const [key, text] of Object.entries(value)) node.style.setProperty(key, text);
   else if (name.startsWith("on")) node[name] = value;
   else if (name === "value") { if (document.activeElement !== node) node.value = value; }
+  else if (name === "selected") node.selected = Boolean(value); // the attribute does nothing once a user has chosen
   else if (value === null || value === undefined || value === false) node.removeAttribute(name);
   else node.setAttribute(name, value === true ? "" : String(value));
 };
@@ -362,16 +363,16 @@ class JobView extends View {
     // The cloud's clock may be ahead of ours: then nothing goes beyond the last time it gave.
     const to = Math.max(from + 1, ...times, isTime(record.ended) ? record.ended : isWaiting ? this.now : from);
     const axis = { from, to, share: (time) => `${(100 * (time - from)) / (to - from)}%` };
-    const statuses = [...new Set(rows.map((row) => row.status))].sort();
-    const statusText = (status) => `${status || "no status"} (${number.format(rows.filter((row) => row.status === status).length)})`;
+    const statuses = [...new Set([...rows.map((row) => row.status), only])].filter(Boolean).sort();
+    const statusText = (status) => `${status} (${number.format(rows.filter((row) => row.status === status).length)})`;
     return [
       h("div", { class: "tools", key: "tools" },
         h("h2", null, count(record.total) ? plural(total, "sub-job") : "Over time"),
         h("span", { class: "grow" }),
-        rows.length > 1 ? [
+        rows.length > 1 || filter || only ? [
           h("input", { type: "search", placeholder: "Server, type, cause …", "aria-label": "Filter the sub-jobs", value: filter, oninput: (event) => this.set({ filter: event.target.value }) }),
           h("select", { "aria-label": "Only sub-jobs with this status", onchange: (event) => this.set({ only: event.target.value }) },
-            h("option", { value: "" }, "any status"), statuses.map((status) => h("option", { value: status, selected: status === only }, statusText(status)))),
+            h("option", { value: "", selected: !only }, "any status"), statuses.map((status) => h("option", { value: status, selected: status === only }, statusText(status)))),
         ] : null),
       h("div", { class: "lanes", role: "table", "aria-label": "Sub-jobs over time", key: "lanes" },
         h("div", { class: "lane axis", role: "row" },
@@ -429,6 +430,11 @@ class ListView extends View {
     const q = event.target.value;
     clearTimeout(this.typing);
     this.typing = setTimeout(() => this.go({ q }), 300);
+  }
+
+  close() {
+    clearTimeout(this.typing);
+    super.close();
   }
 
   content() {
