@@ -62,6 +62,7 @@ const number = new Intl.NumberFormat();
 const plural = (count, word) => `${number.format(count)} ${word}${count === 1 ? "" : "s"}`;
 const isTime = (value) => typeof value === "number" && Number.isFinite(value);
 const text = (value) => (typeof value === "string" ? value : "");
+const list = (value) => (Array.isArray(value) ? value : []);
 const count = (value) => (Number.isInteger(value) && value > 0 ? value : 0);
 
 const duration = (seconds) => {
@@ -232,8 +233,8 @@ class View {
 const readRows = (record) => {
   let rows = [];
   try { rows = JSON.parse(record.sub_jobs); } catch { /* no sub-jobs, or a record that is damaged */ }
-  const causes = Array.isArray(record.causes) ? record.causes : [];
-  return (Array.isArray(rows) ? rows : []).filter(Array.isArray).map(([type, what, id, status, began, ended, cause], place) => ({
+  const causes = list(record.causes);
+  return list(rows).filter(Array.isArray).map(([type, what, id, status, began, ended, cause], place) => ({
     place, type: text(type), what: text(what), id: text(id), status: text(status), began, ended, cause: text(causes[cause]),
   }));
 };
@@ -310,8 +311,8 @@ class JobView extends View {
     // A task that was killed or marked while it waited has published no end.
     const isBad = record.outcome ? !(record.outcome === "finished" && record.status === "SUCCESS") : task.is_over && task.state !== "success";
     if (!isBad) return null;
-    const causes = Array.isArray(failure.causes) ? failure.causes : [];
-    const servers = Array.isArray(failure.servers) ? failure.servers.map(text) : [];
+    const causes = list(failure.causes).filter(Array.isArray);
+    const servers = list(failure.servers).map(text);
     const failed = count(record.failed), total = count(record.total);
     const isJobFailure = record.outcome === "finished";
     const title = !record.job_id ? "There is no job to wait for" : !isJobFailure ? "The wait ended without the end of the job" : causes.length ? `${failed} of ${plural(total, "sub-job")} failed` : "The job failed";
@@ -321,7 +322,7 @@ class JobView extends View {
       causes.length ? h("ul", null, causes.map(([cause, times]) => h("li", null, h("strong", null, text(cause)), times > 1 ? ` (${number.format(times)} ×)` : ""))) : null,
       count(failure.more_causes) ? h("p", { class: "muted" }, `and ${plural(count(failure.more_causes), "further cause")}`) : null,
       failure.own ? h("p", { class: causes.length ? "muted" : "" }, causes.length ? `The job itself: ${text(failure.own)}` : text(failure.own)) : null,
-      (Array.isArray(failure.hints) ? failure.hints : []).map((hint) => h("p", { class: "hint" }, text(hint))),
+      list(failure.hints).map((hint) => h("p", { class: "hint" }, text(hint))),
       servers.length ? h("div", { class: "servers" },
         h("p", null, h("strong", null, `${plural(servers.length + count(failure.more_servers), "server")} exist${servers.length === 1 ? "s" : ""} and cost${servers.length === 1 ? "s" : ""} money`), " ", copyButton(servers.join("\n"), "all ids")),
         h("ul", { class: "ids" }, servers.map((server) => h("li", null, idWithCopy(server, "server id"))))) : null);
