@@ -26,7 +26,7 @@ TRIGGER = "airflow_provider_ecsjobs.triggers.ecs_jobs.EcsJobTrigger"
 PAGE_SIZE = 50
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 """States that a task does not leave, unless a user clears it."""
-QUEUED = frozenset({"scheduled", "queued"})
+QUEUED = ("scheduled", "queued")
 """States of a task before each run in a worker: the first of a try, one after a deferral, and each poke."""
 
 _record = XComModel.value
@@ -38,16 +38,6 @@ _has_ended = exists().where(
     _end.map_index == TaskInstance.map_index,
     _end.key == END_XCOM_KEY,
 )
-_waits = or_(
-    and_(TaskInstance.state == "deferred", Trigger.classpath == TRIGGER),
-    # The record that it published identifies a task that waits in a worker.
-    and_(
-        TaskInstance.state.in_(("running", "up_for_reschedule")),
-        XComModel.key.is_not(None),
-        _record["outcome"].as_string().is_(None),
-        ~_has_ended,
-    ),
-)
 
 
 def _number(name: str) -> Any:
@@ -58,8 +48,26 @@ def _number(name: str) -> Any:
     return case((is_number, _record[name].as_float()))
 
 
-_FIELDS = ("job_id", "job_type", "status", "total", "done", "failed", "started", "deadline", "seen_at", "changed_at")
-_started = func.coalesce(_number("started"), 0.0)
+_is_unfinished = and_(XComModel.key.is_not(None), _record["outcome"].as_string().is_(None), ~_has_ended)
+_waits = or_(
+    and_(TaskInstance.state == "deferred", Trigger.classpath == TRIGGER),
+    # The record that it published identifies a task that waits in a worker.
+    and_(TaskInstance.state.in_(("running", "up_for_reschedule")), _is_unfinished),
+    # A rescheduled sensor is queued before each poke. It is in the same try then, and was not deferred.
+    and_(
+        TaskInstance.state.in_(QUEUED),
+        TaskInstance.next_method.is_(None),
+        _number("try") == TaskInstance.try_number,
+        _is_unfinished,
+    ),
+)
+
+
+_FIELDS = (
+    *("job_id", "job_type", "status", "total", "done", "failed"),
+    *("started", "deadline", "poll_interval", "refresh", "seen_at", "changed_at"),
+)
+_started = _number("started")
 SORTS: Mapping[str, tuple[Any, ...]] = {
     "task": (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.map_index),
     "run": (TaskInstance.run_id,),
@@ -69,7 +77,8 @@ SORTS: Mapping[str, tuple[Any, ...]] = {
         _number("done") / func.nullif(_number("total"), 0.0),
         _number("total"),
     ),
-    "waited": (-_started,),
+    # Tasks without a record have the time of Airflow. No function makes it a number in each database.
+    "waited": (case((_started.is_(None), 1), else_=0), _started, TaskInstance.start_date),
     "deadline": (_number("deadline"),),
     "changed": (_number("changed_at"),),
 }
@@ -147,10 +156,11 @@ def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[
         filters.append(_record["status"].as_string() == query.status)
     total = session.scalar(_joined(select(func.count())).where(*filters)) or 0
     page = max(1, min(query.page, -(-total // PAGE_SIZE)))
-    order = SORTS.get(query.sort.removeprefix("-"), SORTS["waited"])
-    ordered = [column.desc() if query.sort.startswith("-") else column for column in order]
-    if query.sort.removeprefix("-") == "waited":  # the longest wait began first
-        ordered = [_started.asc() if query.sort.startswith("-") else _started.desc()]
+    name = query.sort.removeprefix("-")
+    name = name if name in SORTS else "waited"
+    # The longest wait began first.
+    is_descending = query.sort.startswith("-") != (name == "waited")
+    ordered = [column.desc() if is_descending else column for column in SORTS[name]]
     columns = (*_ROW_ID, TaskInstance.state, TaskInstance.start_date, *(_record[name].label(name) for name in _FIELDS))
     statement = _joined(select(*columns)).where(*filters).order_by(*ordered, *_ROW_ID)
     rows = session.execute(statement.offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE))
@@ -174,7 +184,8 @@ def _joined(statement: Any) -> Any:
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     started = _epoch(row.pop("start_date"))
-    return {**row, "state": str(row["state"]), "started": row["started"] or started}
+    is_number = type(row["started"]) in (int, float)
+    return {**row, "state": str(row["state"]), "started": row["started"] if is_number else started}
 
 
 def _plain(value: Any) -> Any:
