@@ -61,8 +61,6 @@ _waits = or_(
         _is_unfinished,
     ),
 )
-
-
 _FIELDS = (
     *("job_id", "job_type", "status", "total", "done", "failed"),
     *("started", "deadline", "poll_interval", "refresh", "seen_at", "changed_at"),
@@ -156,11 +154,11 @@ def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[
         filters.append(_record["status"].as_string() == query.status)
     total = session.scalar(_joined(select(func.count())).where(*filters)) or 0
     page = max(1, min(query.page, -(-total // PAGE_SIZE)))
-    name = query.sort.removeprefix("-")
-    name = name if name in SORTS else "waited"
+    named = query.sort.removeprefix("-")
+    sort = named if named in SORTS else "waited"
     # The longest wait began first.
-    is_descending = query.sort.startswith("-") != (name == "waited")
-    ordered = [column.desc() if is_descending else column for column in SORTS[name]]
+    is_descending = query.sort.startswith("-") != (sort == "waited")
+    ordered = [column.desc() if is_descending else column for column in SORTS[sort]]
     columns = (*_ROW_ID, TaskInstance.state, TaskInstance.start_date, *(_record[name].label(name) for name in _FIELDS))
     statement = _joined(select(*columns)).where(*filters).order_by(*ordered, *_ROW_ID)
     rows = session.execute(statement.offset((page - 1) * PAGE_SIZE).limit(PAGE_SIZE))

@@ -14,7 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.live.browser import Browser
-ODD: list[Any] = [None, True, 5, -1e300, "x", "[[1]]", "[null,[[],{}]]", [], [1], [None], [[]], [[{}, "x"]], {}, {"a": 1}]
+ODD: list[Any] = [
+    None,
+    True,
+    5,
+    -1e300,
+    "x",
+    "[[1]]",
+    "[null,[[],{}]]",
+    [],
+    [1],
+    [None],
+    [[]],
+    [[{}, "x"]],
+    {},
+    {"a": 1},
+]
 DAMAGES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "all of a wait": lambda odd: dict.fromkeys(a_record(), odd) | {"outcome": None},
     "all of an end": lambda odd: dict.fromkeys(FAILED, odd),
@@ -42,7 +57,13 @@ def test_damaged_records_do_not_stop_the_list(browser: Browser) -> None:
     with browser.window() as window:
         answers = Answers(window)
         rows = [
-            {**dict.fromkeys(a_record(), odd), "dag_id": "open", "run_id": "run", "task_id": "wait", "map_index": number}
+            {
+                **dict.fromkeys(a_record(), odd),
+                "dag_id": "open",
+                "run_id": "run",
+                "task_id": "wait",
+                "map_index": number,
+            }
             for number, odd in enumerate(ODD)
         ]
         answers.data |= {"rows": rows, "total": len(rows), "page": 1, "page_size": 50}

@@ -75,6 +75,8 @@ const duration = (seconds) => {
 };
 const clock = (seconds) => (isTime(seconds) ? new Date(seconds * 1000).toLocaleTimeString() : "–");
 const moment = (seconds) => (isTime(seconds) ? new Date(seconds * 1000).toLocaleString() : "");
+// An unchanged job is published again after `refresh` seconds. Records of earlier versions do not name them.
+const usualAge = (record) => OLD_AFTER + 2 * Math.max(0, ...[record.poll_interval, record.refresh].filter(isTime));
 
 const KIND = { SUCCESS: "ok", FAIL: "bad", RUNNING: "run", INIT: "idle", PENDING_PAYMENT: "pay" };
 const kind = (status) => (Object.hasOwn(KIND, status) ? KIND[status] : "idle");
@@ -300,8 +302,7 @@ class JobView extends View {
 
   staleness(record, age) {
     if (!isTime(record.seen_at)) return h("p", { class: "note", key: "unseen" }, "The job has been submitted or named. No look at it has been published yet.");
-    const usual = OLD_AFTER + 2 * (isTime(record.poll_interval) ? record.poll_interval : 0);
-    if (age < usual) return null;
+    if (age <= usualAge(record)) return null;
     return h("p", { class: "note pay", role: "status", key: "old" },
       `This is old: no look at the job has been published since ${moment(record.seen_at)}. The API may not answer, or the triggerer is stopped or busy. The task goes on by itself.`);
   }
@@ -471,7 +472,7 @@ class ListView extends View {
     const key = { dag_id: row.dag_id, run_id: row.run_id, task_id: row.task_id, map_index: row.map_index };
     const total = count(row.total), done = count(row.done), failed = count(row.failed);
     const age = this.now - row.seen_at;
-    const isOld = isTime(row.seen_at) && age > OLD_AFTER;
+    const isOld = isTime(row.seen_at) && age > usualAge(row);
     return h("tr", { key: JSON.stringify(key) },
       h("td", null, this.link(this.jobPath(key), taskName(key)), h("small", null, row.run_id)),
       h("td", null, text(row.job_type) || "–", row.job_id ? h("small", null, h("code", null, text(row.job_id))) : null),
