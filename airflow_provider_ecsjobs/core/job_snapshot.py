@@ -10,11 +10,17 @@ trigger that comes late can't replace the end. :func:`shown_record` joins the tw
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.failure_message import existing_servers, failed_parts, has_failed, reason_of
+from airflow_provider_ecsjobs.core.failure_message import (
+    NO_REASON,
+    by_reason,
+    existing_servers,
+    failed_parts,
+    has_failed,
+    reason_of,
+)
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
@@ -140,7 +146,9 @@ def _of_job(job: Job, order_id: str) -> dict[str, Any]:
     failed = list(failed_parts(job))
     others = [part for part in job.leaves if not has_failed(part)]
     parts = failed + others
-    causes = list(dict.fromkeys(_cause(part) for part in failed))[:MAX_CAUSES]
+    groups = by_reason(failed)[:MAX_CAUSES]
+    places = {id(part): place for place, (_, alike) in enumerate(groups) for part in alike}
+    rows = [_row(part, places.get(id(part))) for part in parts[:MAX_SUB_JOBS]]
     return {
         "job_type": clean(job.job_type, MAX_NAME),
         "status": clean(job.status.value, MAX_NAME),
@@ -151,11 +159,9 @@ def _of_job(job: Job, order_id: str) -> dict[str, Any]:
         "total": max(len(parts), job.sub_jobs_total),
         "done": len(failed) + sum(part.status.is_finished for part in others),
         "failed": len(failed),
-        "causes": causes,
+        "causes": [_cause(*group) for group in groups],
         # One string: Airflow visits each value of an object, which blocks the event loop for 27 ms with 1,000 rows.
-        "sub_jobs": json.dumps(
-            [_row(part, causes) for part in parts[:MAX_SUB_JOBS]], ensure_ascii=False, separators=(",", ":")
-        ),
+        "sub_jobs": json.dumps(rows, ensure_ascii=False, separators=(",", ":")),
     }
 
 
@@ -165,16 +171,15 @@ def _last_change(job: Job, parts: list[SubJob]) -> datetime | None:
     return max(times, default=None)
 
 
-def _row(part: SubJob, causes: list[str]) -> list[Any]:
+def _row(part: SubJob, cause: int | None) -> list[Any]:
     """Return the row of a sub-job: its type, resource kind and id, status, begin, end, and the index of its cause."""
-    cause = _cause(part) if has_failed(part) else None
     return [
         clean(part.job_type, MAX_NAME),
         *_subject(part),
         clean(part.status.value, MAX_NAME),
         _epoch(part.begin_time),
         _epoch(part.end_time),
-        causes.index(cause) if cause in causes else None,
+        cause,
     ]
 
 
@@ -188,11 +193,11 @@ def _subject(part: SubJob) -> tuple[str, str]:
 def _failure(job: Job, servers: Sequence[str]) -> dict[str, Any]:
     failed = list(failed_parts(job))
     said = "\n".join(part.reason for part in (*failed, *job.leaves, job))
-    counted = Counter(_cause(part) for part in failed)
+    groups = by_reason(failed)
     return {
-        "causes": [[cause, count] for cause, count in counted.most_common(MAX_CAUSES)],
-        "more_causes": max(0, len(counted) - MAX_CAUSES),
-        "own": _cause(job),
+        "causes": [[_cause(*group), len(group[1])] for group in groups[:MAX_CAUSES]],
+        "more_causes": max(0, len(groups) - MAX_CAUSES),
+        "own": clean(reason_of(job), MAX_CAUSE),
         "hints": [clean(line, MAX_CAUSE) for line in hint_lines(said)],
         **_servers(servers),
     }
@@ -215,8 +220,10 @@ def _servers(servers: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _cause(part: SubJob) -> str:
-    return clean(reason_of(part), MAX_CAUSE)
+def _cause(reason: str, parts: Sequence[SubJob]) -> str:
+    """Return the reason that parts have in common. It keeps its ids if it is the same in all of them."""
+    is_same = all(part.reason == parts[0].reason for part in parts)
+    return clean((parts[0].reason if is_same else reason) or NO_REASON, MAX_CAUSE)
 
 
 def _epoch(value: datetime | None) -> float | None:
