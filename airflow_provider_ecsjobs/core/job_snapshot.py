@@ -20,6 +20,7 @@ from airflow_provider_ecsjobs.core.failure_message import (
     failed_parts,
     has_failed,
     reason_of,
+    surviving_servers,
 )
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
@@ -42,6 +43,8 @@ MAX_CAUSE = 300
 MAX_SERVERS = 100
 MAX_NAME = 64
 """The longest id or type that is kept, in characters. Those of the cloud have up to 36."""
+_SERVERS = ("servers", "more_servers", "possible_servers", "more_possible_servers")
+"""The servers that the job reports as created, and those that may exist. Earlier versions wrote one list for both."""
 _PROGRESS = ("changed_at", "total", "done", "failed", "causes", "sub_jobs")
 
 
@@ -92,8 +95,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
     if job is not None:
         record |= _of_job(job, record["order_id"])
     # A task that is killed while it waits leaves no other record.
-    servers = _created_servers(job, wait.server_ids)
-    return record | _servers(servers) if servers else record
+    return record | _servers(job, wait.server_ids)
 
 
 def final_snapshot(end: WaitEnd, wait: WaitTimes, now: float) -> dict[str, Any]:
@@ -111,7 +113,7 @@ def final_snapshot(end: WaitEnd, wait: WaitTimes, now: float) -> dict[str, Any]:
         record = {key: value for key, value in record.items() if key not in _PROGRESS}
     record |= {"outcome": end.outcome.value, "message": clean(end.message)}
     if job is not None and job.status is JobStatus.FAIL:
-        record["failure"] = _failure(job, existing_servers(job, wait.server_ids))
+        record["failure"] = _failure(job) | _servers(job, wait.server_ids)
     return record
 
 
@@ -129,7 +131,13 @@ def shown_record(current: Any, end: Any) -> Any:
         return end if current is None else current
     if not isinstance(current, dict) or _is_older_try(current, end) or current.get("job_id") != end.get("job_id"):
         return end
-    return current | {key: value for key, value in end.items() if value not in (None, "")}
+    # An end without a look at the job knows less of its servers than the record of the wait.
+    first, second = (current, end) if end.get("seen_at") is None else (end, current)
+    servers = first if "servers" in first else second
+    joined = current | {key: value for key, value in end.items() if value not in (None, "")}
+    return {key: value for key, value in joined.items() if key not in _SERVERS} | {
+        key: servers[key] for key in _SERVERS if key in servers
+    }
 
 
 def _is_older_try(record: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -190,7 +198,7 @@ def _subject(part: SubJob) -> tuple[str, str]:
     return "", ""
 
 
-def _failure(job: Job, servers: Sequence[str]) -> dict[str, Any]:
+def _failure(job: Job) -> dict[str, Any]:
     failed = list(failed_parts(job))
     said = "\n".join(part.reason for part in (*failed, *job.leaves, job))
     groups = by_reason(failed)
@@ -199,25 +207,36 @@ def _failure(job: Job, servers: Sequence[str]) -> dict[str, Any]:
         "more_causes": max(0, len(groups) - MAX_CAUSES),
         "own": clean(reason_of(job), MAX_CAUSE),
         "hints": [clean(line, MAX_CAUSE) for line in hint_lines(said)],
-        **_servers(servers),
     }
 
 
-def _created_servers(job: Job | None, submitted: Sequence[str]) -> list[str]:
-    """Return the servers that a create has made or is making. They cost money, however the wait ends."""
-    if job is None:
-        return list(submitted)
-    if not submitted and not job.job_type.startswith("create"):
-        return []
-    failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
-    return [server for server in existing_servers(job, submitted) if server not in failed]
+def _servers(job: Job | None, submitted: Sequence[str]) -> dict[str, Any]:
+    """Return the servers that a create has made, and those that may exist. They cost money, however the wait ends.
 
-
-def _servers(servers: Sequence[str]) -> dict[str, Any]:
+    :param job: the job; ``None`` if it was not seen.
+    :param submitted: the servers in the response to a create.
+    """
+    if not submitted and (job is None or not job.job_type.startswith("create")):
+        return {}
+    created, possible = _created_and_possible(job, submitted)
     return {
-        "servers": [clean(server, MAX_NAME) for server in servers[:MAX_SERVERS]],
-        "more_servers": max(0, len(servers) - MAX_SERVERS),
+        "servers": [clean(server, MAX_NAME) for server in created[:MAX_SERVERS]],
+        "more_servers": max(0, len(created) - MAX_SERVERS),
+        "possible_servers": [clean(server, MAX_NAME) for server in possible[:MAX_SERVERS]],
+        "more_possible_servers": max(0, len(possible) - MAX_SERVERS),
     }
+
+
+def _created_and_possible(job: Job | None, submitted: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the servers that the job reports as created, and the others that it does not report as failed."""
+    if job is None:
+        return (), submitted
+    if job.status is JobStatus.PENDING_PAYMENT:  # nothing is created before the order is paid
+        return (), ()
+    created = surviving_servers(job)
+    failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
+    known = failed.union(created)
+    return created, [server for server in existing_servers(job, submitted) if server not in known]
 
 
 def _cause(reason: str, parts: Sequence[SubJob]) -> str:

@@ -98,7 +98,7 @@ def test_the_servers_of_a_submit_stand_for_those_that_the_job_names() -> None:
 
     record = final_snapshot(end, WaitTimes(JOB_ID, server_ids=["kept", "gone"]), 0.0)
 
-    assert record["failure"]["servers"] == ["kept"]
+    assert (record["failure"]["servers"], record["failure"]["possible_servers"]) == ([], ["kept"])
 
 
 def test_an_unknown_status_is_kept_and_is_not_finished() -> None:
