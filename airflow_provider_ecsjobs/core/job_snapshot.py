@@ -58,6 +58,7 @@ class WaitTimes:
     :param poll_interval: the longest delay between two polls.
     :param order_id: the order that the job is for; empty if there is none, or it is not known.
     :param server_ids: the servers in the response to a create.
+    :param refresh: the delay until the record is published again, also if nothing changes; ``None`` if it is not known.
     """
 
     job_id: str
@@ -66,12 +67,19 @@ class WaitTimes:
     poll_interval: float | None = None
     order_id: str = ""
     server_ids: Sequence[str] = ()
+    refresh: float | None = None
 
     @classmethod
-    def of(cls, job_id: str, policy: WaitPolicy) -> WaitTimes:
+    def of(cls, job_id: str, policy: WaitPolicy, refresh: float | None = None) -> WaitTimes:
         """Return what is known of a wait for a job."""
         return cls(
-            job_id, policy.started, policy.deadline, policy.max_poll_interval, policy.order_id, policy.server_ids
+            job_id,
+            policy.started,
+            policy.deadline,
+            policy.max_poll_interval,
+            policy.order_id,
+            policy.server_ids,
+            refresh,
         )
 
 
@@ -88,6 +96,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
         "started": _seconds(wait.started),
         "deadline": _seconds(wait.deadline),
         "poll_interval": _seconds(wait.poll_interval),
+        "refresh": _seconds(wait.refresh),
         "seen_at": None if job is None else _seconds(seen_at),
         "outcome": None,
         "order_id": clean(wait.order_id, MAX_NAME),

@@ -45,6 +45,7 @@ def test_before_the_first_look_there_are_only_the_facts_of_the_wait() -> None:
         "started": 1000.0,
         "deadline": 4600.0,
         "poll_interval": 60.0,
+        "refresh": None,
         "seen_at": None,
         "outcome": None,
         "order_id": "CS1",
