@@ -241,6 +241,11 @@ class PublishQueue:
         self._sending: tuple[JobPublisher, asyncio.Task[BaseException | None]] | None = None
         self._paused_until = 0.0
 
+    @property
+    def refresh(self) -> float:
+        """After how many seconds an unchanged job is published again: not before all others could be."""
+        return max(REFRESH_AFTER, self.waits * PACE)
+
     def offer(self, publisher: JobPublisher, wait: Wait, job: Job) -> None:
         """Add a job to the queue if it is due, and start the sender if it does not run.
 
@@ -252,11 +257,12 @@ class PublishQueue:
         # While others queue, the gap is long enough for all waits, and an unchanged job is not published.
         is_busy = bool(self._pending)
         shortest_gap = max(SHORTEST_GAP, self.waits * PACE) if is_busy else SHORTEST_GAP
-        shown = publisher.due(job, now, shortest_gap, math.inf if is_busy else REFRESH_AFTER)
+        shown = publisher.due(job, now, shortest_gap, math.inf if is_busy else self.refresh)
         waiting = self._pending.get(publisher)
         if shown is None or (waiting is not None and waiting.shown == shown):
             return
-        self._pending[publisher] = Offer(job, WaitTimes.of(wait.job_id, wait.policy), time.time(), shown)
+        times = WaitTimes.of(wait.job_id, wait.policy, self.refresh)
+        self._pending[publisher] = Offer(job, times, time.time(), shown)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all())
 

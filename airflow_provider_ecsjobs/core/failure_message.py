@@ -45,8 +45,8 @@ def explain_failure(job: Job, submitted: Sequence[str] = ()) -> str:
     :param submitted: the servers in the response to a create, without those known not to exist.
     :return: the text, in several lines.
     """
-    failed = list(_causes(job))
-    groups = _grouped(failed)
+    failed = list(failed_parts(job))
+    groups = by_reason(failed)
     said = "\n".join(part.reason for part in (*failed, *job.leaves, job))
     lines = [
         _first_line(job, groups),
@@ -84,29 +84,29 @@ def reason_of(part: SubJob) -> str:
     return part.reason or NO_REASON
 
 
-def _causes(part: SubJob) -> Iterator[SubJob]:
+def failed_parts(part: SubJob) -> Iterator[SubJob]:
     """Yield the failed parts without a failed part below them. These have the reasons."""
     for sub_job in part.sub_jobs:
-        below = list(_causes(sub_job))
-        if not below and _has_failed(sub_job):
+        below = list(failed_parts(sub_job))
+        if not below and has_failed(sub_job):
             yield sub_job
         yield from below
 
 
-def _has_failed(part: SubJob) -> bool:
-    # An unknown status counts as failed if the part has a reason.
+def has_failed(part: SubJob) -> bool:
+    """Return whether a part has failed. An unknown status counts as failed if the part has a reason."""
     return part.status is JobStatus.FAIL or (not part.status.is_known and bool(part.reason))
 
 
-def _grouped(failed: Sequence[SubJob]) -> list[tuple[str, list[SubJob]]]:
+def by_reason(failed: Sequence[SubJob]) -> list[tuple[str, list[SubJob]]]:
     """Return the failed parts by reason. The most frequent reason comes first; parts without a reason come last.
 
     Reasons that differ only in the id of a server or request are grouped together.
     """
-    by_reason: dict[str, list[SubJob]] = defaultdict(list)
+    groups: dict[str, list[SubJob]] = defaultdict(list)
     for part in failed:
-        by_reason[_ID.sub("...", part.reason)].append(part)
-    return sorted(by_reason.items(), key=lambda group: (not group[0], -len(group[1])))
+        groups[_ID.sub("...", part.reason)].append(part)
+    return sorted(groups.items(), key=lambda group: (not group[0], -len(group[1])))
 
 
 def _first_line(job: Job, groups: list[tuple[str, list[SubJob]]]) -> str:
@@ -128,7 +128,7 @@ def _first_line(job: Job, groups: list[tuple[str, list[SubJob]]]) -> str:
 
 def _total(job: Job, failed: int) -> int:
     """Return the number of parts: the leaves, and the failed parts whose own parts did not fail."""
-    shown = sum(1 for _ in job.leaves) + sum(bool(part.sub_jobs) for part in _causes(job))
+    shown = sum(1 for _ in job.leaves) + sum(bool(part.sub_jobs) for part in failed_parts(job))
     return max(shown, job.sub_jobs_total, failed)
 
 
@@ -155,7 +155,7 @@ def _other_lines(job: Job) -> list[str]:
         made = bool(servers) and all(part.job_type.startswith("create") for part in succeeded)
         named = _servers(servers) if servers else f"{len(succeeded)} sub-jobs"
         lines.append(f"{'Exist and cost money' if made else 'Succeeded'}: {named}")
-    unfinished = sum(not part.status.is_finished and not _has_failed(part) for part in job.leaves)
+    unfinished = sum(not part.status.is_finished and not has_failed(part) for part in job.leaves)
     if unfinished:
         lines.append(f"Not finished when the job failed: {unfinished} of {len(list(job.leaves))} sub-jobs")
     unlisted = job.sub_jobs_total - len(job.sub_jobs)

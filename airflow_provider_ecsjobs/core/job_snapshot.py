@@ -10,11 +10,18 @@ trigger that comes late can't replace the end. :func:`shown_record` joins the tw
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_ecsjobs.core.failure_message import existing_servers, reason_of
+from airflow_provider_ecsjobs.core.failure_message import (
+    NO_REASON,
+    by_reason,
+    existing_servers,
+    failed_parts,
+    has_failed,
+    reason_of,
+    surviving_servers,
+)
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
@@ -36,6 +43,8 @@ MAX_CAUSE = 300
 MAX_SERVERS = 100
 MAX_NAME = 64
 """The longest id or type that is kept, in characters. Those of the cloud have up to 36."""
+_SERVERS = ("servers", "more_servers", "possible_servers", "more_possible_servers")
+"""The servers that the job reports as created, and those that may exist. Earlier versions wrote one list for both."""
 _PROGRESS = ("changed_at", "total", "done", "failed", "causes", "sub_jobs")
 
 
@@ -49,6 +58,7 @@ class WaitTimes:
     :param poll_interval: the longest delay between two polls.
     :param order_id: the order that the job is for; empty if there is none, or it is not known.
     :param server_ids: the servers in the response to a create.
+    :param refresh: the delay until the record is published again, also if nothing changes; ``None`` if it is not known.
     """
 
     job_id: str
@@ -57,12 +67,19 @@ class WaitTimes:
     poll_interval: float | None = None
     order_id: str = ""
     server_ids: Sequence[str] = ()
+    refresh: float | None = None
 
     @classmethod
-    def of(cls, job_id: str, policy: WaitPolicy) -> WaitTimes:
+    def of(cls, job_id: str, policy: WaitPolicy, refresh: float | None = None) -> WaitTimes:
         """Return what is known of a wait for a job."""
         return cls(
-            job_id, policy.started, policy.deadline, policy.max_poll_interval, policy.order_id, policy.server_ids
+            job_id,
+            policy.started,
+            policy.deadline,
+            policy.max_poll_interval,
+            policy.order_id,
+            policy.server_ids,
+            refresh,
         )
 
 
@@ -79,6 +96,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
         "started": _seconds(wait.started),
         "deadline": _seconds(wait.deadline),
         "poll_interval": _seconds(wait.poll_interval),
+        "refresh": _seconds(wait.refresh),
         "seen_at": None if job is None else _seconds(seen_at),
         "outcome": None,
         "order_id": clean(wait.order_id, MAX_NAME),
@@ -86,8 +104,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
     if job is not None:
         record |= _of_job(job, record["order_id"])
     # A task that is killed while it waits leaves no other record.
-    servers = _created_servers(job, wait.server_ids)
-    return record | _servers(servers) if servers else record
+    return record | _servers(job, wait.server_ids)
 
 
 def final_snapshot(end: WaitEnd, wait: WaitTimes, now: float) -> dict[str, Any]:
@@ -105,7 +122,7 @@ def final_snapshot(end: WaitEnd, wait: WaitTimes, now: float) -> dict[str, Any]:
         record = {key: value for key, value in record.items() if key not in _PROGRESS}
     record |= {"outcome": end.outcome.value, "message": clean(end.message)}
     if job is not None and job.status is JobStatus.FAIL:
-        record["failure"] = _failure(job, existing_servers(job, wait.server_ids))
+        record["failure"] = _failure(job) | _servers(job, wait.server_ids)
     return record
 
 
@@ -123,7 +140,13 @@ def shown_record(current: Any, end: Any) -> Any:
         return end if current is None else current
     if not isinstance(current, dict) or _is_older_try(current, end) or current.get("job_id") != end.get("job_id"):
         return end
-    return current | {key: value for key, value in end.items() if value not in (None, "")}
+    # An end without a look at the job knows less of its servers than the record of the wait.
+    first, second = (current, end) if end.get("seen_at") is None else (end, current)
+    servers = first if "servers" in first else second
+    joined = current | {key: value for key, value in end.items() if value not in (None, "")}
+    return {key: value for key, value in joined.items() if key not in _SERVERS} | {
+        key: servers[key] for key in _SERVERS if key in servers
+    }
 
 
 def _is_older_try(record: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -137,11 +160,12 @@ def outline(job: Job) -> int:
 
 
 def _of_job(job: Job, order_id: str) -> dict[str, Any]:
-    parts = list(job.leaves)
-    failed = [part for part in parts if part.status is JobStatus.FAIL]
-    others = [part for part in parts if part.status is not JobStatus.FAIL]
-    causes = list(dict.fromkeys(_cause(part) for part in failed))[:MAX_CAUSES]
-    listed = (failed + others)[:MAX_SUB_JOBS]
+    failed = list(failed_parts(job))
+    others = [part for part in job.leaves if not has_failed(part)]
+    parts = failed + others
+    groups = by_reason(failed)[:MAX_CAUSES]
+    places = {id(part): place for place, (_, alike) in enumerate(groups) for part in alike}
+    rows = [_row(part, places.get(id(part))) for part in parts[:MAX_SUB_JOBS]]
     return {
         "job_type": clean(job.job_type, MAX_NAME),
         "status": clean(job.status.value, MAX_NAME),
@@ -150,11 +174,11 @@ def _of_job(job: Job, order_id: str) -> dict[str, Any]:
         "changed_at": _epoch(_last_change(job, parts)),
         "order_id": clean(job.entities.get("order_id") or job.raw.get("order_id") or order_id, MAX_NAME),
         "total": max(len(parts), job.sub_jobs_total),
-        "done": sum(part.status.is_finished for part in parts),
+        "done": len(failed) + sum(part.status.is_finished for part in others),
         "failed": len(failed),
-        "causes": causes,
+        "causes": [_cause(*group) for group in groups],
         # One string: Airflow visits each value of an object, which blocks the event loop for 27 ms with 1,000 rows.
-        "sub_jobs": json.dumps([_row(part, causes) for part in listed], ensure_ascii=False, separators=(",", ":")),
+        "sub_jobs": json.dumps(rows, ensure_ascii=False, separators=(",", ":")),
     }
 
 
@@ -164,16 +188,15 @@ def _last_change(job: Job, parts: list[SubJob]) -> datetime | None:
     return max(times, default=None)
 
 
-def _row(part: SubJob, causes: list[str]) -> list[Any]:
+def _row(part: SubJob, cause: int | None) -> list[Any]:
     """Return the row of a sub-job: its type, resource kind and id, status, begin, end, and the index of its cause."""
-    cause = _cause(part) if part.status is JobStatus.FAIL else None
     return [
         clean(part.job_type, MAX_NAME),
         *_subject(part),
         clean(part.status.value, MAX_NAME),
         _epoch(part.begin_time),
         _epoch(part.end_time),
-        causes.index(cause) if cause in causes else None,
+        cause,
     ]
 
 
@@ -184,37 +207,51 @@ def _subject(part: SubJob) -> tuple[str, str]:
     return "", ""
 
 
-def _failure(job: Job, servers: Sequence[str]) -> dict[str, Any]:
-    said = "\n".join(part.reason for part in (*job.leaves, job))
-    counted = Counter(_cause(part) for part in job.leaves if part.status is JobStatus.FAIL)
+def _failure(job: Job) -> dict[str, Any]:
+    failed = list(failed_parts(job))
+    said = "\n".join(part.reason for part in (*failed, *job.leaves, job))
+    groups = by_reason(failed)
     return {
-        "causes": [[cause, count] for cause, count in counted.most_common(MAX_CAUSES)],
-        "more_causes": max(0, len(counted) - MAX_CAUSES),
-        "own": _cause(job),
+        "causes": [[_cause(*group), len(group[1])] for group in groups[:MAX_CAUSES]],
+        "more_causes": max(0, len(groups) - MAX_CAUSES),
+        "own": clean(reason_of(job), MAX_CAUSE),
         "hints": [clean(line, MAX_CAUSE) for line in hint_lines(said)],
-        **_servers(servers),
     }
 
 
-def _created_servers(job: Job | None, submitted: Sequence[str]) -> list[str]:
-    """Return the servers that a create has made or is making. They cost money, however the wait ends."""
-    if job is None:
-        return list(submitted)
-    if not submitted and not job.job_type.startswith("create"):
-        return []
-    failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
-    return [server for server in existing_servers(job, submitted) if server not in failed]
+def _servers(job: Job | None, submitted: Sequence[str]) -> dict[str, Any]:
+    """Return the servers that a create has made, and those that may exist. They cost money, however the wait ends.
 
-
-def _servers(servers: Sequence[str]) -> dict[str, Any]:
+    :param job: the job; ``None`` if it was not seen.
+    :param submitted: the servers in the response to a create.
+    """
+    if not submitted and (job is None or not job.job_type.startswith("create")):
+        return {}
+    created, possible = _created_and_possible(job, submitted)
     return {
-        "servers": [clean(server, MAX_NAME) for server in servers[:MAX_SERVERS]],
-        "more_servers": max(0, len(servers) - MAX_SERVERS),
+        "servers": [clean(server, MAX_NAME) for server in created[:MAX_SERVERS]],
+        "more_servers": max(0, len(created) - MAX_SERVERS),
+        "possible_servers": [clean(server, MAX_NAME) for server in possible[:MAX_SERVERS]],
+        "more_possible_servers": max(0, len(possible) - MAX_SERVERS),
     }
 
 
-def _cause(part: SubJob) -> str:
-    return clean(reason_of(part), MAX_CAUSE)
+def _created_and_possible(job: Job | None, submitted: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the servers that the job reports as created, and the others that it does not report as failed."""
+    if job is None:
+        return (), submitted
+    if job.status is JobStatus.PENDING_PAYMENT:  # nothing is created before the order is paid
+        return (), ()
+    created = surviving_servers(job)
+    failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
+    known = failed.union(created)
+    return created, [server for server in existing_servers(job, submitted) if server not in known]
+
+
+def _cause(reason: str, parts: Sequence[SubJob]) -> str:
+    """Return the reason that parts have in common. It keeps its ids if it is the same in all of them."""
+    is_same = all(part.reason == parts[0].reason for part in parts)
+    return clean((parts[0].reason if is_same else reason) or NO_REASON, MAX_CAUSE)
 
 
 def _epoch(value: datetime | None) -> float | None:

@@ -45,6 +45,7 @@ def test_before_the_first_look_there_are_only_the_facts_of_the_wait() -> None:
         "started": 1000.0,
         "deadline": 4600.0,
         "poll_interval": 60.0,
+        "refresh": None,
         "seen_at": None,
         "outcome": None,
         "order_id": "CS1",
@@ -98,7 +99,7 @@ def test_the_servers_of_a_submit_stand_for_those_that_the_job_names() -> None:
 
     record = final_snapshot(end, WaitTimes(JOB_ID, server_ids=["kept", "gone"]), 0.0)
 
-    assert record["failure"]["servers"] == ["kept"]
+    assert (record["failure"]["servers"], record["failure"]["possible_servers"]) == ([], ["kept"])
 
 
 def test_an_unknown_status_is_kept_and_is_not_finished() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_ecsjobs.core.failure_message import existing_servers, explain_failure
 from airflow_provider_ecsjobs.core.job import Job, outline_of
 from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, shown_record, snapshot
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
@@ -19,6 +20,8 @@ from tests.core.samples import JOB_ID, job, part
 TIMES = WaitTimes.of(JOB_ID, WaitPolicy(started=1000.0, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
 RESUMED = WaitTimes(JOB_ID)
 RAW = job("RUNNING", [part("SUCCESS", server_id="s1"), part("RUNNING", server_id="s2")])
+TIMES_OF_CREATE = WaitTimes(JOB_ID, server_ids=["a", "b", "c"])
+HALF = [part(server_id="a"), part("RUNNING", server_id="b"), part("FAIL", server_id="c")]
 WAIT = snapshot(Job(RAW), TIMES, 1200.0) | {"try": 2}
 END = final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(job("SUCCESS", [part(), part()]))), RESUMED, 1300.0) | {"try": 2}
 
@@ -48,35 +51,93 @@ def test_an_end_without_a_look_at_the_job_keeps_the_progress_and_the_servers_see
         record = shown_record(WAIT, end)
 
         assert (record["outcome"], record["message"], record["total"], record["done"]) == ("timeout", "too late", 2, 1)
-        assert (record["seen_at"], record["servers"], json.loads(record["sub_jobs"])[0][2]) == (
-            1200.0,
-            ["s1", "s2"],
-            "s1",
-        )
+        assert (record["seen_at"], json.loads(record["sub_jobs"])[0][2]) == (1200.0, "s1")
+        assert (record["servers"], record["possible_servers"]) == (["s1"], ["s2"])
 
 
 def test_the_servers_of_the_response_are_named_at_an_end_without_a_job() -> None:
     end = timeout(None, WaitTimes(JOB_ID, server_ids=["s1", "s2"]))
 
-    assert shown_record(None, end)["servers"] == ["s1", "s2"]
+    assert shown_record(None, end)["servers"] == []
+    assert shown_record(None, end)["possible_servers"] == ["s1", "s2"]
+
+
+def test_the_servers_are_those_of_the_record_that_knows_more_of_the_job() -> None:
+    current = snapshot(Job(job("RUNNING", HALF)), TIMES_OF_CREATE, 1200.0)
+    later = Job(job("RUNNING", [part(server_id="a"), part(server_id="b"), part("FAIL", server_id="c")]))
+    seen = final_snapshot(WaitEnd(Outcome.TIMEOUT, "", later), TIMES_OF_CREATE, 4600.0)
+
+    for end, servers in ((timeout(None, TIMES_OF_CREATE), (["a"], ["b"])), (seen, (["a", "b"], []))):
+        record = shown_record(current, end)
+
+        assert (record["servers"], record["possible_servers"]) == servers
+
+
+def test_the_one_list_of_an_earlier_version_is_kept_apart_from_the_two_of_today() -> None:
+    old = {**WAIT, "servers": ["s1", "s2"], "more_servers": 0}
+    old = {key: value for key, value in old.items() if "possible" not in key}
+    unseen = {"outcome": "timeout", "job_id": JOB_ID, "seen_at": None, "servers": ["s1", "s2"]}
+
+    for current, end, servers in ((old, timeout(None, TIMES_OF_CREATE), ["s1", "s2"]), (WAIT, unseen, ["s1"])):
+        record = shown_record(current, end)
+
+        assert record["servers"] == servers
+        assert record.get("possible_servers") == current.get("possible_servers")
 
 
 @pytest.mark.parametrize(
-    ("raw", "submitted", "servers"),
+    ("raw", "submitted", "servers", "possible"),
     [
-        (job("RUNNING", [part("RUNNING", server_id="a"), part("FAIL", server_id="b")]), (), ["a"]),
-        (job("RUNNING", [part("RUNNING", server_id="a"), part("FAIL", server_id="b")]), ("a", "b", "c"), ["a", "c"]),
-        (job("RUNNING", [part("RUNNING", server_id="a")], job_type="deleteServer"), (), None),
-        (job("RUNNING", []), (), None),
-        (job("RUNNING", []), ("a",), ["a"]),
+        (job("RUNNING", HALF), (), ["a"], ["b"]),
+        (job("RUNNING", HALF), ("a", "b", "c", "d"), ["a"], ["b", "d"]),
+        (job("RUNNING", [part("RUNNING", server_id="a")], job_type="deleteServer"), (), None, None),
+        (job("RUNNING", []), (), [], []),
+        (job("RUNNING", []), ("a",), [], ["a"]),
+        (None, ("a",), [], ["a"]),
+        (None, (), None, None),
+        (job("PENDING_PAYMENT", []), ("a",), [], []),
+        (job("PENDING_PAYMENT", [part("INIT", server_id="a")]), (), [], []),
     ],
 )
-def test_the_record_of_a_wait_names_the_servers_of_a_create(
-    raw: dict[str, Any], submitted: tuple[str, ...], servers: list[str] | None
+def test_the_record_of_a_wait_tells_the_servers_of_a_create_from_those_that_may_exist(
+    raw: dict[str, Any] | None, submitted: tuple[str, ...], servers: list[str] | None, possible: list[str] | None
 ) -> None:
-    record = snapshot(Job(raw), WaitTimes(JOB_ID, server_ids=submitted), 0.0)
+    record = snapshot(None if raw is None else Job(raw), WaitTimes(JOB_ID, server_ids=submitted), 0.0)
 
-    assert record.get("servers") == servers
+    assert (record.get("servers"), record.get("possible_servers")) == (servers, possible)
+
+
+@pytest.mark.parametrize(
+    ("raw", "submitted", "servers", "possible"),
+    [
+        (job("FAIL"), ("a", "b"), [], ["a", "b"]),
+        (job("FAIL"), (), [], []),
+        (job("FAIL", [*HALF, part("INIT", server_id="d")]), ("a", "b", "c", "d"), ["a"], ["b", "d"]),
+        (job("FAIL", [part("FAIL", server_id="a")]), ("a",), [], []),
+    ],
+)
+def test_a_failed_job_names_the_servers_as_the_message_of_its_task_does(
+    raw: dict[str, Any], submitted: tuple[str, ...], servers: list[str], possible: list[str]
+) -> None:
+    failed = Job(raw)
+    failure = final_snapshot(WaitEnd(Outcome.FINISHED, "", failed), WaitTimes(JOB_ID, server_ids=submitted), 0.0)[
+        "failure"
+    ]
+    said = explain_failure(failed, existing_servers(failed, submitted))
+
+    assert (failure["servers"], failure["possible_servers"]) == (servers, possible)
+    for label, named in (("Exist and cost money: ", servers), ("the job does not say: ", possible)):
+        assert f"{label}{', '.join(f'server {server}' for server in named)}" in said if named else label not in said
+
+
+def test_an_unpaid_order_has_created_nothing() -> None:
+    """The first record, before any look at the job, names the servers of the response."""
+    first = snapshot(None, TIMES_OF_CREATE, None)
+    unpaid = Job(job("PENDING_PAYMENT", [], order_id="CS1"))
+    record = shown_record(first, final_snapshot(WaitEnd(Outcome.PAYMENT_TIMEOUT, "", unpaid), TIMES_OF_CREATE, 9.0))
+
+    assert first["possible_servers"] == ["a", "b", "c"]
+    assert (record["servers"], record["possible_servers"]) == ([], [])
 
 
 def test_many_servers_are_counted_and_the_record_stays_small() -> None:
@@ -84,7 +145,7 @@ def test_many_servers_are_counted_and_the_record_stays_small() -> None:
     parts = [part("RUNNING", server_id=server, job_id=server) for server in servers]
     record = snapshot(Job(job("RUNNING", parts)), WaitTimes(JOB_ID, server_ids=servers), 0.0)
 
-    assert len(record["servers"]) + record["more_servers"] == 1000
+    assert len(record["possible_servers"]) + record["more_possible_servers"] == 1000
     assert len(json.dumps(record)) < 150_000
 
 

@@ -69,6 +69,7 @@ class End:
     :param outcome: the outcome in the record.
     :param before: what happens in the cloud before the task starts.
     :param servers: how many servers the page names as existing.
+    :param possible: how many servers may exist.
     :param more: further fields of the record.
     :param has_job: whether there is a job.
     :param run_seconds: how long the jobs run.
@@ -78,6 +79,7 @@ class End:
     outcome: str
     before: Callable[[Emulator], Any] = lambda _: None
     servers: int = 0
+    possible: int = 0
     more: dict[str, Any] = field(default_factory=dict)
     has_job: bool = True
     run_seconds: float = 0.2
@@ -109,9 +111,9 @@ ENDS = {
     "create kept": End(
         create(on_partial_failure="keep"), "finished", lambda cloud: cloud.fail_next(failing=2), servers=1
     ),
-    "create timeout": End(create(timeout=BRIEF), "timeout", servers=3, run_seconds=ENDLESS),
+    "create timeout": End(create(timeout=BRIEF), "timeout", possible=3, run_seconds=ENDLESS),
     "create not seen": End(
-        create(unreachable_timeout=0.1), "unreachable", lambda cloud: cloud.fault(WEB_PAGE), servers=3
+        create(unreachable_timeout=0.1), "unreachable", lambda cloud: cloud.fault(WEB_PAGE), possible=3
     ),
     "rejected submit": End(create(), "error", lambda cloud: cloud.forbid(["/cloudservers"]), has_job=False),
     "unconfirmed submit": End(
@@ -146,6 +148,7 @@ def test_the_end_is_published_with_what_was_known_before(
     shown = record.get("failure", record)
     if record.get("status") != "SUCCESS":
         assert len(shown.get("servers", [])) == end.servers
+        assert len(shown.get("possible_servers", [])) == end.possible
         assert record["outcome"] == "finished" or record["message"]
     assert run.published[-1][0] == publishing.END_XCOM_KEY
     assert [key for key, _ in run.published].count(publishing.END_XCOM_KEY) == 1
@@ -171,7 +174,7 @@ def test_a_task_killed_while_it_waits_has_left_the_servers_of_its_create(connect
     run.start()
 
     assert run.record["outcome"] is None
-    assert len(run.record["servers"]) == 3
+    assert (run.record["servers"], len(run.record["possible_servers"])) == ([], 3)
 
 
 def test_a_timeout_does_not_hide_the_progress_that_was_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,6 +241,14 @@ const readRows = (record) => {
   }));
 };
 
+const serverBox = (key, servers, more, said) => {
+  const ids = list(servers).map(text);
+  const total = ids.length + count(more);
+  return ids.length ? h("div", { class: "servers", key },
+    h("p", null, h("strong", null, `${plural(total, "server")} ${said(total)}`), " ", copyButton(ids.join("\n"), "all ids")),
+    h("ul", { class: "ids" }, ids.map((server) => h("li", null, idWithCopy(server, "server id"))))) : null;
+};
+
 class JobView extends View {
   constructor(node, place, key) {
     super(node, Object.assign(place, { key }));
@@ -308,12 +316,11 @@ class JobView extends View {
   }
 
   failure(record, task) {
-    const failure = record.failure ?? { servers: record.servers, more_servers: record.more_servers };
+    const failure = record.failure ?? {};
     // A task that was killed or marked while it waited has published no end.
     const isBad = record.outcome ? !(record.outcome === "finished" && record.status === "SUCCESS") : task.is_over && task.state !== "success";
     if (!isBad) return null;
     const causes = list(failure.causes).filter(Array.isArray);
-    const servers = list(failure.servers).map(text);
     const failed = count(record.failed), total = count(record.total);
     const isJobFailure = record.outcome === "finished";
     const title = !record.job_id ? "There is no job to wait for" : !isJobFailure ? "The wait ended without the end of the job" : causes.length ? `${failed} of ${plural(total, "sub-job")} failed` : "The job failed";
@@ -324,9 +331,16 @@ class JobView extends View {
       count(failure.more_causes) ? h("p", { class: "muted" }, `and ${plural(count(failure.more_causes), "further cause")}`) : null,
       failure.own ? h("p", { class: causes.length ? "muted" : "" }, causes.length ? `The job itself: ${text(failure.own)}` : text(failure.own)) : null,
       list(failure.hints).map((hint) => h("p", { class: "hint" }, text(hint))),
-      servers.length ? h("div", { class: "servers" },
-        h("p", null, h("strong", null, `${plural(servers.length + count(failure.more_servers), "server")} exist${servers.length === 1 ? "s" : ""} and cost${servers.length === 1 ? "s" : ""} money`), " ", copyButton(servers.join("\n"), "all ids")),
-        h("ul", { class: "ids" }, servers.map((server) => h("li", null, idWithCopy(server, "server id"))))) : null);
+      this.servers(record));
+  }
+
+  servers(record) {
+    if (record.status === "PENDING_PAYMENT") return null; // Nothing is created before the order is paid.
+    const held = record.failure ?? record; // Earlier versions wrote one list.
+    return [
+      serverBox("created", held.servers, held.more_servers, (total) => (total === 1 ? "exists and costs money" : "exist and cost money")),
+      serverBox("possible", held.possible_servers, held.more_possible_servers, () => "may exist and cost money, the job does not say"),
+    ];
   }
 
   tiles(record, task, isWaiting) {
