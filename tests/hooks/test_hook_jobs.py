@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,3 +184,10 @@ def test_a_closed_hook_opens_again(hook: EcsJobsHook, connected: Emulator) -> No
 
     assert hook.get_job(job_id).status is JobStatus.RUNNING
     assert connected.counters["connections"] == 2
+
+
+def test_a_timeout_may_be_a_timedelta(connected: Emulator) -> None:
+    job_id = connected.plant_job({"status": "RUNNING"})
+
+    with pytest.raises(EcsJobTimeout, match="timeout=0 s"):
+        EcsJobsHook().wait_for_job(job_id, timeout=timedelta(0))  # type: ignore[arg-type]
