@@ -40,8 +40,8 @@ def run(size: str) -> Section:
     ):
         dags = Path(folder, "dags")
         dags.mkdir()
-        for operator in operators:
-            shutil.copy(_FOLDER / f"{DAGS[operator]}.py", dags)
+        for name in ("slot_ours", *(DAGS[operator] for operator in operators if operator == PEER)):
+            shutil.copy(_FOLDER / f"{name}.py", dags)
         dbt = {"conn_type": "dbt_cloud", "host": f"127.0.0.1:{dbt_cloud.about['port']}", "login": "1"}
         environment = {
             **dict([emulator.connection_env()]),
