@@ -283,7 +283,7 @@ class Wait:
         if job.status.is_finished:
             return WaitEnd(Outcome.FINISHED, job.progress(waited), job)
         if job.status is JobStatus.PENDING_PAYMENT:
-            return self._receive_unpaid(job, now, is_first)
+            return self._receive_unpaid(job, now, self._unpaid_since(job, now) if is_first else now)
         self.pending_since = None
         return None
 
@@ -292,16 +292,16 @@ class Wait:
         plain = plain_delay(now - self.policy.started, self.policy.poll_interval, self.policy.max_poll_interval)
         return self._due is not None and now - self._due > JITTER * plain
 
-    def _receive_unpaid(self, job: Job, now: float, is_first: bool) -> WaitEnd | None:
+    def _unpaid_since(self, job: Job, now: float) -> float:
+        # Since the job began, and not from before the wait. A restart of the triggerer does not change that.
+        began = job.begin_time
+        return min(max(self.policy.started, began.timestamp() if began else 0.0), now)
+
+    def _receive_unpaid(self, job: Job, now: float, since: float) -> WaitEnd | None:
         order = clean(job.entities.get("order_id") or job.raw.get("order_id") or self.policy.order_id, 200)
         order = f"its order {order}" if order else "its order"
         if self.pending_since is None:
-            self.pending_since = now
-            if is_first:
-                # It is unpaid since the job began. The limit counts from the begin of the wait, which a restart of the
-                # triggerer does not change.
-                began = job.begin_time
-                self.pending_since = min(max(self.policy.started, began.timestamp() if began else 0.0), now)
+            self.pending_since = since
             self._log(
                 logging.WARNING,
                 f"ECS job {self.job_id} waits for a payment: {order} has to be paid in the Huawei Cloud console"
