@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from heapq import heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.steps import ORDINARY, Priority, Turn
 
@@ -95,8 +95,8 @@ class RequestQueue:
             self.leave(permit, turn)
             raise
 
-    def enter(self, permit: asyncio.Future[Permit], turn: Turn) -> None:
-        """Give a permit to a future when it is its turn. It may be cancelled before; then call :meth:`leave`.
+    def enter(self, permit: asyncio.Future[Any], turn: Turn) -> None:
+        """Queue a future, which gets a permit when it is its turn. If it is cancelled before, call :meth:`leave`.
 
         :param permit: gets the permit. If it waits already, it keeps its place.
         :param turn: its place in the queue.
@@ -106,7 +106,7 @@ class RequestQueue:
             line.add(permit, self._loop.time() + min(turn.patience, self._delay(line) + turn.longest))
             self._let_through()
 
-    def leave(self, permit: asyncio.Future[Permit], turn: Turn) -> None:
+    def leave(self, permit: asyncio.Future[Any], turn: Turn) -> None:
         """Let a future wait no longer. If it has its permit, that is given back."""
         self._waiting[turn.priority].remove(permit)
         if permit.done() and not permit.cancelled():  # the permit and the cancellation came at the same time

@@ -59,7 +59,7 @@ class TimerQueue:
     def abandon(self, future: Waking, turn: Turn | None) -> None:
         """End a sleep whose result is not needed. Its permit, if it has one, is given back."""
         if self._requests is not None and turn is not None and not _has_no_permit(future):
-            self._requests.leave(future, turn)  # type: ignore[arg-type]
+            self._requests.leave(future, turn)
 
     def close(self) -> None:
         """Stop waking sleepers."""
@@ -94,10 +94,10 @@ class TimerQueue:
         if self._requests is None or turn is None:
             future.set_result(None)
         elif now >= until:
-            self._requests.leave(future, turn)  # type: ignore[arg-type]
+            self._requests.leave(future, turn)
             future.set_result(None)
         else:
-            self._requests.enter(future, turn)  # type: ignore[arg-type]
+            self._requests.enter(future, turn)
             if until < math.inf and not future.done():
                 self._push(min(until, now + LIMIT_CHECKED_EVERY), future, turn, until)
 
