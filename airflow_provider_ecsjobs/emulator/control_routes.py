@@ -25,7 +25,7 @@ def control_routes(controls: Controls) -> list[web.RouteDef]:
 
     async def handle(request: web.Request, *, control: Control) -> web.Response:
         try:
-            arguments = {**request.match_info, **_checked(await _json_object(request, control), control.keys)}
+            arguments = {**request.match_info, **_checked(await _json_object(request), control.keys)}
             returned = _call(controls, control, arguments)
         except KeyError as error:
             raise web.HTTPNotFound(text=f"{error.args[0]}\n") from None
@@ -85,9 +85,9 @@ def _checked(body: dict[str, Any], keys: Mapping[str, Kinds]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if value is not None}
 
 
-async def _json_object(request: web.Request, control: Control) -> dict[str, Any]:
+async def _json_object(request: web.Request) -> dict[str, Any]:
     content = await request.read()
-    if not content and not control.keys:
+    if not content:
         return {}
     try:
         body = parse_json(content)

@@ -11,6 +11,13 @@ from tests.emulator.emulator_client import SignedClient
 from tests.support.patience import A_MINUTE
 
 
+@pytest.mark.parametrize("path", ["jobs", "servers", "faults", "rate_limit"])
+def test_control_needs_no_body_where_all_keys_are_optional(path: str, ecs_emulator: Emulator) -> None:
+    response = requests.post(f"{ecs_emulator.url}/_emulator/{path}", timeout=A_MINUTE)
+
+    assert response.status_code == 200
+
+
 def test_control_plants_and_starts_jobs(client: SignedClient, ecs_emulator: Emulator) -> None:
     control = f"{ecs_emulator.url}/_emulator"
     planted = requests.post(
