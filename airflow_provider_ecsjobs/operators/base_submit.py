@@ -43,13 +43,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.errors import ApiError
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
+    from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore, SubmitPolicy
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
     from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
     from airflow_provider_ecsjobs.operators.submit_once import SendRequest, SubmitOnce, SubmitRecordStore
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
+_SUBMITTED_IN = "ecsjobs_submitted_in"
+"""The key in Airflow's context of the number of the try that has submitted its request."""
 
 
 class EcsBaseSubmitOperator(EcsBaseOperator):
@@ -67,6 +69,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     _retry_resubmits = True
     _makes_servers = False
     _job_id: str | None = None
+    _refusal: EcsInvalidRequestNoRetry | None = None
+    """Why the request can't be sent. A job that an earlier try has recorded is waited for all the same."""
 
     def __init__(
         self,
@@ -89,7 +93,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :raises EcsJobTimeout: the job did not end in time.
         :raises EcsRejectedNoRetry: the API rejected the request.
         """
-        self._prepare()
+        try:
+            self._prepare()
+        except EcsInvalidRequestNoRetry as error:
+            self._refusal = error
         policy = self._policy()
         try:
             return self._output(self._submit_and_wait(context, policy))
@@ -158,13 +165,60 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     def _submit(self, context: Mapping[str, Any], policy: WaitPolicy) -> tuple[Submission, Job | ApiError | None]:
         try:
             with publishing_errors():
-                return self._once(context, policy.deadline).run()
+                self._check_first(context)
+                submitted = self._once_or_recorded(context, policy.deadline).run()
+                context[_SUBMITTED_IN] = _try_number(context)  # type: ignore[index] # Airflow's context is mutable
+                return submitted
         except EcsInvalidRequestError as error:
             raise EcsInvalidRequestNoRetry(str(error)) from None
         except EcsUnauthorizedError as error:
             raise EcsUnauthorizedNoRetry(str(error), error.error) from None
         except EcsRejectedError as error:
             raise EcsRejectedNoRetry(str(error), error.error) from None
+
+    def _check_first(self, context: Mapping[str, Any]) -> None:
+        """Check that this try of the task has submitted nothing yet.
+
+        :raises EcsInvalidRequestNoRetry: it has. One record can't tell two requests apart.
+        """
+        if context.get("ti") is not None and context.get(_SUBMITTED_IN) == _try_number(context):
+            raise EcsInvalidRequestNoRetry(
+                "This task has submitted a request already. A task submits one request, since a retry could not tell"
+                " two of them apart. Use a task for each request."
+            )
+
+    def _once_or_recorded(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
+        """Return the submit of this task. If its request is wrong now, an earlier try may have recorded a job.
+
+        :raises EcsInvalidRequestNoRetry: the request is wrong, and there is no such job.
+        """
+        try:
+            if self._refusal is not None:
+                raise self._refusal
+            return self._once(context, deadline)
+        except EcsInvalidRequestNoRetry as error:
+            recorded = self._recorded(context, str(error))
+            if recorded is None:
+                raise
+            return recorded
+
+    def _recorded(self, context: Mapping[str, Any], refusal: str) -> SubmitOnce | None:
+        """Return a submit that only reconnects to the job of an earlier try; ``None`` if there is none."""
+        from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+        from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
+        from airflow_provider_ecsjobs.operators.submit_once import task_try_of
+
+        record_store = _record_store(context)
+        record = record_store.read()
+        max_tries = task_try_of(context, self.retries or 0).max_tries
+        if record is None or record.job_id is None or record.max_tries != max_tries:
+            return None
+        self.log.warning("%s An earlier try submitted ECS job %s, so the task waits for it.", refusal, record.job_id)
+
+        def send(token: str | None, sent_before: SentBefore) -> Submission:
+            raise EcsInvalidRequestError(refusal)
+
+        return self._submit_once(context, SubmitPolicy(record.operation, Repeat.HARMFUL, ""), send, record_store)
 
     def _submit_and_wait(self, context: Mapping[str, Any], policy: WaitPolicy) -> dict[str, Any]:
         self._leave_console_link(context)
@@ -267,6 +321,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             record = record_store.read()
             if record is not None:
                 record_store.write(record.given_up())
+
+
+def _try_number(context: Mapping[str, Any]) -> Any:
+    return getattr(context.get("ti"), "try_number", None)
 
 
 def _record_store(context: Mapping[str, Any]) -> SubmitRecordStore:

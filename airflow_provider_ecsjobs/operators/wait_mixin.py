@@ -112,12 +112,14 @@ class EcsJobWaitMixin(_Task):
         warnings.warn(f"Task {self.task_id}: {what}", UserWarning, stacklevel=5)
 
     def _read_parameters(self, is_templated: IsTemplated = nothing_is_templated) -> None:
-        """Convert the templated parameters that are known. An error is not retried.
+        """Convert the templated parameters that are known. An error in the request or the job id is not retried.
 
         :param is_templated: returns whether a value is not known yet. Such values stay as they are.
         :raises EcsInvalidRequestNoRetry: a parameter is wrong.
         :raises EcsInvalidJobIdNoRetry: the job id is wrong.
+        :raises EcsConfigError: the id of the connection, the region, the project or the service is wrong.
         """
+        wrong: Exception | None = None
         for name, read in {**STEERS_REQUEST, **self._readers}.items():
             attribute = ATTRIBUTES.get(name, name)
             if attribute not in self.template_fields:
@@ -130,7 +132,10 @@ class EcsJobWaitMixin(_Task):
             except EcsInvalidJobIdError as error:
                 raise EcsInvalidJobIdNoRetry(str(error)) from None
             except EcsInvalidRequestError as error:
-                raise EcsInvalidRequestNoRetry(str(error)) from None
+                # Raised once all others are converted: the task may wait for a job that it submitted before.
+                wrong = wrong or EcsInvalidRequestNoRetry(str(error))
+        if wrong is not None:
+            raise wrong
 
     @cached_property
     def hook(self) -> EcsJobsHook:

@@ -43,6 +43,7 @@ INSIDE_FUNCTIONS = {
     ("operators.base_request", "airflow_provider_ecsjobs.core.submit.idempotency"),
     ("operators.base_request", "airflow_provider_ecsjobs.operators.submit_once"),
     ("operators.base_submit", "airflow_provider_ecsjobs.core.submit.decision_table"),
+    ("operators.base_submit", "airflow_provider_ecsjobs.core.submit.idempotency"),
     ("operators.base_submit", "airflow_provider_ecsjobs.operators.submit_once"),
     ("hooks.connection", "airflow_provider_ecsjobs.transport.config"),
     ("hooks.connection", "asgiref.sync"),
