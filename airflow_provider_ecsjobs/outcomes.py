@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsUnauthorizedError
 from airflow_provider_ecsjobs.core.failure_message import explain_failure
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import clean, shown
 from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
@@ -29,6 +28,10 @@ else:
     _Task = object
 
 
+LONGEST_DURATION = 100 * 365 * 86400.0
+"""The longest duration of a parameter, in seconds. Airflow adds it to a date."""
+
+
 def seconds_of(name: str, value: Any, *, zero_allowed: bool = False) -> float:
     """Return the seconds of a duration parameter.
 
@@ -40,8 +43,11 @@ def seconds_of(name: str, value: Any, *, zero_allowed: bool = False) -> float:
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     accepted = "0 or more seconds" if zero_allowed else "more than 0 seconds"
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds):
-        raise ValueError(f"{name} is {clean(repr(value), 100)}; expected {accepted}, as a number or a timedelta.")
+    # Compared, not converted: a float holds no integer of more than 308 digits. NaN is not below anything.
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not abs(seconds) <= LONGEST_DURATION:
+        raise ValueError(
+            f"{name} is {shown(value)}; expected {accepted}, as a number or a timedelta, and less than 100 years."
+        )
     if seconds < 0 or (seconds == 0 and not zero_allowed):
         raise ValueError(f"{name} is {seconds:g} s; expected {accepted}.")
     return float(seconds)
@@ -116,7 +122,7 @@ def read_event(event: Mapping[str, Any] | None, job_id: Any) -> WaitEnd:
     except ValueError:
         known = ", ".join(Outcome)
         raise EcsApiError(
-            f"{what} the unknown outcome {clean(repr(event.get('outcome')), 100)}; known are {known}. Do worker and"
+            f"{what} the unknown outcome {shown(event.get('outcome'))}; known are {known}. Do worker and"
             " triggerer run the same version of airflow-provider-ecsjobs?"
         ) from None
     job = event.get("job")

@@ -171,7 +171,7 @@ def provider_info(version: str) -> dict[str, Any]:
 def _switch(description: str, default: str | None) -> dict[str, Any]:
     return {
         "description": description,
-        "version_added": "0.2.0",
+        "version_added": "0.1.0",
         "type": "boolean",
         "example": None,
         "default": default,

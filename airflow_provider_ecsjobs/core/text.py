@@ -8,8 +8,10 @@ from typing import Any
 
 MAX_TEXT = 2000
 """The maximum length of a foreign text, in characters. Huawei's longest known reasons have a few hundred."""
-RENDERED_NOTHING = frozenset({"none", "null", "nan", "undefined", "true", "false"})
+NO_VALUE = frozenset({"none", "null", "nan", "undefined"})
 """What a template without a value renders to, in lower case."""
+RENDERED_NOTHING = NO_VALUE | {"true", "false"}
+"""The same, and what a template with a wrong expression renders to. None of them is an id."""
 
 # C0 and C1 controls, line and paragraph separators, bidirectional marks and invisible characters.
 _CONTROL = re.compile(
@@ -32,6 +34,14 @@ def clean(value: Any, limit: int = MAX_TEXT) -> str:
     shown = " ".join(text[:limit].split())
     shown = _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", shown)
     return f"{shown}... ({left_out} more characters)" if left_out > 0 else shown
+
+
+def shown(value: Any) -> str:
+    """Return a wrong value for a message, as one safe line. A text is in quotes, unlike a number."""
+    try:
+        return clean(repr(value), 100)
+    except (RecursionError, ValueError):  # as for `_plain`
+        return f"<{type(value).__name__}>"
 
 
 def _plain(value: Any) -> str:

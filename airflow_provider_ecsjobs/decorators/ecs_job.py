@@ -47,7 +47,9 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
 
     @property
     def _takes_token(self) -> bool:
-        return _TOKEN in inspect.signature(self.python_callable).parameters and _TOKEN not in self.op_kwargs
+        signature = inspect.signature(self.python_callable)
+        given = {*signature.bind_partial(*self.op_args).arguments, *self.op_kwargs}
+        return _TOKEN in signature.parameters and _TOKEN not in given
 
     def _once(self, context: Any, deadline: float | None) -> SubmitOnce:
         # Not with the module, as in base_submit.

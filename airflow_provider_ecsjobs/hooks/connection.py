@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean
+from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -159,7 +159,7 @@ def check_conn_id(conn_id: Any) -> None:
     :raises EcsConfigError: it is none.
     """
     if not isinstance(conn_id, str) or not conn_id.strip():
-        raise EcsConfigError(f"huawei_ecs_conn_id is {clean(repr(conn_id), 100)}; expected the id of a connection.")
+        raise EcsConfigError(f"huawei_ecs_conn_id is {shown(conn_id)}; expected the id of a connection.")
 
 
 def check_name(name: str, value: Any) -> None:
@@ -169,7 +169,7 @@ def check_name(name: str, value: Any) -> None:
     :raises EcsConfigError: it is not.
     """
     if value is not None and not isinstance(value, str):
-        raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected a text.")
+        raise EcsConfigError(f"{name} is {shown(value)}; expected a text.")
     if value is not None and value.strip().lower() in RENDERED_NOTHING:
         raise EcsConfigError(f"{name} is {value!r}: the template it comes from had no value.")
 

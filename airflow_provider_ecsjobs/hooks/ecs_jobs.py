@@ -183,6 +183,7 @@ class EcsJobsHook(BaseHook):
         :raises EcsUnreachableError: for all of ``timeout``, the API could not be reached, or only temporary errors
             came back.
         """
+        timeout = seconds_of("timeout", timeout, zero_allowed=True)
         found, client_token = find_operation(operation), client_token or None
         check_request(found, parameters, body)
         check_client_token(found, client_token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence, Set
 from functools import partial
@@ -25,7 +26,7 @@ from airflow_provider_ecsjobs.operators.base_submit import EcsBaseSubmitOperator
 from airflow_provider_ecsjobs.operators.parameters import is_template, nothing_is_templated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.submit.submission import Submission
     from airflow_provider_ecsjobs.core.submit.values import IsTemplated
     from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce
+
+_JSON_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class EcsBaseRequestOperator(EcsBaseSubmitOperator):
@@ -130,14 +133,17 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         if not isinstance(self.body, str):
             return secrets_in(self.body)
         try:
-            return secrets_in(json.loads(self.body))
+            found = secrets_in(json.loads(self.body))
         except (ValueError, RecursionError):
             return {self.body}  # the secret part of it is not known
+        # As Airflow shows the text, a secret may hold escapes: `tojson` writes & as \u0026.
+        return found | {raw for raw in _JSON_TEXT.findall(self.body) if found and json.loads(f'"{raw}"') in found}
 
     def _mask_secrets(self, is_templated: IsTemplated = nothing_is_templated) -> None:
         for secret in self._secrets():
             if not is_templated(secret):
-                mask_secret(secret)
+                # Airflow 2.11 can't mask a lone surrogate, and no log can hold one.
+                mask_secret(secret.encode(errors="replace").decode())
 
     def _request(self) -> SubmitRequest:
         """Return the request. All of its values are known by now.
@@ -247,16 +253,32 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def objects(name: str, value: Any, key: str, is_templated: IsTemplated) -> Any:
+def objects(
+    name: str, value: Any, key: str, is_templated: IsTemplated, read: Callable[[str, Any], list[str]] = read_ids
+) -> Any:
     """Return the list of objects that the API expects for a list of ids.
 
     :param name: the parameter, for messages.
     :param value: the ids. An item that is an object stays as it is.
     :param key: the key of the id in the object.
     :param is_templated: returns whether a value is not known yet. Such values stay as they are.
+    :param read: reads the ids.
+    :raises EcsInvalidRequestError: an id is wrong, or a template had no value.
     """
     if value is None or is_templated(value):
         return value
-    if isinstance(value, list | tuple) and any(isinstance(item, Mapping) or is_templated(item) for item in value):
-        return [item if isinstance(item, Mapping) else {key: item} for item in value]
-    return [{key: item} for item in read_ids(name, value)]
+    if not isinstance(value, list | tuple) or not any(
+        isinstance(item, Mapping) or is_templated(item) for item in value
+    ):
+        return [{key: one} for one in read(name, value)]
+    made: list[Any] = []
+    for item in value:
+        if is_templated(item):
+            made.append({key: item})
+        elif isinstance(item, Mapping):
+            if key in item and not is_templated(item[key]):
+                read(name, [item[key]])
+            made.append(item)
+        else:
+            made += [{key: one} for one in read(name, [item])]
+    return made

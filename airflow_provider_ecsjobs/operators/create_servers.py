@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
+from airflow_provider_ecsjobs.core.submit.validation import ids_in
 from airflow_provider_ecsjobs.core.submit.values import whole_number
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 
@@ -141,7 +142,9 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
 
     def _secrets(self) -> set[str]:
         own = {value for value in (self.admin_password, self.user_data) if isinstance(value, str) and value}
-        return super()._secrets() | own
+        # The cloud knows user data in this form only.
+        encoded = base64.b64encode(self.user_data.encode(errors="replace")).decode() if self.user_data in own else ""
+        return super()._secrets() | own | ({encoded} - {""})
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         server = given(
@@ -149,7 +152,7 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
             flavorRef=self.flavor,
             imageRef=self.image,
             vpcid=self.vpc,
-            nics=objects("subnets", self.subnets, "subnet_id", is_templated),
+            nics=objects("subnets", self.subnets, "subnet_id", is_templated, ids_in),
             root_volume=_root_volume(self.root_volume, is_templated),
             data_volumes=_data_volumes(self.data_volumes, is_templated),
             count=self.count,
@@ -209,7 +212,12 @@ def _encoded(user_data: Any, is_templated: IsTemplated) -> Any:
         return user_data
     if not isinstance(user_data, str):
         raise EcsInvalidRequestError(f"user_data is of type {type(user_data).__name__}; expected a text.")
-    return base64.b64encode(user_data.encode()).decode()
+    try:
+        return base64.b64encode(user_data.encode()).decode()
+    except UnicodeEncodeError:  # it holds the text
+        raise EcsInvalidRequestError(
+            "user_data has a character that no encoding can hold (a lone surrogate)."
+        ) from None
 
 
 def _tags(tags: Any, is_templated: IsTemplated) -> Any:

@@ -20,9 +20,11 @@ from airflow_provider_ecsjobs.core.submit.values import (
     optional,
     read_flag,
     read_flag_as_digit,
+    secret_text,
+    text,
     whole_number,
 )
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import shown
 from airflow_provider_ecsjobs.hooks.connection import check_conn_id, check_name
 from airflow_provider_ecsjobs.outcomes import seconds_of
 
@@ -68,13 +70,13 @@ def _read_service(name: str, value: Any) -> Any:
     check_name(name, value)
     if value and value not in HOST_OF_SERVICE:
         known = ", ".join(map(repr, HOST_OF_SERVICE))
-        raise EcsConfigError(f"{name} is {clean(repr(value), 100)}; expected one of {known}.")
+        raise EcsConfigError(f"{name} is {shown(value)}; expected one of {known}.")
     return value
 
 
 def _literal_flag(name: str, value: Any) -> Any:
     if value is not True and value is not False:
-        raise ValueError(f"{name} is {clean(repr(value), 100)}; expected True or False. {_LITERAL}.")
+        raise ValueError(f"{name} is {shown(value)}; expected True or False. {_LITERAL}.")
     return value
 
 
@@ -82,7 +84,7 @@ def _literal_choice(*choices: str) -> Reader:
     def read(name: str, value: Any) -> Any:
         if value not in choices:
             expected = " or ".join(map(repr, choices))
-            raise ValueError(f"{name} is {clean(repr(value), 100)}; expected {expected}. {_LITERAL}.")
+            raise ValueError(f"{name} is {shown(value)}; expected {expected}. {_LITERAL}.")
         return value
 
     return read
@@ -97,8 +99,7 @@ def _seconds(*, zero_allowed: bool = False, none_allowed: bool = False) -> Reade
         if value is None and none_allowed:
             return None
         if isinstance(value, str) and is_template(value):
-            shown = clean(repr(value), 100)
-            raise ValueError(f"{name} is {shown}; expected seconds, as a number or a timedelta. {_LITERAL}.")
+            raise ValueError(f"{name} is {shown(value)}; expected seconds, as a number or a timedelta. {_LITERAL}.")
         return seconds_of(name, value, zero_allowed=zero_allowed)
 
     return read
@@ -109,9 +110,9 @@ STOP_MODE = optional(one_of("withStopServer"))
 
 STEERS_REQUEST: Mapping[str, Reader] = MappingProxyType(
     {
-        "admin_password": as_given,
+        "admin_password": secret_text,
         "auto_pay": read_flag,
-        "availability_zone": as_given,
+        "availability_zone": text,
         "body": as_given,
         "cloud_init": read_flag,
         "count": whole_number(1, MOST_SERVERS_OF_A_CREATE),
@@ -119,18 +120,18 @@ STEERS_REQUEST: Mapping[str, Reader] = MappingProxyType(
         "delete_flag": optional(read_flag_as_digit),
         "delete_public_ip": read_flag,
         "delete_volumes": read_flag,
-        "device": as_given,
+        "device": text,
         "dry_run": read_flag,
-        "flavor": as_given,
+        "flavor": text,
         "force": read_flag,
         "huawei_ecs_conn_id": _read_conn_id,
-        "image": as_given,
+        "image": text,
         "job_id": _read_job_id,
-        "key_name": as_given,
+        "key_name": text,
         "missing_ok": read_flag,
-        "name": as_given,
+        "name": text,
         "nic_ids": as_given,
-        "operation": as_given,
+        "operation": text,
         "period_count": whole_number(1),
         "period_type": optional(one_of("month", "year")),
         "project_id": _read_name,
@@ -143,10 +144,10 @@ STEERS_REQUEST: Mapping[str, Reader] = MappingProxyType(
         "service": _read_service,
         "subnets": as_given,
         "tags": as_given,
-        "user_data": as_given,
-        "user_id": as_given,
-        "volume_id": as_given,
-        "vpc": as_given,
+        "user_data": secret_text,
+        "user_id": text,
+        "volume_id": text,
+        "vpc": text,
         "wait_for_completion": read_flag,
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_ecsjobs.core.submit.validation import ids_in
 from airflow_provider_ecsjobs.core.submit.values import read_flag
 from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperator, given, objects
 from airflow_provider_ecsjobs.operators.parameters import STOP_MODE, is_template
@@ -256,7 +257,7 @@ class EcsAddNicsOperator(_ServerOperator):
         self.subnets = subnets
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
-        return given(nics=objects("subnets", self.subnets, "subnet_id", is_templated))
+        return given(nics=objects("subnets", self.subnets, "subnet_id", is_templated, ids_in))
 
 
 class EcsDeleteNicsOperator(_ServerOperator):

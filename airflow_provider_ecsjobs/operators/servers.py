@@ -113,7 +113,8 @@ class EcsDeleteServersOperator(_ServersOperator):
 
     def _check(self, is_templated: IsTemplated) -> Any:
         # An empty list is no error: the task is skipped.
-        return self.body if self.server_ids in ([], ()) and self.body is None else super()._check(is_templated)
+        is_skipped = not is_templated(self.server_ids) and self._names_no_server()
+        return self.body if is_skipped else super()._check(is_templated)
 
     def _prepare(self) -> None:
         """Read the rendered parameters.
@@ -121,8 +122,12 @@ class EcsDeleteServersOperator(_ServersOperator):
         :raises AirflowSkipException: there are no servers.
         """
         super()._prepare()
-        if self.body is None and _is_empty(self.server_ids):
+        if self._names_no_server():
             raise AirflowSkipException("There are no servers to delete: server_ids is empty.")
+
+    def _names_no_server(self) -> bool:
+        in_body = self.body is not None and not (isinstance(self.body, dict) and "servers" not in self.body)
+        return not in_body and _is_empty(self.server_ids)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ecsjobs.core.auth.signing import ACCESS_KEY_LENGTH, SECRET_KEY_LENGTH, AccessKey
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import clean, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -236,4 +236,4 @@ class FieldChecker:
 
 
 def _shown(value: Any) -> str:
-    return clean(repr(value), 100)
+    return shown(value)

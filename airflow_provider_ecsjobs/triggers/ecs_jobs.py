@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, EcsJobsError, ErrorKind
 from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline_of, parse_time
-from airflow_provider_ecsjobs.core.text import clean, duration
+from airflow_provider_ecsjobs.core.text import clean, duration, shown
 from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.durations import Durations
 from airflow_provider_ecsjobs.core.waiting.policy import DEFAULT_UNREACHABLE_TIMEOUT, WaitPolicy
@@ -167,7 +167,7 @@ class EcsJobTriggerArguments:
         if value is None:
             return default
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            raise EcsConfigError(f"the trigger's {name} is {clean(repr(value), 100)}; expected a number.")
+            raise EcsConfigError(f"the trigger's {name} is {shown(value)}; expected a number.")
         return float(value)
 
 

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,7 +60,7 @@ def _is_weak(password: Any) -> bool:
 
 
 def _has_key_twice(tags: Any) -> bool:
-    keys = [tag.get("key") for tag in tags or () if isinstance(tag, Mapping)]
+    keys = [tag.get("key") for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list | tuple) else []
     known = [key for key in keys if isinstance(key, str) and "{{" not in key]
     return len(known) > len(set(known))
 
@@ -91,7 +91,11 @@ _NEW_SERVERS = (
         "has more than 64 characters (Ecs.0915)",
     ),
     Rule("server.adminPass", _is_weak, _COMPLEXITY),
-    Rule("server.server_tags", lambda tags: len(tags or ()) > MOST_TAGS, f"are more than {MOST_TAGS} (Ecs.0905)"),
+    Rule(
+        "server.server_tags",
+        lambda tags: isinstance(tags, list | tuple) and len(tags) > MOST_TAGS,
+        f"are more than {MOST_TAGS} (Ecs.0905)",
+    ),
     Rule("server.server_tags", _has_key_twice, "have the same key twice (Ecs.0908)"),
     Rule(
         "server.count",
@@ -155,7 +159,7 @@ def broken_rules(
             continue
         for path, value in values_at(body, rule.path, is_templated):
             if rule.is_broken(value):
-                yield f"{_named(path, names)} {rule.says.format(value=clean(repr(value), 100))}"
+                yield f"{_named(path, names)} {rule.says.format(value=shown(value))}"
 
 
 def _named(path: str, names: Mapping[str, str]) -> str:

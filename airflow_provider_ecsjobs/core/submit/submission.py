@@ -25,7 +25,7 @@ from airflow_provider_ecsjobs.core.job import check_job_id
 from airflow_provider_ecsjobs.core.redaction import REDACTED, is_secret
 from airflow_provider_ecsjobs.core.responses import object_in, read_error
 from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import clean, shown
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.operations import Operation
@@ -155,7 +155,7 @@ def check_client_token(operation: Operation, token: Any) -> None:
         raise EcsInvalidRequestError(f"client_token is given, but {operation.name} takes none; only the creates do.")
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise EcsInvalidRequestError(
-            f"client_token is {clean(repr(token), 100)}; expected a UUID in lower case, such as str(uuid.uuid4())."
+            f"client_token is {shown(token)}; expected a UUID in lower case, such as str(uuid.uuid4())."
         )
 
 
@@ -274,7 +274,7 @@ def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | 
     servers = list(request.body["servers"])
     named = set(re.findall(r"[A-Za-z0-9_-]+", said))
     others = [server for server in servers if server["id"] not in named]
-    if len(servers) == 1:
+    if len({server["id"] for server in servers}) == 1:
         others = []
     elif len(others) in (0, len(servers)):
         return None  # the error does not show which of them are missing
@@ -307,7 +307,11 @@ def digest(request: SubmitRequest) -> str:
 def _without_secrets(node: Any) -> Any:
     """Return a body with its passwords and user data replaced."""
     if isinstance(node, Mapping):
-        return {key: REDACTED if is_secret(key, value) else _without_secrets(value) for key, value in node.items()}
+        # JSON has only texts as keys, and those of several types can't be sorted.
+        return {
+            key if isinstance(key, str) else clean(key): REDACTED if is_secret(key, value) else _without_secrets(value)
+            for key, value in node.items()
+        }
     return [_without_secrets(item) for item in node] if isinstance(node, list | tuple) else node
 
 

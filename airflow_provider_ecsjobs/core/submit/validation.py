@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.rules import Severity, broken_rules, split_path, values_at
 from airflow_provider_ecsjobs.core.submit.values import read_flag
-from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, join_limited
+from airflow_provider_ecsjobs.core.text import NO_VALUE, RENDERED_NOTHING, join_limited, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +53,7 @@ def find_operation(name: Any) -> Operation:
 
     like = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5) or sorted(OPERATIONS)
     raise EcsInvalidRequestError(
-        f"operation is {clean(repr(name), 100)}, which is not one of the {len(OPERATIONS)} asynchronous requests, named"
+        f"operation is {shown(name)}, which is not one of the {len(OPERATIONS)} asynchronous requests, named"
         f" as the official SDK's methods. Did you mean one of these: {join_limited(like, 30)}?"
     )
 
@@ -98,7 +98,7 @@ def _parameter_problems(
         if value is None or value == "":
             yield f"{name} is missing"
         elif not isinstance(value, str) or not _ID.fullmatch(value) or value.strip(".") == "":
-            yield f"{name} is {clean(repr(value), 100)}; expected an id of letters, digits, '-' and '_'"
+            yield f"{name} is {shown(value)}; expected an id of letters, digits, '-' and '_'"
         elif value.lower() in RENDERED_NOTHING:
             yield f"{name} is {value!r}: the template or XCom it comes from had no value"
     known = (*operation.path_parameters, *operation.query)
@@ -136,7 +136,7 @@ def _flag_problems(operation: Operation, body: Mapping[str, Any], is_templated: 
     for path in operation.flags:
         for name, value in values_at(body, path, is_templated):
             if value is not None and not isinstance(value, bool):
-                yield f"{name} in the body is {clean(repr(value), 100)}; expected true or false"
+                yield f"{name} in the body is {shown(value)}; expected true or false"
     if body.get("dry_run") and not operation.has_dry_run:
         yield "the API has no dry run for it"
 
@@ -172,7 +172,7 @@ def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) 
     if is_templated(node):
         return
     if not steps:
-        if node in (None, "", "None"):  # a template without a value renders to "None"
+        if node is None or node == "" or (isinstance(node, str) and node.strip().lower() in NO_VALUE):
             yield path
         return
     step, *rest = steps
@@ -195,11 +195,16 @@ def _top(operation: Operation) -> list[str]:
 
 
 def read_ids(name: str, value: Any) -> list[str]:
+    """Return the ids in a parameter, each once. See :func:`ids_in`."""
+    return list(dict.fromkeys(ids_in(name, value)))
+
+
+def ids_in(name: str, value: Any) -> list[str]:
     """Return the ids in a parameter: a list, one id, a list rendered as a string, or the outputs of mapped tasks.
 
     :param name: the parameter, for the message.
     :param value: the ids.
-    :return: the ids, without duplicates, in their order. Those of a set are sorted.
+    :return: the ids in their order. Those of a set are sorted.
     :raises EcsInvalidRequestError: the value is none of these, or a template had no value.
     """
     if isinstance(value, str):
@@ -208,7 +213,7 @@ def read_ids(name: str, value: Any) -> list[str]:
         value = [part for part in value if part]
     if not isinstance(value, Sequence | Set) or isinstance(value, bytes):
         raise EcsInvalidRequestError(f"{name} is of type {type(value).__name__}; expected a list of ids.")
-    found: dict[str, None] = {}
+    found: list[str] = []
     for part in in_order(value):
         # Mapped tasks that each return a list result in a list of lists.
         is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
@@ -216,9 +221,9 @@ def read_ids(name: str, value: Any) -> list[str]:
             if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
                 raise EcsInvalidRequestError(f"{name} holds {one!r}: the template or XCom it comes from had no value.")
             if not isinstance(one, str) or not _ID.fullmatch(one):
-                raise EcsInvalidRequestError(f"{name} holds {clean(repr(one), 100)}, which is not an id.")
-            found[one] = None
-    return list(found)
+                raise EcsInvalidRequestError(f"{name} holds {shown(one)}, which is not an id.")
+            found.append(one)
+    return found
 
 
 def in_order(values: Iterable[Any]) -> Iterable[Any]:

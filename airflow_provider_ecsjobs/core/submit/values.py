@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.text import clean
+from airflow_provider_ecsjobs.core.text import NO_VALUE, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
+_MOST_DIGITS = 20
+"""The most digits of a number in a text. Python converts no text of more than 4,300."""
+_LARGEST = 10**_MOST_DIGITS
 
 
 def read_flag(name: str, value: Any) -> bool:
@@ -24,9 +27,10 @@ def read_flag(name: str, value: Any) -> bool:
     :param value: the value.
     :raises EcsInvalidRequestError: the value is neither true nor false.
     """
-    word = str(value).strip().lower() if isinstance(value, str | int) else ""
+    is_number = isinstance(value, int) and value in (0, 1)  # a boolean, too
+    word = str(value).strip().lower() if isinstance(value, str) or is_number else ""
     if word not in _TRUE | _FALSE:
-        raise EcsInvalidRequestError(f"{name} is {_shown(value)}; expected true or false.")
+        raise EcsInvalidRequestError(f"{name} is {shown(value)}; expected true or false.")
     return word in _TRUE
 
 
@@ -40,10 +44,11 @@ def whole_number(least: int, most: int | None = None) -> Reader:
 
     def read(name: str, value: Any) -> int:
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        number = int(value) if is_number or (isinstance(value, str) and value.strip().isdecimal()) else None
-        if number is None or number < least or (most is not None and number > most):
+        is_text = isinstance(value, str) and value.strip().isdecimal() and len(value) <= _MOST_DIGITS
+        number = int(value) if is_number or is_text else None
+        if number is None or not least <= number <= (_LARGEST if most is None else most):
             expected = f"a whole number, {least} or more" if most is None else f"{least} to {most}"
-            raise EcsInvalidRequestError(f"{name} is {_shown(value)}; expected {expected}.")
+            raise EcsInvalidRequestError(f"{name} is {shown(value)}; expected {expected}.")
         return number
 
     return read
@@ -54,7 +59,7 @@ def one_of(*choices: str) -> Reader:
 
     def read(name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in choices:
-            raise EcsInvalidRequestError(f"{name} is {_shown(value)}; expected {' or '.join(map(repr, choices))}.")
+            raise EcsInvalidRequestError(f"{name} is {shown(value)}; expected {' or '.join(map(repr, choices))}.")
         return value
 
     return read
@@ -69,10 +74,34 @@ def optional(reader: Reader) -> Reader:
     return read
 
 
-def as_given(name: str, value: Any) -> Any:
-    """Return the value as it is. The rules of the request check it."""
+def text(name: str, value: Any) -> str | None:
+    """Return a text; ``None`` if none is given.
+
+    :param name: the parameter, for the message.
+    :param value: the value.
+    :raises EcsInvalidRequestError: the value is no text, or a template had no value.
+    """
+    return _text(name, value, shown)
+
+
+def secret_text(name: str, value: Any) -> str | None:
+    """Return a text as :func:`text` does. A message never shows it."""
+    return _text(name, value, lambda wrong: f"of type {type(wrong).__name__}")
+
+
+def _text(name: str, value: Any, described: Callable[[Any], str]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise EcsInvalidRequestError(
+            f"{name} is {described(value)}; expected a text. A template of a DAG with render_template_as_native_obj"
+            " makes a number of a text that looks like one."
+        )
+    if value.strip().lower() in NO_VALUE:
+        raise EcsInvalidRequestError(f"{name} is {value!r}: the template or XCom it comes from had no value.")
     return value
 
 
-def _shown(value: Any) -> str:
-    return clean(repr(value), 100)
+def as_given(name: str, value: Any) -> Any:
+    """Return the value as it is. The rules of the request check it."""
+    return value
