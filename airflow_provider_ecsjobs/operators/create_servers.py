@@ -142,9 +142,10 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
 
     def _secrets(self) -> set[str]:
         own = {value for value in (self.admin_password, self.user_data) if isinstance(value, str) and value}
-        # The cloud knows user data in this form only.
-        encoded = base64.b64encode(self.user_data.encode(errors="replace")).decode() if self.user_data in own else ""
-        return super()._secrets() | own | ({encoded} - {""})
+        if isinstance(self.user_data, str) and self.user_data:
+            # The cloud knows user data in this form only.
+            own.add(base64.b64encode(self.user_data.encode(errors="replace")).decode())
+        return super()._secrets() | own
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         server = given(

@@ -127,6 +127,17 @@ def test_user_data_is_masked_as_it_is_sent(mocker: MockerFixture) -> None:
     assert masked >= {"canary-text", base64.b64encode(b"canary-text").decode()}
 
 
+@pytest.mark.parametrize("rendered", [[], {}, 5, None])
+def test_user_data_that_is_no_text_is_left_to_its_reader(rendered: Any, mocker: MockerFixture) -> None:
+    mask = mocker.patch("airflow_provider_ecsjobs.operators.base_request.mask_secret")
+    task = create_with("user_data", rendered)
+    mask.reset_mock()
+
+    task._mask_secrets()
+
+    assert not mask.called
+
+
 def test_user_data_that_can_not_be_encoded_is_not_shown(connected: Emulator) -> None:
     with pytest.raises(EcsInvalidRequestNoRetry, match="user_data has a character") as caught:
         TaskRun(lambda: create_with("user_data", "canary \ud800")).run()
