@@ -192,15 +192,16 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
 
         :raises EcsInvalidRequestNoRetry: the request is wrong, and there is no such job.
         """
-        try:
-            if self._refusal is not None:
-                raise self._refusal
-            return self._once(context, deadline)
-        except EcsInvalidRequestNoRetry as error:
-            recorded = self._recorded(context, str(error))
-            if recorded is None:
-                raise
-            return recorded
+        refusal = self._refusal
+        if refusal is None:
+            try:
+                return self._once(context, deadline)
+            except EcsInvalidRequestNoRetry as error:
+                refusal = error
+        recorded = self._recorded(context, str(refusal))
+        if recorded is None:
+            raise refusal
+        return recorded
 
     def _recorded(self, context: Mapping[str, Any], refusal: str) -> SubmitOnce | None:
         """Return a submit that only reconnects to the job of an earlier try; ``None`` if there is none."""

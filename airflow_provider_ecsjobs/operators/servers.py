@@ -126,8 +126,8 @@ class EcsDeleteServersOperator(_ServersOperator):
             raise AirflowSkipException("There are no servers to delete: server_ids is empty.")
 
     def _names_no_server(self) -> bool:
-        in_body = self.body is not None and not (isinstance(self.body, dict) and "servers" not in self.body)
-        return not in_body and _is_empty(self.server_ids)
+        body_has_none = self.body is None or (isinstance(self.body, dict) and "servers" not in self.body)
+        return body_has_none and _is_empty(self.server_ids)
 
     def _own_body(self, is_templated: IsTemplated) -> dict[str, Any]:
         return {

@@ -59,7 +59,7 @@ class FieldChecker:
                 continue
             near = get_close_matches(clean(name, 100).lower(), EXTRA_FIELDS, 1)
             meant = f" Is '{near[0]}' meant?" if near else ""
-            yield f"Connection '{self._conn_id}': extra {_shown(name)} is not known here, and not used.{meant}"
+            yield f"Connection '{self._conn_id}': extra {shown(name)} is not known here, and not used.{meant}"
 
     def fail(self, name: str, problem: str, accepted: str) -> NoReturn:
         """Raise an error about a field. It also names unknown fields, as one of them may be meant."""
@@ -104,7 +104,7 @@ class FieldChecker:
         """Return an extra field that is one of several choices."""
         value = self.text(name) or default
         if value not in accepted:
-            self.fail(f"extra '{name}'", f"is {_shown(value)}", "one of " + ", ".join(map(repr, accepted)))
+            self.fail(f"extra '{name}'", f"is {shown(value)}", "one of " + ", ".join(map(repr, accepted)))
         return value
 
     def access_key(self, name: str, access_key: str, secret_name: str, secret_key: str) -> AccessKey:
@@ -129,19 +129,19 @@ class FieldChecker:
             accepted = "a region such as 'cn-north-4'"
             if project is not None:
                 accepted = f"the region '{project[1]}', and the id of that project in extra 'project_id'"
-            self.fail("extra 'region'", f"is {_shown(value)}", accepted)
+            self.fail("extra 'region'", f"is {shown(value)}", accepted)
         return region
 
     def project_id(self, value: str) -> str:
         """Return a checked project id. It becomes part of a path."""
         if value and not _PROJECT_ID.fullmatch(value):
-            self.fail("extra 'project_id'", f"is {_shown(value)}", "a project's id, 32 hexadecimal digits")
+            self.fail("extra 'project_id'", f"is {shown(value)}", "a project's id, 32 hexadecimal digits")
         return value
 
     def service_host(self, service: str, known: Mapping[str, str]) -> str:
         """Return the first part of a service's host name."""
         if service not in known:
-            raise EcsConfigError(f"service is {_shown(service)}; expected one of {', '.join(map(repr, known))}.")
+            raise EcsConfigError(f"service is {shown(service)}; expected one of {', '.join(map(repr, known))}.")
         return known[service]
 
     def seconds(self, name: str, default: float) -> float:
@@ -149,7 +149,7 @@ class FieldChecker:
         number = self._number(name, default)
         if not MIN_TIMEOUT <= number <= MAX_TIMEOUT:
             accepted = f"a number of seconds from {MIN_TIMEOUT:g} to {MAX_TIMEOUT:g}"
-            self.fail(f"extra '{name}'", f"is {_shown(self._extra.get(name))}", accepted)
+            self.fail(f"extra '{name}'", f"is {shown(self._extra.get(name))}", accepted)
         return number
 
     def rate(self, name: str, default: float) -> float:
@@ -157,7 +157,7 @@ class FieldChecker:
         number = self._number(name, default)
         if not MIN_RATE <= number <= MAX_RATE:
             accepted = f"a number of requests per second from {MIN_RATE:g} to {MAX_RATE:g}"
-            self.fail(f"extra '{name}'", f"is {_shown(self._extra.get(name))}", accepted)
+            self.fail(f"extra '{name}'", f"is {shown(self._extra.get(name))}", accepted)
         return number
 
     def _number(self, name: str, default: float) -> float:
@@ -177,7 +177,7 @@ class FieldChecker:
             return value
         accepted = "true, false, or the path of a CA bundle"
         if value is not None and not isinstance(value, str):
-            self.fail(f"extra '{name}'", f"is {_shown(value)}", accepted)
+            self.fail(f"extra '{name}'", f"is {shown(value)}", accepted)
         text = self.text(name)
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
@@ -186,7 +186,7 @@ class FieldChecker:
                 ssl.create_default_context(cafile=text)
             except (OSError, ssl.SSLError) as error:
                 reason = getattr(error, "reason", None) or error.strerror
-                self.fail(f"extra '{name}'", f"is {_shown(text)}, which can't be used ({reason})", accepted)
+                self.fail(f"extra '{name}'", f"is {shown(text)}, which can't be used ({reason})", accepted)
         return text or True
 
     def endpoint_or(self, name: str, default: str) -> str:
@@ -203,19 +203,19 @@ class FieldChecker:
         :param port: the port if the address has none.
         """
         given = value if "://" in value else f"{(schema or 'https').strip()}://{value}"
-        shown = _shown(value.rpartition("@")[2])
+        address = shown(value.rpartition("@")[2])
         try:
             parts = urlsplit(given.rstrip("/"))
             port = parts.port or port or None
         except ValueError:
-            self.fail(name, f"is {shown}", _ADDRESS)
+            self.fail(name, f"is {address}", _ADDRESS)
         if parts.scheme not in ("http", "https"):
-            self.fail(name, f"has the scheme {_shown(parts.scheme)}", "'http' or 'https'")
+            self.fail(name, f"has the scheme {shown(parts.scheme)}", "'http' or 'https'")
         if "@" in parts.netloc or parts.query or parts.fragment:
             self.fail(name, "holds credentials, a query or a fragment", _ADDRESS)
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
         if not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path):
-            self.fail(name, f"is {shown}", _ADDRESS)
+            self.fail(name, f"is {address}", _ADDRESS)
         # The Host header is signed, and HTTP clients omit the scheme's default port in it.
         suffix = "" if port in (None, 443 if parts.scheme == "https" else 80) else f":{port}"
         return f"{parts.scheme}://{host}{suffix}{parts.path}"
@@ -233,7 +233,3 @@ class FieldChecker:
         if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             self.fail(f"extra '{name}'", "is not the address of a proxy", _PROXY)
         return value
-
-
-def _shown(value: Any) -> str:
-    return shown(value)

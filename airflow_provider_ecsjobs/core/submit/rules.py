@@ -59,8 +59,13 @@ def _is_weak(password: Any) -> bool:
     return not 8 <= len(password) <= 26 or kinds < 3
 
 
+def _listed(tags: Any) -> Sequence[Any]:
+    """Return the tags; none if it is no list of them, which the cloud reports."""
+    return tags if isinstance(tags, list | tuple) else ()
+
+
 def _has_key_twice(tags: Any) -> bool:
-    keys = [tag.get("key") for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list | tuple) else []
+    keys = [tag.get("key") for tag in _listed(tags) if isinstance(tag, Mapping)]
     known = [key for key in keys if isinstance(key, str) and "{{" not in key]
     return len(known) > len(set(known))
 
@@ -93,7 +98,7 @@ _NEW_SERVERS = (
     Rule("server.adminPass", _is_weak, _COMPLEXITY),
     Rule(
         "server.server_tags",
-        lambda tags: isinstance(tags, list | tuple) and len(tags) > MOST_TAGS,
+        lambda tags: len(_listed(tags)) > MOST_TAGS,
         f"are more than {MOST_TAGS} (Ecs.0905)",
     ),
     Rule("server.server_tags", _has_key_twice, "have the same key twice (Ecs.0908)"),

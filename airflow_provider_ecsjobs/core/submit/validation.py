@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.rules import Severity, broken_rules, split_path, values_at
 from airflow_provider_ecsjobs.core.submit.values import read_flag
-from airflow_provider_ecsjobs.core.text import NO_VALUE, RENDERED_NOTHING, join_limited, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE, RENDERED_NOTHING, clean, join_limited, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,7 +51,7 @@ def find_operation(name: Any) -> Operation:
         return OPERATIONS[name]
     import difflib  # for this message alone
 
-    like = difflib.get_close_matches(str(name), OPERATIONS, n=3, cutoff=0.5) or sorted(OPERATIONS)
+    like = difflib.get_close_matches(clean(name), OPERATIONS, n=3, cutoff=0.5) or sorted(OPERATIONS)
     raise EcsInvalidRequestError(
         f"operation is {shown(name)}, which is not one of the {len(OPERATIONS)} asynchronous requests, named"
         f" as the official SDK's methods. Did you mean one of these: {join_limited(like, 30)}?"
