@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-import certifi
-
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
+from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -33,21 +31,6 @@ LOAD_SECONDS = 30.0
 """The maximum time to read the connection again, in seconds. After that, the settings we have stay in use.
 
 A trigger waits for a client for 60 s. This must be over well before, or a new wait could never join an open client."""
-
-
-def make_ssl_context(settings: Settings) -> ssl.SSLContext:
-    """Return the TLS context. It reads files for tens of milliseconds, so never call it in an event loop.
-
-    :raises EcsConfigError: the CA bundle can't be used.
-    """
-    context = settings.trusting_context()
-    if settings.ca_file is None:
-        # The machine's roots and those that `requests` trusts, so that sensor and trigger trust the same.
-        context.load_verify_locations(certifi.where())
-    if settings.verify is False:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 @dataclass

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-import ssl
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, AuthConfig
-from airflow_provider_ecsjobs.core.errors import EcsConfigError
 from airflow_provider_ecsjobs.core.services import HOST_OF_SERVICE
 from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
 
@@ -165,22 +162,6 @@ class Settings:
         if self.verify is False or isinstance(self.verify, str):
             return self.verify or None
         return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or None
-
-    def trusting_context(self) -> ssl.SSLContext:
-        """Return a TLS context that trusts the CA bundle, else the machine's roots.
-
-        :raises EcsConfigError: the bundle can't be used.
-        """
-        path = self.ca_file
-        try:
-            if path is not None and Path(path).is_dir():
-                return ssl.create_default_context(capath=path)
-            return ssl.create_default_context(cafile=path)
-        except OSError as error:  # an SSLError is one
-            raise EcsConfigError(
-                f"Connection '{self.auth_config.conn_id}': the CA bundle {path} (extra 'verify' or"
-                f" REQUESTS_CA_BUNDLE) can't be used: {error}"
-            ) from None
 
     def proxy_for(self, url: str) -> Proxy | None:
         """Return the proxy for a URL: the connection's, else the environment's."""

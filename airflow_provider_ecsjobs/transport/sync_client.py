@@ -32,6 +32,7 @@ from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
 from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
+from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,7 @@ class SyncClient:
         self, settings: Settings, *, logger: LogSink, reload: Callable[[], Settings | None], mask: MaskSecrets
     ) -> None:
         if settings.ca_file is not None:
-            settings.trusting_context()  # requests would find a wrong bundle at the first request only
+            make_ssl_context(settings)  # requests would find a wrong bundle at the first request only
         self._mask = mask
         self.settings = settings
         self.auth = AuthSession(settings.auth_config, settings.secrets)

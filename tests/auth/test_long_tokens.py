@@ -14,9 +14,9 @@ from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.emulator.account import TOKEN_LENGTH
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
-from airflow_provider_ecsjobs.transport.client_pool import make_ssl_context
 from airflow_provider_ecsjobs.transport.config import ConnectionFields, Settings
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
+from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 from tests.security.raw_server import RawServer
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from airflow_provider_ecsjobs.emulator import Emulator, Fault
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
-from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.faults.fault_kinds import ecs_error
 from tests.faults.left_behind import Complaints, events_of, nothing_left_behind
@@ -127,10 +126,6 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with Emulator() as emulator:
         extra = {"requests_per_second": 1000, "read_timeout": A_MINUTE}
         monkeypatch.setenv("AIRFLOW_CONN_HUAWEI_ECS_DEFAULT", json.dumps(emulator.connection(**extra)))
-        # A context for TLS takes longer to make than all the rest of a wait, and is none of ours.
-        context = client_pool.make_ssl_context(EcsJobsHook().settings)
-        if WAITS < 1000:
-            monkeypatch.setattr(client_pool, "make_ssl_context", lambda settings: context)
         logging.disable(logging.CRITICAL)
         yield Cloud(emulator)
         logging.disable(logging.NOTSET)

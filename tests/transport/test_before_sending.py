@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 
 from airflow_provider_ecsjobs.core import flows
@@ -13,9 +16,10 @@ from airflow_provider_ecsjobs.core.errors import ApiError, EcsConfigError, Error
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.steps import HttpRequest, TransportFailure
 from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest
-from airflow_provider_ecsjobs.transport.client_pool import make_ssl_context
+from airflow_provider_ecsjobs.transport import sync_client
 from airflow_provider_ecsjobs.transport.config import ConnectionFields, Proxy, Settings
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
+from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 from tests.transport.test_transport_errors import ask_async, ask_sync, reset, self_signed, serving, settings
 
 if TYPE_CHECKING:
@@ -87,7 +91,7 @@ class TestNeverSent:
 
     def test_a_ca_bundle_that_has_gone_since(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         bundle = tmp_path / "ca.pem"
-        monkeypatch.setattr(Settings, "trusting_context", lambda self: None)
+        monkeypatch.setattr(sync_client, "make_ssl_context", lambda settings: None)
         found = ask_sync(HttpRequest("POST", "https://127.0.0.1:1/v1", {}, b"{}"), settings(verify=str(bundle)))
         assert isinstance(found, TransportFailure)
         assert not found.may_have_arrived
@@ -154,6 +158,18 @@ class TestCaBundleOfTheEnvironment:
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
             with pytest.raises(EcsConfigError, match=f"Connection 'conn': the CA bundle {path} .* can't be used"):
                 make(settings())
+
+    def test_clients_share_one_context_until_it_is_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = tmp_path / "bundle.pem"
+        shutil.copy(certifi.where(), bundle)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        first = make_ssl_context(settings())
+        assert make_ssl_context(settings()) is first
+        assert make_ssl_context(settings(verify=False)) is not first
+        os.utime(bundle, (1, 1))
+        assert make_ssl_context(settings()) is not first
 
     def test_it_may_be_a_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))

@@ -25,10 +25,10 @@ from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.redaction import Redactor
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
-from airflow_provider_ecsjobs.transport.client_pool import make_ssl_context
 from airflow_provider_ecsjobs.transport.config import Proxy, Settings
 from airflow_provider_ecsjobs.transport.errors import transport_failure
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
+from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 from tests.support.patience import A_MINUTE, wait_until
 
 if TYPE_CHECKING:
