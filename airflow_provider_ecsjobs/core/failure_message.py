@@ -160,7 +160,7 @@ def _other_lines(job: Job) -> list[str]:
         lines.append(f"Not finished when the job failed: {unfinished} of {len(list(job.leaves))} sub-jobs")
     unlisted = job.sub_jobs_total - len(job.sub_jobs)
     if unlisted > 0:
-        lines.append(f"Counted in the API's answer, but not listed in it: {unlisted} more sub-jobs")
+        lines.append(f"Counted in the API's response, but not listed in it: {unlisted} more sub-jobs")
     return lines
 
 

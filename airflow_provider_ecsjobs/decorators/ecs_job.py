@@ -69,7 +69,7 @@ class _EcsJobDecoratedOperator(DecoratedOperator, EcsBaseSubmitOperator):
                 raise EcsInvalidRequestNoRetry(str(error)) from None
 
         repeat = Repeat.BY_TOKEN if self._takes_token else Repeat.BY_FUNCTION
-        policy = SubmitPolicy("@task.ecs_job", repeat, "what the function has submitted", shows_refusal=False)
+        policy = SubmitPolicy("@task.ecs_job", repeat, "what the function has submitted", shows_rejection=False)
         return self._submit_once(context, policy, call, SubmitRecordStore(context.get("task_state_store")))
 
     def _is_safe_to_retry(self) -> bool:

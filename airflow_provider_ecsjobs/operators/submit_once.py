@@ -199,7 +199,7 @@ class SubmitOnce:
                 self._fail(Failure.OUTCOME_UNKNOWN, message, noted, error.error)
             return  # a retry sends it again, which is safe
         is_open = isinstance(error, EcsApiError) and error.error is not None and error.error.outcome_unknown
-        if self.policy.shows_refusal and isinstance(error, EcsJobsError) and not is_open:
+        if self.policy.shows_rejection and isinstance(error, EcsJobsError) and not is_open:
             self._keep(before)
 
     def _reject_token(self, error: Exception, noted: Record) -> NoReturn:

@@ -58,7 +58,7 @@ def test_a_coded_401_that_is_confirmed_refuses_for_a_minute() -> None:
     talk = Talk(REFUSED)
     assert talk.poll().is_unauthorized
     assert talk.states == [AuthState.UNTRIED, AuthState.SUSPECT]
-    assert talk.auth.state is AuthState.REFUSED
+    assert talk.auth.state is AuthState.UNAUTHORIZED
     assert talk.poll().is_of_another
     assert len(talk.driver.requests) == 2
 

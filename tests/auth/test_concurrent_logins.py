@@ -77,7 +77,7 @@ def test_a_401_for_the_old_token_does_not_undo_the_doubt_of_a_refused_log_in() -
         assert [isinstance(result, ApiError) and result.is_unauthorized for result in results] == [True, True]
         first, second = (at - LIFETIME - 2 for at in client.logins[1:])
         assert (first, second - client.latency) == pytest.approx((0.0, CONFIRM_AFTER))
-        assert client.auth.state is AuthState.REFUSED
+        assert client.auth.state is AuthState.UNAUTHORIZED
 
     run(main())
 

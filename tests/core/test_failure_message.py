@@ -205,7 +205,7 @@ def test_the_total_is_the_clouds_own_count() -> None:
     data["entities"]["sub_jobs_total"] = 5
     text = explain_failure(Job(data))
     assert text.startswith("createServer failed: Ecs.0219 No valid host was found (1 of 5 sub-jobs)")
-    assert "\n  Counted in the API's answer, but not listed in it: 4 more sub-jobs\n" in text
+    assert "\n  Counted in the API's response, but not listed in it: 4 more sub-jobs\n" in text
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "INIT", "PAUSED", None])

@@ -87,9 +87,9 @@ def test_a_failed_end_holds_causes_hint_and_the_servers_that_exist() -> None:
 
 
 def test_an_end_without_a_job_holds_its_id_and_the_message() -> None:
-    record = end_of(None, Outcome.UNREACHABLE, "no good answer")
+    record = end_of(None, Outcome.UNREACHABLE, "no good response")
 
-    assert (record["job_id"], record["outcome"], record["message"]) == (JOB_ID, "unreachable", "no good answer")
+    assert (record["job_id"], record["outcome"], record["message"]) == (JOB_ID, "unreachable", "no good response")
     assert "failure" not in record
     assert "status" not in record
 

@@ -68,7 +68,7 @@ class TestDeadline:
             f"ECS job {JOB_ID} had not been seen to finish after 2 h 1 min, the limit is 2 h 0 min"
             " (last status RUNNING, 1 of 3 sub-jobs done, 560 s ago)."
             " A final poll was not possible: too many waits were due at the same time, or the API had asked for a pause"
-            " or gave no answer. The job may have ended since; if not, it goes on: there is no API that cancels it."
+            " or gave no response. The job may have ended since; if not, it goes on: there is no API that cancels it."
         )
 
     def test_a_wait_that_never_saw_the_job_says_so(self) -> None:
@@ -154,7 +154,7 @@ class TestUnreachable:
         end = waiting.ends_at(960, BUSY)
         assert (end.outcome, end.error) == (Outcome.UNREACHABLE, BUSY)
         assert end.message == (
-            f"ECS job {JOB_ID}: no good answer from the API for 15 min (last status RUNNING, 1 of 3 sub-jobs done);"
+            f"ECS job {JOB_ID}: no good response from the API for 15 min (last status RUNNING, 1 of 3 sub-jobs done);"
             f" the job itself may well go on. Last error: {BUSY}"
         )
         assert "req-7" in end.message

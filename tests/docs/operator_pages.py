@@ -39,9 +39,9 @@ _XCOM_KEYS = ("job_id", "server_ids", "nic_ids", "order_id")
 _XCOM_WHEN = {"always": "", "if any": " if the job names any", "if ordered": " if the response names an order"}
 
 _REPEAT_BY_TOKEN = "The request carries a client token, so a retry creates no second set."
-_REPEAT_HARMLESS = "It is safe to send this request twice. If the answer is missing, it is sent again."
+_REPEAT_HARMLESS = "It is safe to send this request twice. If the response is missing, it is sent again."
 _REPEAT_HARMFUL = """\
-It is not safe to send this request twice. If the answer is missing, the task fails with `EcsOutcomeUnknownNoRetry`,
+It is not safe to send this request twice. If the response is missing, the task fails with `EcsOutcomeUnknownNoRetry`,
 and the message says what to check. `resubmit_unknown=True` sends it again."""
 
 
@@ -87,7 +87,7 @@ def _made(operator: type) -> str:
         "",
         f"XComs: {_xcoms(operator.__name__)}. [More about them](../xcoms.md).",
         "",
-        "## If the answer is missing",
+        "## If the response is missing",
         "",
         f"{_repeat(sent)} [Exactly once](../exactly-once.md).",
     ]

@@ -213,7 +213,7 @@ def test_an_unreachable_api_can_be_retried(
     vanish(ecs_emulator)
     set_connection(**fields)
 
-    with pytest.raises(EcsUnreachableError, match=r"no good answer .*127\.0\.0\.1") as caught:
+    with pytest.raises(EcsUnreachableError, match=r"no good response .*127\.0\.0\.1") as caught:
         make("job-1", deferrable=False, unreachable_timeout=0.2).execute(CONTEXT)
 
     assert not isinstance(caught.value, AirflowException)

@@ -1,4 +1,4 @@
-"""What the cloud refuses is said before the request leaves: as an error, or as a warning where it may depend."""
+"""What the cloud rejects is said before the request leaves: as an error, or as a warning where it may depend."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_what_needs_a_stopped_server_says_so_before_it_is_sent(
     else:
         TaskRun(lambda: task).run()
 
-    warned = "mode is not 'withStopServer', so the server must be stopped: the cloud refuses a running one (Ecs.0100)"
+    warned = "mode is not 'withStopServer', so the server must be stopped: the cloud rejects a running one (Ecs.0100)"
     assert (warned in log_text()) == (mode is None)
 
 

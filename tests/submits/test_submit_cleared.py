@@ -176,7 +176,7 @@ class TestAUsersFunction:
     @pytest.mark.parametrize("again", ["retry", "clear"])
     @pytest.mark.parametrize("fault", [WRONG, BUSY, KeyError("a bug")])
     def test_may_have_sent_its_request_before_it_failed(self, again: str, fault: Exception) -> None:
-        w = World(shows_refusal=False)
+        w = World(shows_rejection=False)
         w.job()
         w.end("FAIL")
         w.retry()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.steps import Clock, Flow, HttpRequest
 
 UNAUTHORIZED_KEPT = 60.0
-"""For how many seconds refused credentials are not tried again. Five failures in a row lock a key for five minutes."""
+"""For how many seconds rejected credentials are not tried again. Five failures in a row lock a key for five minutes."""
 CONFIRM_AFTER = 5.0
 """The delay before one more request confirms a coded 401, in seconds."""
 MAX_RENEWALS = 3
@@ -45,8 +45,8 @@ MAX_RELOADS = 1
 """How many times in a row the Airflow connection is read again. A secrets backend may return a new key each time."""
 _RETRY_REFRESH_AFTER = 30.0
 """The delay after a failed refresh of credentials that are still valid, in seconds."""
-_RETRY_REFUSED_REFRESH_AFTER = 300.0
-"""The same, if IAM refused the login: each further refusal brings the lock of the user nearer."""
+_RETRY_REJECTED_REFRESH_AFTER = 300.0
+"""The same, if IAM rejected the log-in: each further rejection brings the lock of the user nearer."""
 _MAX_ROUNDS = 10
 """How many times a request may be authorized anew. More is needed only if the connection changes again and again."""
 
@@ -66,17 +66,17 @@ class AuthSession:
         self.state = AuthState.NONE
         self._renewals = 0
         self._reloads = 0
-        self._refusal: ApiError | None = None
-        self._refused_until = 0.0
+        self._confirmed: ApiError | None = None
+        self._unauthorized_until = 0.0
 
     @property
     def unauthorized(self) -> ApiError | None:
-        """The confirmed 401; ``None`` unless the credentials are refused."""
-        return self._refusal if self.state is AuthState.REFUSED else None
+        """The confirmed 401; ``None`` unless the state is ``UNAUTHORIZED``."""
+        return self._confirmed if self.state is AuthState.UNAUTHORIZED else None
 
     def is_ready(self, now: float) -> bool:
         """Return whether requests can be authorized without another request before them."""
-        if self.state in (AuthState.DOUBTED, AuthState.REFUSED) or self.credentials is None or not self.project_id:
+        if self.state in (AuthState.DOUBTED, AuthState.UNAUTHORIZED) or self.credentials is None or not self.project_id:
             return False
         return now < self.credentials.refresh_at
 
@@ -93,17 +93,17 @@ class AuthSession:
         self._renewals = self._reloads = 0
 
     def reject(self, error: ApiError, now: float) -> None:
-        """Record a coded 401 of the cloud. If it confirms an earlier 401, the credentials are refused.
+        """Record a coded 401 of the cloud. If it confirms an earlier 401, the credentials are rejected.
 
         :param error: the error, as the flows see it that did not send the request.
         :param now: the monotonic time, in seconds.
         """
         self._on(AuthEvent.UNAUTHORIZED)
-        if self.state is AuthState.REFUSED:
+        if self.state is AuthState.UNAUTHORIZED:
             not_again = "This process does not try it again for a minute, since failures in a row lock a login."
             error = advised(self.config, error)
-            self._refusal = replace(error, advice=f"{error.advice} {not_again}")
-            self._refused_until = now + UNAUTHORIZED_KEPT
+            self._confirmed = replace(error, advice=f"{error.advice} {not_again}")
+            self._unauthorized_until = now + UNAUTHORIZED_KEPT
 
     def renew(self) -> bool:
         """Discard a doubted token or temporary key, if another one can be fetched. Return whether that is so."""
@@ -130,15 +130,15 @@ class AuthSession:
         """Allow one request that confirms the 401, since there were no other credentials."""
         self._on(AuthEvent.NOTHING_NEW)
 
-    def is_refused_now(self, now: float) -> bool:
-        """Return whether the credentials were refused within the last minute.
+    def is_unauthorized_now(self, now: float) -> bool:
+        """Return whether the credentials were rejected within the last minute.
 
         :param now: the monotonic time, in seconds.
         """
-        return self.state is AuthState.REFUSED and now < self._refused_until
+        return self.state is AuthState.UNAUTHORIZED and now < self._unauthorized_until
 
     def retry(self) -> None:
-        """Allow one request to try the refused credentials again. A token is fetched anew."""
+        """Allow one request to try the rejected credentials again. A token is fetched anew."""
         self.credentials = None
         self._renewals = self._reloads = 0
         self._on(AuthEvent.RETRY_DUE)
@@ -171,7 +171,7 @@ def send(
     """Send an authorized request. Log in first if necessary, and send the request again after a coded 401.
 
     After a coded 401, a token is replaced. Then the connection is read again once. Then one more request confirms the
-    401 some seconds later. Only after that are the credentials refused. While the credentials are not proven, one
+    401 some seconds later. Only after that are the credentials rejected. While the credentials are not proven, one
     request at a time tries them: a thousand waits with a wrong key send two requests.
 
     :param auth: the session that authorizes the request.
@@ -184,7 +184,7 @@ def send(
     for _ in range(_MAX_ROUNDS):
         failure = yield from establish(auth, clock)
         if failure is not None:
-            return _refused(own, failure)
+            return _rejected(own, failure)
         used, meant_in = auth.credentials, auth.state
         response = yield from _send_step(auth, call, used, clock, turn)
         if response is None:
@@ -200,7 +200,7 @@ def send(
     return ApiError(ErrorKind.TRANSIENT, "the credentials were replaced again and again while the request was made")
 
 
-def _refused(own: ApiError | None, shared: ApiError) -> ApiError:
+def _rejected(own: ApiError | None, shared: ApiError) -> ApiError:
     """Return why a request was not authorized: its own error if it has one, else the shared error."""
     if own is None or not shared.is_of_another:
         return shared
@@ -293,7 +293,7 @@ def _reload_or_pause(auth: AuthSession) -> Flow[None]:
     """Read the connection again. If it has not changed, wait before the 401 is confirmed."""
     if auth.may_reload() and (yield from _has_changed(auth)):
         return
-    again = f"one more request in {CONFIRM_AFTER:g} s shows whether they are refused for good"
+    again = f"one more request in {CONFIRM_AFTER:g} s shows whether they are rejected for good"
     yield Log(logging.WARNING, f"Connection '{auth.config.conn_id}': the credentials were not accepted; {again}")
     yield Sleep(CONFIRM_AFTER)
     auth.await_confirmation()
@@ -312,8 +312,8 @@ def _log_in(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     """Log in. After a 401, fetch a new token, else read the connection again, else have the 401 confirmed."""
     if auth.state is AuthState.DOUBTED and not auth.renew():
         yield from _reload_or_pause(auth)
-    if auth.state is AuthState.REFUSED:
-        if auth.is_refused_now(clock.monotonic()):
+    if auth.state is AuthState.UNAUTHORIZED:
+        if auth.is_unauthorized_now(clock.monotonic()):
             return auth.unauthorized
         if not (yield from _has_changed(auth)):
             auth.retry()
@@ -337,7 +337,7 @@ def _renew_and_find(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
                 yield Mask(fresh.secrets)
         elif held is not None and auth.credentials is held and now < held.expires_at:
             # The present credentials are still valid, whatever prevents new ones: keep them, and retry the refresh.
-            delay = _RETRY_REFUSED_REFRESH_AFTER if fresh.is_unauthorized else _RETRY_REFRESH_AFTER
+            delay = _RETRY_REJECTED_REFRESH_AFTER if fresh.is_unauthorized else _RETRY_REFRESH_AFTER
             auth.credentials = replace(held, refresh_at=min(now + delay, held.expires_at))
             left = duration(held.expires_at - now)
             kept = f"Connection '{auth.config.conn_id}': {fresh}; the present credentials are valid for another {left}"

@@ -5,9 +5,9 @@
                            +-- unauthorized ----+--> DOUBTED --a new token, or the connection changed--> NONE
                                                         |
                                                         +--nothing new, after a pause--> SUSPECT
-                                                                                            |-- accepted ------> PROVEN
-                                                                                            +-- unauthorized --> REFUSED
-    REFUSED --the connection changed--> NONE, --a minute is over--> SUSPECT
+                                                                                            |-- accepted --> PROVEN
+                                                                                            +-- 401 -> UNAUTHORIZED
+    UNAUTHORIZED --the connection changed--> NONE, --a minute is over--> SUSPECT
 
 Requests are sent while the state is ``UNTRIED`` or ``SUSPECT`` (one at a time) and ``PROVEN`` (in parallel).
 """
@@ -34,7 +34,7 @@ class AuthState(Enum):
     """The cloud sent a coded 401, and other credentials are being looked for. No request is sent."""
     SUSPECT = "suspect"
     """There are no other credentials. The next request confirms the 401, or shows that it was temporary."""
-    REFUSED = "refused"
+    UNAUTHORIZED = "unauthorized"
     """The 401 is confirmed. No request is sent for a minute."""
 
 
@@ -56,7 +56,7 @@ class AuthEvent(Enum):
 
 
 _NONE, _UNTRIED, _PROVEN = AuthState.NONE, AuthState.UNTRIED, AuthState.PROVEN
-_DOUBTED, _SUSPECT, _REFUSED = AuthState.DOUBTED, AuthState.SUSPECT, AuthState.REFUSED
+_DOUBTED, _SUSPECT, _UNAUTHORIZED = AuthState.DOUBTED, AuthState.SUSPECT, AuthState.UNAUTHORIZED
 
 TRANSITIONS: Mapping[AuthEvent, Mapping[AuthState, AuthState]] = {
     AuthEvent.LOGGED_IN: {
@@ -65,7 +65,7 @@ TRANSITIONS: Mapping[AuthEvent, Mapping[AuthState, AuthState]] = {
         _PROVEN: _UNTRIED,
         _DOUBTED: _UNTRIED,
         _SUSPECT: _SUSPECT,
-        _REFUSED: _UNTRIED,
+        _UNAUTHORIZED: _UNTRIED,
     },
     AuthEvent.ACCEPTED: {_UNTRIED: _PROVEN, _PROVEN: _PROVEN, _SUSPECT: _PROVEN},
     AuthEvent.UNAUTHORIZED: {
@@ -73,12 +73,12 @@ TRANSITIONS: Mapping[AuthEvent, Mapping[AuthState, AuthState]] = {
         _UNTRIED: _DOUBTED,
         _PROVEN: _DOUBTED,
         _DOUBTED: _DOUBTED,
-        _SUSPECT: _REFUSED,
-        _REFUSED: _REFUSED,
+        _SUSPECT: _UNAUTHORIZED,
+        _UNAUTHORIZED: _UNAUTHORIZED,
     },
-    AuthEvent.REPLACED: {_DOUBTED: _NONE, _REFUSED: _NONE},
+    AuthEvent.REPLACED: {_DOUBTED: _NONE, _UNAUTHORIZED: _NONE},
     AuthEvent.NOTHING_NEW: {_DOUBTED: _SUSPECT},
-    AuthEvent.RETRY_DUE: {_REFUSED: _SUSPECT},
+    AuthEvent.RETRY_DUE: {_UNAUTHORIZED: _SUSPECT},
 }
 """The next state. An event that is not listed for a state changes nothing: it is about older credentials."""
 

@@ -102,7 +102,7 @@ class SubmitPolicy:
     :param to_check: what a user should check if the outcome is unknown.
     :param digest: a hash that tells requests of that name apart; empty if the request is not known.
     :param keeps_record: whether a record outlives the worker: on Airflow 3.3 and later.
-    :param shows_refusal: returns whether an error shows that the API did not take the request. A user's function may
+    :param shows_rejection: returns whether an error shows that the API did not take the request. A user's function may
         have sent it before something else failed.
     :param is_good: returns whether a failed job is good enough.
     :param grace: for how many seconds after its submit the API may not know the job.
@@ -113,7 +113,7 @@ class SubmitPolicy:
     to_check: str
     digest: str = ""
     keeps_record: bool = True
-    shows_refusal: bool = True
+    shows_rejection: bool = True
     is_good: Callable[[Job], bool] = lambda job: False
     grace: float = 60.0
 

@@ -28,7 +28,7 @@ MOST_TAGS = 10
 class Severity(Enum):
     """The consequence of a broken rule."""
 
-    REFUSED = auto()
+    REJECTED = auto()
     """The cloud rejects the value, so it is an error here."""
     DOUBTFUL = auto()
     """The cloud may reject the value; newer API pages may allow it. A warning at parsing and at the run."""
@@ -49,7 +49,7 @@ class Rule(NamedTuple):
     path: str
     is_broken: Callable[[Any], bool]
     says: str
-    severity: Severity = Severity.REFUSED
+    severity: Severity = Severity.REJECTED
 
 
 def _is_weak(password: Any) -> bool:
@@ -126,7 +126,7 @@ _NEW_SERVERS = (
 
 
 def _stopped(key: str) -> Rule:
-    says = "is not 'withStopServer', so the server must be stopped: the cloud refuses a running one (Ecs.0100)"
+    says = "is not 'withStopServer', so the server must be stopped: the cloud rejects a running one (Ecs.0100)"
     return Rule(f"{key}.mode", lambda mode: mode != "withStopServer", says, Severity.DEPENDS)
 
 

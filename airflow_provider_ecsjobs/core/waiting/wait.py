@@ -37,7 +37,7 @@ FAILURES_BEFORE_UNREACHABLE = 3
 _RESUMED_AFTER = 60.0
 """If its first poll is this late, in seconds, a wait began in another triggerer."""
 _NO_CLIENT = "the Airflow connection could not be looked up"
-_NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no answer"
+_NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no response"
 
 
 class Outcome(StrEnum):
@@ -330,14 +330,14 @@ class Wait:
             if waited >= self.policy.not_found_grace:
                 return WaitEnd(Outcome.NOT_FOUND, self._not_found(error, waited), self.job, error)
         elif error.kind is ErrorKind.UNAUTHORIZED:
-            refused = self._refused("the credentials were not accepted", error)
-            return WaitEnd(Outcome.UNAUTHORIZED, refused, self.job, error)
+            message = self._rejected("the credentials were not accepted", error)
+            return WaitEnd(Outcome.UNAUTHORIZED, message, self.job, error)
         elif not error.is_passing:
             why = "permission is missing" if error.kind is ErrorKind.FORBIDDEN else "the request was rejected"
-            return WaitEnd(Outcome.ERROR, self._refused(why, error), self.job, error)
+            return WaitEnd(Outcome.ERROR, self._rejected(why, error), self.job, error)
         elif silent >= self.policy.unreachable_timeout and self.failures + 1 >= FAILURES_BEFORE_UNREACHABLE:
             message = (
-                f"ECS job {self.job_id}: no good answer from the API for {duration(silent)} ({self._last_seen()});"
+                f"ECS job {self.job_id}: no good response from the API for {duration(silent)} ({self._last_seen()});"
                 f" the job itself may well go on. Last error: {error}"
             )
             return WaitEnd(Outcome.UNREACHABLE, message, self.job, error)
@@ -350,7 +350,7 @@ class Wait:
     def _log(self, level: int, message: str) -> None:
         self.logs = (*self.logs, Log(level, message))
 
-    def _refused(self, why: str, error: ApiError) -> str:
+    def _rejected(self, why: str, error: ApiError) -> str:
         return f"ECS job {self.job_id} can't be queried, {why}: {error}"
 
     def _not_found(self, error: ApiError, waited: float) -> str:
