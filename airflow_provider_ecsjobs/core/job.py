@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError, EcsJobsError
-from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, duration
+from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, RENDERED_NOTHING, clean, duration
 
 # A job has sub-jobs, and Huawei documents no deeper level. Parts below this depth stay in `entities`.
 _MAX_DEPTH = 8
@@ -355,7 +355,7 @@ def check_job_id(value: Any) -> str:
         raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
     if value.strip().lower() in RENDERED_NOTHING:
         raise EcsInvalidJobIdError(
-            f"job_id is {_shown(value)}: the template or XCom it comes from had no value. Check that the task which"
+            f"job_id is {_shown(value)}: {NO_VALUE_REASON}. Check that the task which"
             " should push it did so, and the key it was pulled with."
         )
     if "{{" in value:

@@ -10,6 +10,7 @@ MAX_TEXT = 2000
 """The maximum length of a foreign text, in characters. Huawei's longest known reasons have a few hundred."""
 NO_VALUE = frozenset({"none", "null", "nan", "undefined"})
 """What a template without a value renders to, in lower case."""
+NO_VALUE_REASON = "the template or XCom it comes from had no value"
 RENDERED_NOTHING = NO_VALUE | {"true", "false"}
 """The same, and what a template with a wrong expression renders to. None of them is an id."""
 

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.text import RENDERED_NOTHING, clean, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, RENDERED_NOTHING, clean, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -171,7 +171,7 @@ def check_name(name: str, value: Any) -> None:
     if value is not None and not isinstance(value, str):
         raise EcsConfigError(f"{name} is {shown(value)}; expected a text.")
     if value is not None and value.strip().lower() in RENDERED_NOTHING:
-        raise EcsConfigError(f"{name} is {value!r}: the template it comes from had no value.")
+        raise EcsConfigError(f"{name} is {value!r}: {NO_VALUE_REASON}.")
 
 
 def _extra_of(connection: Connection) -> dict[str, Any]:

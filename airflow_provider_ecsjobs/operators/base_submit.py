@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_ecsjobs.core.errors import (
     EcsApiError,
@@ -69,8 +69,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
     _retry_resubmits = True
     _makes_servers = False
     _job_id: str | None = None
-    _refusal: EcsInvalidRequestNoRetry | None = None
-    """Why the request can't be sent. A job that an earlier try has recorded is waited for all the same."""
+    _refusal: EcsInvalidRequestNoRetry | AirflowSkipException | None = None
+    """Why the request is not sent. A job that an earlier try has recorded is waited for all the same."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """
         try:
             self._prepare()
-        except EcsInvalidRequestNoRetry as error:
+        except (EcsInvalidRequestNoRetry, AirflowSkipException) as error:
             self._refusal = error
         policy = self._policy()
         try:
@@ -124,6 +124,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Read the rendered parameters.
 
         :raises EcsInvalidRequestNoRetry: one is wrong.
+        :raises AirflowSkipException: there is nothing to do.
         """
         self._read_parameters()
 
@@ -188,9 +189,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
             )
 
     def _once_or_recorded(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
-        """Return the submit of this task. If its request is wrong now, an earlier try may have recorded a job.
+        """Return the submit of this task. If its request is not to be sent, an earlier try may have recorded a job.
 
         :raises EcsInvalidRequestNoRetry: the request is wrong, and there is no such job.
+        :raises AirflowSkipException: there is nothing to do, and there is no such job.
         """
         refusal = self._refusal
         if refusal is None:
@@ -198,12 +200,14 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
                 return self._once(context, deadline)
             except EcsInvalidRequestNoRetry as error:
                 refusal = error
-        recorded = self._recorded(context, str(refusal))
+        recorded = self._recorded(context, refusal)
         if recorded is None:
             raise refusal
         return recorded
 
-    def _recorded(self, context: Mapping[str, Any], refusal: str) -> SubmitOnce | None:
+    def _recorded(
+        self, context: Mapping[str, Any], refusal: EcsInvalidRequestNoRetry | AirflowSkipException
+    ) -> SubmitOnce | None:
         """Return a submit that only reconnects to the job of an earlier try; ``None`` if there is none."""
         from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
         from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
@@ -217,7 +221,8 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         self.log.warning("%s An earlier try submitted ECS job %s, so the task waits for it.", refusal, record.job_id)
 
         def send(token: str | None, sent_before: SentBefore) -> Submission:
-            raise EcsInvalidRequestError(refusal)
+            # The submit takes an AirflowFailException for that of a user's function, which may have sent something.
+            raise EcsInvalidRequestError(str(refusal)) if isinstance(refusal, EcsInvalidRequestError) else refusal
 
         return self._submit_once(context, SubmitPolicy(record.operation, Repeat.HARMFUL, ""), send, record_store)
 

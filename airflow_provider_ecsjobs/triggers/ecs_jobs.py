@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import math
+import sys
 import time
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -166,7 +166,7 @@ class EcsJobTriggerArguments:
         value = getattr(self, name)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= sys.float_info.max:
             raise EcsConfigError(f"the trigger's {name} is {shown(value)}; expected a number.")
         return float(value)
 

@@ -149,6 +149,7 @@ class TestSecrets:
             ({"server": {"user_data": "two", "extendparam": {"deep": [{"adminPass": "one"}, ({"Password": "3"},)]}}},
              {"one", "two", "3"}),
             ({"adminPass": "", "password": None, "user_data": 7}, set()),
+            ({"server": {"personality": [{"path": "/etc/key", "contents": "ZmlsZQ=="}]}}, {"ZmlsZQ=="}),
             ({"adminPass": {"adminPass": "one"}}, {"one"}),
             ({7: "x", "adminpass": "one"}, {"one"}),
             ({"server": UserDict({"adminPass": "one"})}, {"one"}),

@@ -8,10 +8,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest, digest
-from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry
+from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsJobFailed
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.servers import (
@@ -98,8 +99,6 @@ def test_a_wrong_id_beside_an_object(wrong: Any, connected: Emulator) -> None:
 @pytest.mark.parametrize("body", [None, {}, {"delete_publicip": True}])
 @pytest.mark.parametrize("server_ids", [[], (), set(), ""])
 def test_a_delete_of_no_servers_is_skipped(body: Any, server_ids: Any, connected: Emulator) -> None:
-    from airflow.providers.common.compat.sdk import AirflowSkipException
-
     with pytest.raises(AirflowSkipException):
         TaskRun(lambda: EcsDeleteServersOperator(task_id="task", server_ids=server_ids, body=body)).run()
 
@@ -228,3 +227,46 @@ class TestARetryWhoseRequestIsWrong:
         run.retry()
         assert run.run()["status"] == "SUCCESS"
         assert connected.counters["submits"] == 2
+
+
+class TestARetryThatFindsNoServersToDelete:
+    @pytest.fixture
+    def ids(self, connected: Emulator) -> list[str]:
+        return [connected.add_server()]
+
+    @pytest.fixture
+    def run(self, ids: list[str]) -> TaskRun:
+        return TaskRun(
+            lambda: EcsDeleteServersOperator(task_id="task", server_ids=list(ids), not_found_grace=5, **QUICK),
+            store=Store(),
+        )
+
+    def test_it_waits_for_the_job_that_is_recorded(self, run: TaskRun, ids: list[str], connected: Emulator) -> None:
+        run.start()
+
+        ids.clear()
+        run.retry()
+
+        assert run.run()["status"] == "SUCCESS"
+        assert connected.counters["submits"] == 1
+
+    def test_it_is_skipped_if_that_job_failed(self, run: TaskRun, ids: list[str], connected: Emulator) -> None:
+        connected.fail_next("deleteVMs")
+        with pytest.raises(EcsJobFailed):
+            run.run()
+
+        ids.clear()
+        run.retry()
+
+        with pytest.raises(AirflowSkipException):
+            run.run()
+        assert connected.counters["submits"] == 1
+
+    def test_after_a_clear_it_is_skipped(self, run: TaskRun, ids: list[str], connected: Emulator) -> None:
+        run.start()
+
+        ids.clear()
+        run.clear()
+
+        with pytest.raises(AirflowSkipException):
+            run.run()

@@ -87,6 +87,7 @@ NONSENSE: list[dict[str, Any]] = [
     {"max_poll_interval": [60]},
     {"deadline": "tomorrow"},
     {"deadline": float("inf")},
+    {"deadline": 10**400},
     {"started": True},
     {"payment_timeout": "never"},
     {"pending_since": {}},

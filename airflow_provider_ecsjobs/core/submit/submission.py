@@ -283,14 +283,14 @@ def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | 
 
 
 def secrets_in(body: Any) -> set[str]:
-    """Return the passwords and user data in a body, at any depth. They must not appear in a log."""
+    """Return the passwords, user data and files in a body, at any depth. They must not appear in a log."""
     found: set[str] = set()
     stack = [body]
     while stack:
         node = stack.pop()
         if isinstance(node, Mapping):
             for key, value in node.items():
-                if is_secret(key, value):
+                if _is_secret(key, value):
                     found.add(value)
                 stack.append(value)
         elif isinstance(node, list | tuple):
@@ -299,20 +299,25 @@ def secrets_in(body: Any) -> set[str]:
 
 
 def digest(request: SubmitRequest) -> str:
-    """Return a hash that tells two requests apart. Passwords and user data are left out of it."""
+    """Return a hash that tells two requests apart. Passwords, user data and files are left out of it."""
     told = [request.operation.name, dict(request.parameters), _without_secrets(request.body)]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _without_secrets(node: Any) -> Any:
-    """Return a body with its passwords and user data replaced."""
+    """Return a body with its passwords, user data and files replaced."""
     if isinstance(node, Mapping):
         # JSON has only texts as keys, and those of several types can't be sorted.
         return {
-            key if isinstance(key, str) else clean(key): REDACTED if is_secret(key, value) else _without_secrets(value)
+            key if isinstance(key, str) else clean(key): REDACTED if _is_secret(key, value) else _without_secrets(value)
             for key, value in node.items()
         }
     return [_without_secrets(item) for item in node] if isinstance(node, list | tuple) else node
+
+
+def _is_secret(key: Any, value: Any) -> bool:
+    # A file for the server (`personality`) may hold a key, as user data may.
+    return is_secret(key, value) or (key == "contents" and isinstance(value, str) and bool(value))
 
 
 def _text(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.rules import Severity, broken_rules, split_path, values_at
 from airflow_provider_ecsjobs.core.submit.values import read_flag
-from airflow_provider_ecsjobs.core.text import NO_VALUE, RENDERED_NOTHING, clean, join_limited, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE, NO_VALUE_REASON, RENDERED_NOTHING, clean, join_limited, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -81,7 +81,7 @@ def check_request(
     problems = [
         *_parameter_problems(operation, parameters, is_templated),
         *_body_problems(operation, body, is_templated, names),
-        *broken_rules(rules, Severity.REFUSED, body, is_templated=is_templated, names=names),
+        *broken_rules(rules, Severity.REJECTED, body, is_templated=is_templated, names=names),
     ]
     if problems:
         page = f"See the API page '{operation.page}'."
@@ -100,7 +100,7 @@ def _parameter_problems(
         elif not isinstance(value, str) or not _ID.fullmatch(value) or value.strip(".") == "":
             yield f"{name} is {shown(value)}; expected an id of letters, digits, '-' and '_'"
         elif value.lower() in RENDERED_NOTHING:
-            yield f"{name} is {value!r}: the template or XCom it comes from had no value"
+            yield f"{name} is {value!r}: {NO_VALUE_REASON}"
     known = (*operation.path_parameters, *operation.query)
     for name, value in parameters.items():
         if value is not None and name not in known:
@@ -219,7 +219,7 @@ def ids_in(name: str, value: Any) -> list[str]:
         is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
         for one in in_order(part) if is_list else [part]:
             if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
-                raise EcsInvalidRequestError(f"{name} holds {one!r}: the template or XCom it comes from had no value.")
+                raise EcsInvalidRequestError(f"{name} holds {one!r}: {NO_VALUE_REASON}.")
             if not isinstance(one, str) or not _ID.fullmatch(one):
                 raise EcsInvalidRequestError(f"{name} holds {shown(one)}, which is not an id.")
             found.append(one)

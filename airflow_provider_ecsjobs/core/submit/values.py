@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.text import NO_VALUE, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE, NO_VALUE_REASON, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ def _text(name: str, value: Any, described: Callable[[Any], str]) -> str | None:
             " makes a number of a text that looks like one."
         )
     if value.strip().lower() in NO_VALUE:
-        raise EcsInvalidRequestError(f"{name} is {value!r}: the template or XCom it comes from had no value.")
+        raise EcsInvalidRequestError(f"{name} is {value!r}: {NO_VALUE_REASON}.")
     return value
 
 
