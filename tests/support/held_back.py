@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from airflow_provider_ecsjobs.emulator import Fault
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient
@@ -58,17 +60,25 @@ def give_up_what_is_held_back(emulator: Emulator, monkeypatch: pytest.MonkeyPatc
     :param emulator: the emulator, asked by one wait at a time.
     """
 
-    def with_little_patience(send: Callable[[Any, HttpRequest], Any]) -> Callable[[Any, HttpRequest], Any]:
-        def sending(client: Any, request: HttpRequest) -> Any:
-            if is_next_held_back(emulator, request):
-                client = copy(client)
-                client.settings = replace(client.settings, connect_timeout=SOON, read_timeout=SOON)
-            return send(client, request)
+    send_sync, send_async = SyncClient._send, AsyncClient._send
 
-        return sending
+    def sending(client: SyncClient, request: HttpRequest) -> Any:
+        if is_next_held_back(emulator, request):
+            client = copy(client)
+            client.settings = replace(client.settings, connect_timeout=SOON, read_timeout=SOON)
+        return send_sync(client, request)
 
-    for driver in (SyncClient, AsyncClient):
-        monkeypatch.setattr(driver, "_send", with_little_patience(driver._send))
+    async def sending_async(client: AsyncClient, request: HttpRequest) -> Any:
+        usual = client._session._timeout
+        if is_next_held_back(emulator, request):
+            client._session._timeout = aiohttp.ClientTimeout(total=2 * SOON)
+        try:
+            return await send_async(client, request)
+        finally:
+            client._session._timeout = usual
+
+    monkeypatch.setattr(SyncClient, "_send", sending)
+    monkeypatch.setattr(AsyncClient, "_send", sending_async)
 
 
 def is_next_held_back(emulator: Emulator, request: HttpRequest) -> bool:
