@@ -28,8 +28,11 @@ PEERS := apache-airflow-providers-http==6.3.0 apache-airflow-providers-dbt-cloud
 # The auth manager that the pages are tested with, beside Airflow's own.
 FAB := apache-airflow-providers-fab==3.10.2
 
-# Most tests wait for sockets: three processes keep two cores busy.
-AT_ONCE := -n 3 --dist loadfile
+# Images may set it. Then each process compiles this package and its tests anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Most tests wait for sockets: four processes keep two cores busy.
+AT_ONCE := -n 4 --dist loadfile
 # Most tests in a real Airflow share one, so they run in one process; those that need their own run in the other.
 TWO_AT_ONCE := -n 2 --dist loadgroup
 
