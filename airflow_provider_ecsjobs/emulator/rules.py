@@ -197,6 +197,13 @@ BEING_DELETED = Rule(
     ERROR_PAGE,
     coded=True,
 )
+BUSY = Rule(
+    "A request other than a delete names a server in `REBOOT`, `HARD_REBOOT`, `RESIZE`, `REBUILD` or `MIGRATING`.",
+    "Ecs.0100",
+    "The server {server_id} is {status}; try again later.",
+    ERROR_PAGE,
+    coded=True,
+)
 DISK_ATTACHED = Rule(
     "A disk is attached to a server that it is already attached to.",
     "Ecs.0057",

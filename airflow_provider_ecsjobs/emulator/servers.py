@@ -114,7 +114,7 @@ class Servers:
         """Return the servers with these ids.
 
         :raises UnknownServerError: if one does not exist.
-        :raises ApiError: if one is being created or deleted, or is in ERROR.
+        :raises ApiError: if one is being created or deleted, is in ERROR, or has a task that shows in its status.
         """
         found = self.deletable(server_ids)
         for server in found:
@@ -122,6 +122,9 @@ class Servers:
                 raise rules.BEING_DELETED.error(server_id=server["id"])
             if server["status"] == BROKEN:
                 raise rules.BROKEN_SERVER.error(server_id=server["id"])
+            for task in self._tasks.get(server["id"], ()):
+                if task.status:
+                    raise rules.BUSY.error(server_id=server["id"], status=task.status)
         return found
 
     def deletable(self, server_ids: Iterable[str]) -> list[Server]:

@@ -95,6 +95,7 @@ BREAKERS: dict[str, Breaker] = {
     "BEING_DELETED": Breaker(
         path="/cloudservers/action", body=_STOP, before=(("POST", "/cloudservers/delete", _DELETE),), wait=50
     ),
+    "BUSY": on_server("resize", {"resize": RESIZE}, before=(("POST", "resize", {"resize": RESIZE}),), wait=50),
     "DISK_ATTACHED": on_server("attachvolume", _ATTACH, server={"volumes": ["disk"]}),
     "DISK_IN_USE": on_server("attachvolume", _ATTACH, before=(("POST", "attachvolume", _ATTACH),), wait=50),
     "DISK_NOT_ATTACHED": on_server("detachvolume/disk", None, method="DELETE"),

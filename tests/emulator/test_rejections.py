@@ -117,6 +117,44 @@ def test_nothing_else_is_done_to_a_server_that_is_being_deleted(cloud: ClockedCl
     assert len(cloud.emulator.submissions) == 1
 
 
+@pytest.mark.parametrize("name", [name for name in SDK_CALLS if not re.search("create|recycle|delete_servers", name)])
+def test_nothing_else_is_done_to_a_server_that_is_being_resized(cloud: ClockedCloud, name: str) -> None:
+    submits.resize_server(cloud.client, cloud.ids.stopped_server_id)
+    cloud.wait(50)
+    assert cloud.servers()[cloud.ids.stopped_server_id]["status"] == "RESIZE"
+
+    assert refusal(lambda: submit(cloud, name, server_id=cloud.ids.stopped_server_id)) == (400, "Ecs.0100")
+    assert len(cloud.emulator.submissions) == 1
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "batch_reboot_servers",
+        "batch_resize_servers",
+        "change_server_os_with_cloud_init",
+        "reinstall_server_without_cloud_init",
+        "migrate_server",
+    ],
+)
+def test_a_server_whose_status_shows_a_job_can_only_be_deleted(cloud: ClockedCloud, first: str) -> None:
+    server_id = cloud.ids.stopped_server_id
+    job_id = submit(cloud, first, server_id=server_id)
+    assert refusal(lambda: submits.start(cloud.client, server_id)) == (400, "Ecs.0100")
+
+    deleted = submits.delete_servers(cloud.client, server_id).job_id
+    assert cloud.finished(job_id).status == "SUCCESS"
+    assert cloud.show(deleted).status == "SUCCESS"
+    assert server_id not in cloud.servers()
+
+
+def test_several_volumes_are_attached_to_a_server_at_the_same_time(cloud: ClockedCloud) -> None:
+    jobs = [submit(cloud, "attach_server_volume", volume_id=volume_id) for volume_id in ("first", "second")]
+
+    assert [cloud.finished(job_id).status for job_id in jobs] == ["SUCCESS"] * 2
+    assert cloud.server()["volumes"][1:] == ["first", "second"]
+
+
 def test_the_second_deletion_of_a_server_fails_for_it_is_being_deleted(cloud: ClockedCloud) -> None:
     first = submits.delete_servers(cloud.client, cloud.ids.server_id).job_id
     cloud.wait(50)
