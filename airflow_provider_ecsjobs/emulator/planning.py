@@ -289,7 +289,7 @@ def _creating(servers: Servers, asked: Mapping[str, Any], **attributes: Any) -> 
         nics=[servers.new_nic(nic) for nic in asked["nics"]],
         root_volume=root,
         volumes=list(data),
-        disk_sizes={root: asked["root_volume"].get("size", DEFAULT_DISK_SIZE), **data},
+        disk_sizes={root: asked["root_volume"].get("size") or DEFAULT_DISK_SIZE, **data},
         tags=_tags(asked),
         **attributes,
     )

@@ -131,7 +131,7 @@ TOO_MANY_DELETES = Rule(
     coded=True,
 )
 DISK_SIZE = Rule(
-    "A system disk is not 1 to 1024 GB large, or a data disk not 10 to 32768 GB.",
+    "A system disk is not 0 (the image's minimum) to 1024 GB large, or a data disk not 10 to 32768 GB.",
     "Ecs.0005",
     "Invalid request parameter: {name}.size must be between {least} and {most}",
     REQUEST_PAGE,

@@ -133,7 +133,8 @@ def create(body: Mapping[str, Any]) -> None:
     if server.get("count") is not None and not 1 <= server["count"] <= _MOST_CREATED:
         raise rules.COUNT.error()
     _check_password(server.get("adminPass"))
-    _check_disk("server.root_volume", server["root_volume"], 1, 1024)
+    # 0 is the smallest size that the image allows.
+    _check_disk("server.root_volume", server["root_volume"], 0, 1024)
     for disk in server.get("data_volumes") or []:
         _check_disk("server.data_volumes[]", disk, 10, 32768)
     keys = [tag["key"] for tag in server.get("server_tags") or []]

@@ -9,7 +9,9 @@ from huaweicloudsdkecs import v2 as sdk
 
 from airflow_provider_ecsjobs.emulator import Emulator
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
+from airflow_provider_ecsjobs.emulator.views import DEFAULT_DISK_SIZE
 from tests.emulator.clocked_cloud import ClockedCloud, refusal
+from tests.emulator.create_body import CREATE
 from tests.support import official_submits as submits
 from tests.support.official_submits import SDK_CALLS
 
@@ -161,6 +163,15 @@ def test_disks_nics_and_flavors_can_be_read(cloud: ClockedCloud) -> None:
     assert [nic.fixed_ips[0].ip_address for nic in nics] == [address.addr for address in server.addresses["vpc"]]
     assert {"s6.small.1", submits.FLAVOR} < {flavor.id for flavor in flavors}
     assert next((flavor.vcpus, flavor.ram) for flavor in flavors if flavor.id == "s6.2xlarge.2") == ("8", 16384)
+
+
+@pytest.mark.parametrize("size", [{}, {"size": 0}, {"size": None}])
+def test_a_system_disk_without_a_size_has_that_of_the_image(client: SignedClient, size: dict[str, Any]) -> None:
+    server = {**CREATE["server"], "root_volume": {"volumetype": "SSD", **size}}
+    [server_id] = client.request("POST", "/cloudservers", body={"server": server}).json()["serverIds"]
+
+    [disk] = client.request("GET", f"/cloudservers/{server_id}/block_device").json()["volumeAttachments"]
+    assert disk["size"] == DEFAULT_DISK_SIZE
 
 
 def test_a_hard_reboot_shows_as_one(cloud: ClockedCloud) -> None:
