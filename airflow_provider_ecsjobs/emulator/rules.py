@@ -77,7 +77,7 @@ BROKEN_JSON = Rule(
     coded=True,
 )
 INVALID_PARAMETER = Rule(
-    "A body lacks a required key, or holds a value of a wrong type.",
+    "A body lacks a required key, has a value of a wrong type, or too long a list (over 12 NICs or 23 data disks).",
     "Ecs.0005",
     "Invalid request parameter: {reason}",
     ERROR_PAGE,
@@ -90,9 +90,9 @@ NAME_CHARACTERS = Rule(
     ERROR_PAGE,
 )
 NAME_LENGTH = Rule(
-    "A server's name is longer than 64 characters. (Code or `Ecs.0914`.)",
+    "A server's name is longer than 64 characters, or 59 if several servers are created. (Code or `Ecs.0914`.)",
     "Ecs.0915",
-    "The server name must be between 1 and 64 characters long.",
+    "The server name must be between 1 and {longest} characters long.",
     ERROR_PAGE,
 )
 PASSWORD = Rule(
@@ -115,6 +115,31 @@ SAME_TAG_TWICE = Rule(
     "The tag key {key} is given more than once.",
     ERROR_PAGE,
     coded=True,
+)
+TAG_LENGTH = Rule(
+    "A server is created with a tag whose key is not 1 to 36 characters long, or whose value is longer than 43.",
+    "Ecs.0906",
+    "The tag key {key} or its value is too short or too long.",
+    REQUEST_PAGE,
+)
+TAG_CHARACTERS = Rule(
+    "A server is created with a tag that holds a character such as `=`, `*`, `<`, `>` or `,`.",
+    "Ecs.0907",
+    "The tag key {key} or its value contains invalid characters.",
+    ERROR_PAGE,
+    coded=True,
+)
+METADATA = Rule(
+    "A server's `metadata` has more than 10 pairs, or a key or value that is not text of at most 255 characters.",
+    "Ecs.0005",
+    "Invalid request parameter: server.metadata must hold at most 10 pairs of text",
+    REQUEST_PAGE,
+)
+DESCRIPTION = Rule(
+    "A server's description is longer than 85 characters, or holds `<` or `>`.",
+    "Ecs.0005",
+    "Invalid request parameter: server.description must be at most 85 characters long, without < and >",
+    REQUEST_PAGE,
 )
 COUNT = Rule(
     "More than 500 servers, or none, are created by one request. (Newer pages say 100.)",

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 _BOOLEAN = ("true", "false", True, False)
 _MODE = ("withStopServer",)
-_LONGEST_NAME, _MOST_TAGS, _MOST_CREATED, _MOST_DELETED = 64, 10, 500, 1000
+_LONGEST_NAME, _LONGEST_NAME_OF_SEVERAL, _LONGEST_DESCRIPTION = 64, 59, 85
+_MOST_TAGS, _MOST_METADATA, _MOST_NICS, _MOST_DATA_DISKS, _MOST_CREATED, _MOST_DELETED = 10, 10, 12, 23, 500, 1000
+_LONGEST_TAG_KEY, _LONGEST_TAG_VALUE, _LONGEST_METADATA = 36, 43, 255
+# The allowed characters of a key and a value.
+_OLDER_TAG = (r"[\w-]*", r"[\w.-]*")
+_TAG = (r"[^\x00-\x1f=*<>\\,|/]*", r"[^\x00-\x1f=*<>\\,|]*")
+_METADATA_KEY = r"[A-Za-z0-9:_.-]{1,255}"
 _KINDS_OF_CHARACTERS = ("[A-Z]", "[a-z]", "[0-9]", "[^A-Za-z0-9]")
 DISK_TYPES = ("SATA", "SAS", "SSD", "GPSSD", "GPSSD2", "ESSD", "ESSD2", "co-p1", "uh-l1")
 """The disk types in the API reference."""
@@ -60,9 +66,9 @@ def _server(extendparam: Mapping[str, Any]) -> dict[str, Any]:
         "imageRef!": str,
         "flavorRef!": str,
         "vpcid!": str,
-        "nics!": Many(_NIC),
+        "nics!": Many(_NIC, _MOST_NICS),
         "root_volume!": {"volumetype!": str, "size": int},
-        "data_volumes": Many(_VOLUME),
+        "data_volumes": Many(_VOLUME, _MOST_DATA_DISKS),
         "count": int,
         "adminPass": str,
         "key_name": str,
@@ -121,28 +127,25 @@ def _period(options: Mapping[str, Any], name: str, type_key: str, number_key: st
 
 
 def create(body: Mapping[str, Any]) -> None:
-    """Check the cloud's rules for new servers: their names, passwords, tags, disks and number.
+    """Check the cloud's rules for new servers: their number, names, passwords, disks and texts.
 
     :raises ApiError: if a rule is broken.
     """
     server = body["server"]
-    if re.search(r"[^\w.-]", server["name"]):
-        raise rules.NAME_CHARACTERS.error()
-    if len(server["name"]) > _LONGEST_NAME:
-        raise rules.NAME_LENGTH.error()
-    if server.get("count") is not None and not 1 <= server["count"] <= _MOST_CREATED:
+    count = server.get("count")
+    if count is not None and not 1 <= count <= _MOST_CREATED:
         raise rules.COUNT.error()
+    _check_name(server["name"], _LONGEST_NAME_OF_SEVERAL if (count or 1) > 1 else _LONGEST_NAME)
     _check_password(server.get("adminPass"))
     # 0 is the smallest size that the image allows.
     _check_disk("server.root_volume", server["root_volume"], 0, 1024)
     for disk in server.get("data_volumes") or []:
         _check_disk("server.data_volumes[]", disk, 10, 32768)
-    keys = [tag["key"] for tag in server.get("server_tags") or []]
-    if len(keys) > _MOST_TAGS:
-        raise rules.TOO_MANY_TAGS.error()
-    for key in keys:
-        if keys.count(key) > 1:
-            raise rules.SAME_TAG_TWICE.error(key=key)
+    _check_tags(server)
+    _check_metadata(server.get("metadata") or {})
+    description = server.get("description") or ""
+    if len(description) > _LONGEST_DESCRIPTION or re.search("[<>]", description):
+        raise rules.DESCRIPTION.error()
 
 
 def delete(body: Mapping[str, Any]) -> None:
@@ -161,6 +164,38 @@ def migrate(body: Mapping[str, Any]) -> None:
     """
     if "migrate" not in body:
         raise invalid_parameter("migrate is required")
+
+
+def _check_name(name: str, longest: int) -> None:
+    if re.search(r"[^\w.-]", name):
+        raise rules.NAME_CHARACTERS.error()
+    if len(name) > longest:
+        raise rules.NAME_LENGTH.error(longest=longest)
+
+
+def _check_tags(server: Mapping[str, Any]) -> None:
+    # The older list holds strings such as "key.value".
+    older = [(*tag.partition(".")[::2], *_OLDER_TAG) for tag in server.get("tags") or []]
+    tags = older + [(tag["key"], tag.get("value") or "", *_TAG) for tag in server.get("server_tags") or []]
+    if len(tags) > _MOST_TAGS:
+        raise rules.TOO_MANY_TAGS.error()
+    keys = [key for key, *_ in tags]
+    for key, value, of_key, of_value in tags:
+        if not 1 <= len(key) <= _LONGEST_TAG_KEY or len(value) > _LONGEST_TAG_VALUE:
+            raise rules.TAG_LENGTH.error(key=key)
+        if not (re.fullmatch(of_key, key) and re.fullmatch(of_value, value)):
+            raise rules.TAG_CHARACTERS.error(key=key)
+        if keys.count(key) > 1:
+            raise rules.SAME_TAG_TWICE.error(key=key)
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    are_texts = all(
+        re.fullmatch(_METADATA_KEY, key) and isinstance(value, str) and len(value) <= _LONGEST_METADATA
+        for key, value in metadata.items()
+    )
+    if len(metadata) > _MOST_METADATA or not are_texts:
+        raise rules.METADATA.error()
 
 
 def _check_password(password: str | None) -> None:
