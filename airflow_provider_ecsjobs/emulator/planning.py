@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.emulator import rules
 from airflow_provider_ecsjobs.emulator.jobs import Failure
-from airflow_provider_ecsjobs.emulator.views import DEFAULT_DISK_SIZE
+from airflow_provider_ecsjobs.emulator.servers import disks_of
+from airflow_provider_ecsjobs.emulator.views import DEFAULT_DISK_SIZE, MOST_DISKS
 from airflow_provider_ecsjobs.emulator.work import Part, Payment, Task
 
 if TYPE_CHECKING:
@@ -150,14 +151,12 @@ def attach_volume(request: CheckedRequest, servers: Servers) -> list[Part]:
 
     The emulator knows only the servers of a volume. A volume with several servers counts as shared.
 
-    :raises ApiError: if the volume is in use.
+    :raises ApiError: if the volume is in use, or the server has too many.
     """
     [server] = servers.existing([request.path["server_id"]])
     volume_id = request.body["volumeAttachment"]["volumeId"]
-    holders = servers.holders(volume_id)
-    if volume_id in server["volumes"]:
-        raise rules.DISK_ATTACHED.error(volume_id=volume_id)
-    if server["id"] in holders or len(holders) == 1:
+    _check_attachable(servers, volume_id, [server])
+    if len(servers.holders(volume_id)) == 1:
         raise rules.DISK_IN_USE.error(volume_id=volume_id)
     return [servers.attaching(server["id"], volume_id)]
 
@@ -165,14 +164,11 @@ def attach_volume(request: CheckedRequest, servers: Servers) -> list[Part]:
 def attach_shared_volume(request: CheckedRequest, servers: Servers) -> list[Part]:
     """Return one part for each server to attach a shared volume to.
 
-    :raises ApiError: if one of them has it already, or is just getting it.
+    :raises ApiError: if one of them has it already or is just getting it, or has too many.
     """
     found = servers.existing(server["server_id"] for server in request.body["serverinfo"])
     server_ids, volume_id = dict.fromkeys(server["id"] for server in found), request.path["volume_id"]
-    if any(volume_id in server["volumes"] for server in found):
-        raise rules.DISK_ATTACHED.error(volume_id=volume_id)
-    if servers.holders(volume_id) & server_ids.keys():
-        raise rules.DISK_IN_USE.error(volume_id=volume_id)
+    _check_attachable(servers, volume_id, found)
     return [servers.attaching(server_id, volume_id) for server_id in server_ids]
 
 
@@ -186,6 +182,8 @@ def detach_volume(server_ids: ServerIdsOf | None = None) -> PartsOf:
         named = server_ids(request.body) if server_ids is not None else [request.path["server_id"]]
         found, volume_id = servers.existing(named), request.path["volume_id"]
         for server in found:
+            if volume_id == server["root_volume"]:
+                raise rules.SYSTEM_DISK.error(server_id=server["id"])
             if volume_id not in server["volumes"]:
                 raise rules.DISK_NOT_ATTACHED.error(volume_id=volume_id, server_id=server["id"])
         return [_changing(servers, server["id"], _detach, request) for server in found]
@@ -305,6 +303,17 @@ def _changing(
     servers: Servers, server_id: str, effect: Effect, request: CheckedRequest, nic_id: str | None = None
 ) -> Part:
     return Part(server_id, partial(servers.change, server_id, lambda server: effect(server, request)), nic_id)
+
+
+def _check_attachable(servers: Servers, volume_id: str, found: Iterable[Server]) -> None:
+    holders = servers.holders(volume_id)
+    for server in found:
+        if volume_id in disks_of(server):
+            raise rules.DISK_ATTACHED.error(volume_id=volume_id)
+        if server["id"] in holders or servers.is_system_disk(volume_id):
+            raise rules.DISK_IN_USE.error(volume_id=volume_id)
+        if servers.disk_count(server["id"]) >= MOST_DISKS["free_disk"]:
+            raise rules.TOO_MANY_DISKS.error(server_id=server["id"])
 
 
 def _detach(server: Server, request: CheckedRequest) -> None:

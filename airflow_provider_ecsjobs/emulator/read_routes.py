@@ -72,7 +72,7 @@ def read_routes(state: State, region: str) -> list[Route]:
 
     def list_disks(request: web.Request) -> dict[str, Any]:
         disks = views.disks(shown(request))
-        free = {"free_disk": 60 - len(disks), "free_scsi": 60 - len(disks), "free_blk": 24 - len(disks)}
+        free = {kind: max(most - len(disks), 0) for kind, most in views.MOST_DISKS.items()}
         return {"attachableQuantity": free, "volumeAttachments": disks}
 
     def list_interfaces(request: web.Request) -> dict[str, Any]:

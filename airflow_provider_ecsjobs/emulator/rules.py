@@ -237,9 +237,23 @@ DISK_ATTACHED = Rule(
     coded=True,
 )
 DISK_IN_USE = Rule(
-    "A disk is attached that is attached to one other server, or is just being attached.",
+    "A disk is attached that is a server's system disk, is attached to one other server, or is just being attached.",
     "Ecs.0103",
     "The volume {volume_id} is in use and cannot be attached.",
+    ERROR_PAGE,
+    coded=True,
+)
+TOO_MANY_DISKS = Rule(
+    "A disk is attached to a server that has 60 disks.",
+    "Ecs.0104",
+    "The number of disks attached to server {server_id} has exceeded the upper limit.",
+    ERROR_PAGE,
+    coded=True,
+)
+SYSTEM_DISK = Rule(
+    "A system disk is detached. (The cloud detaches that of a stopped server; the emulator does not.)",
+    "Ecs.0102",
+    "The system disk of server {server_id} cannot be detached.",
     ERROR_PAGE,
     coded=True,
 )

@@ -32,6 +32,11 @@ DELETING = Task("deleting")
 _FIRST_ADDRESS = ipaddress.IPv4Address("192.168.0.10")
 
 
+def disks_of(server: Server) -> list[str]:
+    """Return the ids of a server's disks, the system disk first."""
+    return [server["root_volume"], *server["volumes"]]
+
+
 class UnknownServerError(Exception):
     """A request names a server that does not exist, not yet or no longer."""
 
@@ -145,10 +150,19 @@ class Servers:
 
     def holders(self, volume_id: str) -> set[str]:
         """Return the ids of the servers that a volume is attached to or being attached to."""
-        attached = {server_id for server_id, server in self._servers.items() if volume_id in server["volumes"]}
+        attached = {server_id for server_id, server in self._servers.items() if volume_id in disks_of(server)}
         return attached | {
             server for server, volume in self._attaching if volume == volume_id and server in self._servers
         }
+
+    def disk_count(self, server_id: str) -> int:
+        """Return the number of disks that are attached to a server or being attached to it."""
+        attaching = [volume for server, volume in self._attaching if server == server_id]
+        return len(disks_of(self._servers[server_id])) + len(attaching)
+
+    def is_system_disk(self, volume_id: str) -> bool:
+        """Return whether a volume is the system disk of a server."""
+        return any(server["root_volume"] == volume_id for server in self._servers.values())
 
     def attaching(self, server_id: str, volume_id: str) -> Part:
         """Return the part of a job that attaches a volume."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 DEFAULT_DISK_SIZE = 40
 """The size in GB of a disk whose size no request has set."""
+
+MOST_DISKS = {"free_disk": 60, "free_scsi": 60, "free_blk": 24}
+"""How many disks a server can have, in all and by the kinds of their bus."""
 
 FLAVORS = ("s6.small.1", "s6.medium.2", "s6.large.2", "s6.large.4", "s6.xlarge.2", "s6.2xlarge.2", "c7.large.2")
 """The listed flavors. Servers may have any other flavor, too."""
@@ -106,7 +110,7 @@ def disks(shown: Server) -> list[Shown]:
             "id": volume_id,
             "volumeId": volume_id,
             "serverId": shown["id"],
-            "device": f"/dev/vd{chr(ord('a') + number % 26)}",
+            "device": f"/dev/vd{_letters(number)}",
             "bootIndex": 0 if number == 0 else -1,
             "size": shown["disk_sizes"].get(volume_id, DEFAULT_DISK_SIZE),
             "bus": "virtio",
@@ -114,6 +118,11 @@ def disks(shown: Server) -> list[Shown]:
         }
         for number, volume_id in enumerate([shown["root_volume"], *shown["volumes"]])
     ]
+
+
+def _letters(number: int) -> str:
+    # As Linux names disks: a to z, then aa, ab and so on.
+    return (_letters(number // 26 - 1) if number >= 26 else "") + ascii_lowercase[number % 26]
 
 
 def interfaces(shown: Server) -> list[Shown]:

@@ -19,7 +19,7 @@ RESIZE = {"flavorRef": "s6.large.2", "mode": "withStopServer"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """A request that breaks a rule; ``{server}`` is a server that exists.
+    """A request that breaks a rule; ``{server}`` is a server that exists, ``{system_disk}`` its disk.
 
     :param server: what that server is like, as the arguments of ``add_server``.
     :param before: requests that are made before it, method, path and body each.
@@ -102,6 +102,10 @@ BREAKERS: dict[str, Breaker] = {
     "BUSY": on_server("resize", {"resize": RESIZE}, before=(("POST", "resize", {"resize": RESIZE}),), wait=50),
     "DISK_ATTACHED": on_server("attachvolume", _ATTACH, server={"volumes": ["disk"]}),
     "DISK_IN_USE": on_server("attachvolume", _ATTACH, before=(("POST", "attachvolume", _ATTACH),), wait=50),
+    "TOO_MANY_DISKS": on_server(
+        "attachvolume", _ATTACH, server={"volumes": [f"disk-{number}" for number in range(59)]}
+    ),
+    "SYSTEM_DISK": on_server("detachvolume/{system_disk}", None, method="DELETE"),
     "DISK_NOT_ATTACHED": on_server("detachvolume/disk", None, method="DELETE"),
     "PRIMARY_NIC": on_server("nics/delete", {"nics": [{"id": "first"}]}, server={"nics": ["first", "second"]}),
     "UNKNOWN_NIC": on_server("nics/delete", {"nics": [{"id": "third"}]}, server={"nics": ["first", "second"]}),

@@ -165,6 +165,19 @@ def test_disks_nics_and_flavors_can_be_read(cloud: ClockedCloud) -> None:
     assert next((flavor.vcpus, flavor.ram) for flavor in flavors if flavor.id == "s6.2xlarge.2") == ("8", 16384)
 
 
+@pytest.mark.parametrize(("data_disks", "free"), [(27, (32, 0)), (70, (0, 0))])
+def test_many_disks_have_names_of_their_own_and_the_free_places_are_none(
+    cloud: ClockedCloud, data_disks: int, free: tuple[int, int]
+) -> None:
+    server_id = cloud.emulator.add_server(volumes=[f"disk-{number}" for number in range(data_disks)])
+
+    answer = cloud.client.list_server_block_devices(sdk.ListServerBlockDevicesRequest(server_id=server_id))
+    devices = [disk.device for disk in answer.volume_attachments]
+    assert (devices[25:28], len(set(devices))) == (["/dev/vdz", "/dev/vdaa", "/dev/vdab"], data_disks + 1)
+    places = answer.attachable_quantity
+    assert ((places.free_disk, places.free_blk), places.free_scsi) == (free, free[0])
+
+
 @pytest.mark.parametrize("size", [{}, {"size": 0}, {"size": None}])
 def test_a_system_disk_without_a_size_has_that_of_the_image(client: SignedClient, size: dict[str, Any]) -> None:
     server = {**CREATE["server"], "root_volume": {"volumetype": "SSD", **size}}

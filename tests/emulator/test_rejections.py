@@ -81,6 +81,40 @@ def test_a_shared_volume_is_attached_to_further_servers_but_to_none_twice(cloud:
     assert [shared in server["volumes"] for server in cloud.servers().values()] == [True, True, True, False]
 
 
+@pytest.mark.parametrize("name", ["attach_server_volume", "batch_attach_sharable_volumes"])
+def test_the_system_disk_of_a_server_is_not_attached_to_another(cloud: ClockedCloud, name: str) -> None:
+    system_disk = cloud.servers()[cloud.ids.stopped_server_id]["root_volume"]
+
+    assert refusal(lambda: submit(cloud, name, volume_id=system_disk)) == (400, "Ecs.0103")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "code"),
+    [
+        ("attach_server_volume", "volume_id", "Ecs.0057"),
+        ("batch_attach_sharable_volumes", "volume_id", "Ecs.0057"),
+        ("detach_server_volume", "attached_volume_id", "Ecs.0102"),
+        ("batch_detach_volumes", "attached_volume_id", "Ecs.0102"),
+    ],
+)
+def test_the_system_disk_of_a_server_stays_attached(cloud: ClockedCloud, name: str, changes: str, code: str) -> None:
+    other = {changes: cloud.server()["root_volume"]}
+
+    assert refusal(lambda: submit(cloud, name, **other)) == (400, code)
+
+
+def test_a_server_gets_60_disks_at_most_with_those_that_are_being_attached(cloud: ClockedCloud) -> None:
+    server_id = cloud.emulator.add_server(volumes=[f"disk-{number}" for number in range(58)])
+    job_id = submit(cloud, "attach_server_volume", server_id=server_id)
+
+    for _ in range(2):
+        assert refusal(lambda: submit(cloud, "attach_server_volume", server_id=server_id, volume_id="one more")) == (
+            400,
+            "Ecs.0104",
+        )
+        assert cloud.finished(job_id).status == "SUCCESS"
+
+
 def test_a_volume_whose_attachment_failed_is_free(cloud: ClockedCloud) -> None:
     cloud.emulator.fail_next("attachVolume")
     assert cloud.finished(submit(cloud, "attach_server_volume")).status == "FAIL"

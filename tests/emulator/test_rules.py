@@ -53,7 +53,8 @@ def test_a_broken_rule_is_answered_as_the_table_says(
     client: SignedClient, ecs_emulator: Emulator, clock: Clock, name: str
 ) -> None:
     rule, breaker = RULES[name], BREAKERS[name]
-    ids = {"server": ecs_emulator.add_server(**breaker.server)}
+    server_id = ecs_emulator.add_server(**breaker.server)
+    ids = {"server": server_id, "system_disk": ecs_emulator.servers[server_id]["root_volume"]}
     for method, path, body in breaker.before:
         if name == "BROKEN_SERVER":
             ecs_emulator.fail_next()
@@ -66,7 +67,7 @@ def test_a_broken_rule_is_answered_as_the_table_says(
 
     answer = client.request(
         breaker.method,
-        breaker.path.replace("{server}", ids["server"]),
+        filled(breaker.path, ids),
         version=breaker.version,
         body=filled(breaker.body, ids),
         headers=breaker.headers,
