@@ -311,7 +311,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parts=one(planning.migrate),
         body=schemas.MIGRATE,
         rule=schemas.migrate,
-        needs=(preconditions.stopped,),
+        needs=(preconditions.pay_per_use(rules.PREPAID_MIGRATION), preconditions.stopped),
         task=planning.busy("migrating", "MIGRATING"),
     ),
     Operation(

@@ -193,6 +193,13 @@ PREPAID_RESIZE = Rule(
     "The server {server_id} is a yearly/monthly one; resize it by the v1.1 request.",
     REQUEST_PAGE,
 )
+PREPAID_MIGRATION = Rule(
+    "A yearly/monthly server is migrated.",
+    "Ecs.0112",
+    "The server {server_id} is a yearly/monthly one and cannot be migrated.",
+    ERROR_PAGE,
+    coded=True,
+)
 RUNNING_MIGRATION = Rule(
     "A server that is not stopped is migrated.",
     "Ecs.0100",

@@ -81,6 +81,9 @@ BREAKERS: dict[str, Breaker] = {
     "SAME_FLAVOR": on_server("resize", {"resize": RESIZE}, before=(("POST", "resize", {"resize": RESIZE}),)),
     "PREPAID_DELETE": Breaker(path="/cloudservers/delete", body=_DELETE, server={"charging_mode": "prePaid"}),
     "PREPAID_RESIZE": on_server("resize", {"resize": RESIZE}, server={"charging_mode": "prePaid"}),
+    "PREPAID_MIGRATION": on_server(
+        "migrate", {"migrate": None}, server={"charging_mode": "prePaid", "status": "SHUTOFF"}
+    ),
     "RUNNING_MIGRATION": on_server("migrate", {"migrate": None}),
     "SEVERAL_NICS": on_server(
         "changevpc", {"vpc_id": "v", "nic": {"subnet_id": "s"}}, server={"nics": ["first", "second"]}
