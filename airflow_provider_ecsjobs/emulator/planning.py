@@ -111,15 +111,14 @@ def remove(request: CheckedRequest, servers: Servers) -> list[Part]:
 
 
 def add_nics(request: CheckedRequest, servers: Servers) -> list[Part]:
-    """Return one part for each NIC to add, with its id. The part fails if another NIC has the port."""
+    """Return one part for each NIC to add, with its id. The part fails if another NIC has the port or is getting it."""
     [server] = servers.existing([request.path["server_id"]])
-    return [
-        replace(
-            _changing(servers, server["id"], partial(_add_nic, nic=nic), request, nic_id=nic["id"]),
-            failure=_PORT_TAKEN if servers.has_nic(nic["id"]) else None,
-        )
-        for nic in map(servers.new_nic, request.body["nics"])
-    ]
+    taken, parts = servers.ports(), []
+    for nic in map(servers.new_nic, request.body["nics"]):
+        failure = _PORT_TAKEN if nic["id"] in taken else None
+        parts.append(replace(servers.adding_nic(server["id"], nic), failure=failure))
+        taken.add(nic["id"])
+    return parts
 
 
 def delete_nics(request: CheckedRequest, servers: Servers) -> list[Part]:
@@ -306,11 +305,11 @@ def _changing(
 
 
 def _check_attachable(servers: Servers, volume_id: str, found: Iterable[Server]) -> None:
-    holders = servers.holders(volume_id)
+    holders, is_system_disk = servers.holders(volume_id), servers.is_system_disk(volume_id)
     for server in found:
         if volume_id in disks_of(server):
             raise rules.DISK_ATTACHED.error(volume_id=volume_id)
-        if server["id"] in holders or servers.is_system_disk(volume_id):
+        if server["id"] in holders or is_system_disk:
             raise rules.DISK_IN_USE.error(volume_id=volume_id)
         if servers.disk_count(server["id"]) >= MOST_DISKS["free_disk"]:
             raise rules.TOO_MANY_DISKS.error(server_id=server["id"])
@@ -318,10 +317,6 @@ def _check_attachable(servers: Servers, volume_id: str, found: Iterable[Server])
 
 def _detach(server: Server, request: CheckedRequest) -> None:
     server["volumes"] = [volume_id for volume_id in server["volumes"] if volume_id != request.path["volume_id"]]
-
-
-def _add_nic(server: Server, _: CheckedRequest, *, nic: dict[str, Any]) -> None:
-    server["nics"].append(nic)
 
 
 def _delete_nic(server: Server, _: CheckedRequest, *, nic_id: str) -> None:

@@ -57,6 +57,7 @@ class Servers:
         self._recycled: dict[str, Server] = {}
         self._tasks: dict[str, list[Task]] = {}
         self._attaching: set[tuple[str, str]] = set()
+        self._adding: set[str] = set()
         self._addresses = itertools.count()
 
     def add(self, server_id: str, when: float, **attributes: Any) -> None:
@@ -179,9 +180,25 @@ class Servers:
             undo=lambda _, __: self._attaching.discard(both),
         )
 
-    def has_nic(self, nic_id: str) -> bool:
-        """Return whether any server has this NIC."""
-        return any(nic["id"] == nic_id for server in self._servers.values() for nic in server["nics"])
+    def ports(self) -> set[str]:
+        """Return the ids of the NICs that servers have or are getting."""
+        return self._adding | {nic["id"] for server in self._servers.values() for nic in server["nics"]}
+
+    def adding_nic(self, server_id: str, nic: Mapping[str, Any]) -> Part:
+        """Return the part of a job that adds a NIC."""
+        port_id = nic["id"]
+
+        def add(when: float) -> None:
+            self._adding.discard(port_id)
+            self.change(server_id, lambda server: server["nics"].append(nic), when)
+
+        return Part(
+            server_id,
+            add,
+            port_id,
+            begin=lambda _: self._adding.add(port_id),
+            undo=lambda _, __: self._adding.discard(port_id),
+        )
 
     def check_recycled(self, server_id: str) -> None:
         """Check that a server is in the recycle bin.

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_ecsjobs.emulator import Emulator
 from tests.emulator.clocked_cloud import ClockedCloud, refusal
 from tests.support import official_submits as submits
 from tests.support.official_submits import SDK_CALLS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.emulator.emulator_client import SignedClient
     from tests.support.official_submits import Ids
 
 PRIMARY = "6b1a3f44-0000-4000-8000-0000000000c0"
 UNKNOWN = "6b1a3f44-0000-4000-8000-00000000dead"
+
+
+@pytest.fixture
+def ecs_emulator() -> Iterator[Emulator]:
+    with Emulator(init_seconds=0, run_seconds=0) as emulator:
+        yield emulator
 
 
 def submit(cloud: ClockedCloud, name: str, **other: Any) -> str:
@@ -140,6 +150,28 @@ def test_the_port_of_another_nic_can_not_be_attached(cloud: ClockedCloud, port: 
     assert [sub_job.status for sub_job in job.entities.sub_jobs] == ["SUCCESS", "FAIL"]
     assert job.entities.sub_jobs[1].error_code == "Ecs.0217"
     assert len(cloud.servers()[cloud.ids.other_server_id]["nics"]) == 1
+
+
+def test_a_port_named_twice_is_attached_once(client: SignedClient, ecs_emulator: Emulator) -> None:
+    server_id = ecs_emulator.add_server()
+    body = {"nics": [{"port_id": "port"}, {"port_id": "port"}]}
+    job_id = client.request("POST", f"/cloudservers/{server_id}/nics", body=body).json()["job_id"]
+
+    job = client.show_job(job_id).json()
+    assert [sub_job["error_code"] for sub_job in job["entities"]["sub_jobs"]] == [None, "Ecs.0217"]
+    assert [nic["id"] for nic in ecs_emulator.servers[server_id]["nics"]] == ["port"]
+
+
+def test_a_port_is_taken_while_it_is_being_attached_and_free_if_that_fails(cloud: ClockedCloud) -> None:
+    def attach(server_id: str) -> str:
+        return submit(cloud, "batch_add_server_nics", server_id=server_id)
+
+    cloud.emulator.fail_next("addNics")
+    failing, other = attach(cloud.ids.server_id), attach(cloud.ids.other_server_id)
+    assert cloud.finished(failing).status == "FAIL"
+    assert [sub_job.error_code for sub_job in cloud.show(other).entities.sub_jobs] == [None, "Ecs.0217"]
+
+    assert cloud.finished(attach(cloud.ids.other_server_id)).status == "SUCCESS"
 
 
 @pytest.mark.parametrize("name", [name for name in SDK_CALLS if not re.search("create|recycle|delete_servers", name)])
