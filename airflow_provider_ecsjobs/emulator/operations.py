@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.emulator import planning, preconditions, rules, schemas
 from airflow_provider_ecsjobs.emulator.planning import become, each, one
 from airflow_provider_ecsjobs.emulator.schema_check import check
-from airflow_provider_ecsjobs.emulator.servers import DELETING
+from airflow_provider_ecsjobs.emulator.servers import DELETING, RESTORING
 from airflow_provider_ecsjobs.emulator.work import Payment, Work
 
 if TYPE_CHECKING:
@@ -326,12 +326,14 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_BIN,
         job_type="deleteRecycledServer",
         parts=planning.remove,
+        task=lambda _: DELETING,
     ),
     Operation(
         name="revert_recycle_bin_server",
         path=f"{_BIN}/actions/revert",
         job_type="revertRecycledServer",
         parts=planning.revert,
+        task=lambda _: RESTORING,
     ),
 )
 

@@ -229,6 +229,11 @@ BEING_DELETED = Rule(
     ERROR_PAGE,
     coded=True,
 )
+LEAVING_RECYCLE_BIN = Rule(
+    "A request names a server in the recycle bin that is being restored or deleted permanently.",
+    "Ecs.0100",
+    "The server {server_id} is being restored or deleted permanently.",
+)
 BUSY = Rule(
     "A request other than a delete names a server in `REBOOT`, `HARD_REBOOT`, `RESIZE`, `REBUILD` or `MIGRATING`.",
     "Ecs.0100",

@@ -28,6 +28,7 @@ NOT_CREATED = (BUILDING, BROKEN)
 """The statuses of servers that are not created yet, or failed to be."""
 
 DELETING = Task("deleting")
+RESTORING = Task("restoring")
 
 _FIRST_ADDRESS = ipaddress.IPv4Address("192.168.0.10")
 
@@ -201,11 +202,14 @@ class Servers:
         )
 
     def check_recycled(self, server_id: str) -> None:
-        """Check that a server is in the recycle bin.
+        """Check that a server is in the recycle bin, and stays there.
 
         :raises UnknownServerError: if it is not there.
+        :raises ApiError: if it is being restored or deleted.
         """
         _look_up(self._recycled, server_id)
+        if {DELETING, RESTORING} & set(self._tasks.get(server_id, ())):
+            raise rules.LEAVING_RECYCLE_BIN.error(server_id=server_id)
 
     def change(self, server_id: str, change: Callable[[Server], object], when: float) -> None:
         """Apply a change to a server, and update its time."""

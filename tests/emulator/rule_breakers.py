@@ -54,6 +54,7 @@ def with_token(token: str, **options: Any) -> Breaker:
 
 
 _DELETE = {"servers": [{"id": "{server}"}]}
+_RECYCLED = "/recycle-bin/cloudservers/{server}"
 _STOP = {"os-stop": {"servers": [{"id": "{server}"}]}}
 _ATTACH = {"volumeAttachment": {"volumeId": "disk"}}
 
@@ -101,6 +102,13 @@ BREAKERS: dict[str, Breaker] = {
     ),
     "BEING_DELETED": Breaker(
         path="/cloudservers/action", body=_STOP, before=(("POST", "/cloudservers/delete", _DELETE),), wait=50
+    ),
+    "LEAVING_RECYCLE_BIN": Breaker(
+        method="DELETE",
+        path=_RECYCLED,
+        server={"recycled": True},
+        before=(("POST", f"{_RECYCLED}/actions/revert", None),),
+        wait=50,
     ),
     "BUSY": on_server("resize", {"resize": RESIZE}, before=(("POST", "resize", {"resize": RESIZE}),), wait=50),
     "DISK_ATTACHED": on_server("attachvolume", _ATTACH, server={"volumes": ["disk"]}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from tests.emulator.clocked_cloud import ClockedCloud, refusal
 from tests.support import official_submits as submits
 from tests.support.official_submits import SDK_CALLS
@@ -243,6 +244,25 @@ def test_a_server_whose_deletion_failed_is_as_before(cloud: ClockedCloud) -> Non
     stopped = submits.stop(cloud.client, cloud.ids.server_id).job_id
 
     assert (cloud.finished(stopped).status, cloud.server()["status"]) == ("SUCCESS", "SHUTOFF")
+
+
+RECYCLE_BIN = ["delete_recycle_bin_server", "revert_recycle_bin_server"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("second", RECYCLE_BIN)
+@pytest.mark.parametrize("first", RECYCLE_BIN)
+def test_a_server_leaves_the_recycle_bin_in_one_way(cloud: ClockedCloud, first: str, second: str, fails: bool) -> None:
+    if fails:
+        cloud.emulator.fail_next(next(one.job_type for one in OPERATIONS if one.name == first))
+    job_id = submit(cloud, first)
+    cloud.wait(50)
+    assert refusal(lambda: submit(cloud, second)) == (400, "Ecs.0100")
+
+    assert cloud.finished(job_id).status == ("FAIL" if fails else "SUCCESS")
+    if fails:
+        assert cloud.finished(submit(cloud, second)).status == "SUCCESS"
+    assert cloud.emulator.recycle_bin == {}
 
 
 def test_a_server_that_came_back_from_the_recycle_bin_can_be_used(cloud: ClockedCloud) -> None:

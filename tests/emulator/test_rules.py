@@ -54,12 +54,15 @@ def test_a_broken_rule_is_answered_as_the_table_says(
 ) -> None:
     rule, breaker = RULES[name], BREAKERS[name]
     server_id = ecs_emulator.add_server(**breaker.server)
-    ids = {"server": server_id, "system_disk": ecs_emulator.servers[server_id]["root_volume"]}
+    ids = {
+        "server": server_id,
+        "system_disk": {**ecs_emulator.servers, **ecs_emulator.recycle_bin}[server_id]["root_volume"],
+    }
     for method, path, body in breaker.before:
         if name == "BROKEN_SERVER":
             ecs_emulator.fail_next()
-        path = path if path.startswith("/") else f"/cloudservers/{ids['server']}/{path}"
-        answer = client.request(method, path, body=filled(body, ids), headers=breaker.headers)
+        path = path if path.startswith("/") else f"/cloudservers/{{server}}/{path}"
+        answer = client.request(method, filled(path, ids), body=filled(body, ids), headers=breaker.headers)
         assert answer.status_code == 200, answer.text
         ids["created"] = (answer.json().get("serverIds") or [""])[0]
     clock.now += breaker.wait if breaker.before else 0
