@@ -15,9 +15,11 @@ from airflow_provider_ecsjobs.operators.base_request import EcsBaseRequestOperat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_ecsjobs.core.submit.values import IsTemplated
+    from airflow_provider_ecsjobs.core.submit.values import IsTemplated, Reader
 
-_SIZE = whole_number(1)
+_SYSTEM_DISK_SIZE = whole_number(0)
+"""0 is the smallest size that the image allows."""
+_DATA_DISK_SIZE = whole_number(1)
 
 
 class EcsCreateServersOperator(EcsBaseRequestOperator):
@@ -185,7 +187,11 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
 
 def _root_volume(volume: Any, is_templated: IsTemplated) -> Any:
     # A text is the disk's type.
-    return {"volumetype": volume} if isinstance(volume, str) else _sized("root_volume", volume, is_templated)
+    return (
+        {"volumetype": volume}
+        if isinstance(volume, str)
+        else _sized("root_volume", volume, is_templated, _SYSTEM_DISK_SIZE)
+    )
 
 
 def _data_volumes(volumes: Any, is_templated: IsTemplated) -> Any:
@@ -193,10 +199,13 @@ def _data_volumes(volumes: Any, is_templated: IsTemplated) -> Any:
         return volumes
     if not isinstance(volumes, list | tuple):
         raise EcsInvalidRequestError(f"data_volumes is of type {type(volumes).__name__}; expected a list of dicts.")
-    return [_sized(f"data_volumes[{number}]", volume, is_templated) for number, volume in enumerate(volumes)]
+    return [
+        _sized(f"data_volumes[{number}]", volume, is_templated, _DATA_DISK_SIZE)
+        for number, volume in enumerate(volumes)
+    ]
 
 
-def _sized(name: str, volume: Any, is_templated: IsTemplated) -> Any:
+def _sized(name: str, volume: Any, is_templated: IsTemplated, read_size: Reader) -> Any:
     """Return a disk with its size as a number. A template renders it to text."""
     if volume is None or is_templated(volume):
         return volume
@@ -205,7 +214,7 @@ def _sized(name: str, volume: Any, is_templated: IsTemplated) -> Any:
     size = volume.get("size")
     if size is None or is_templated(size):
         return volume
-    return {**volume, "size": _SIZE(f"{name}.size", size)}
+    return {**volume, "size": read_size(f"{name}.size", size)}
 
 
 def _encoded(user_data: Any, is_templated: IsTemplated) -> Any:

@@ -128,7 +128,9 @@ def test_in_an_error(say: Say, evil: str) -> None:
         assert_harmless(say(answer(status, body)))
 
 
-@pytest.mark.parametrize("value", ["\x1b[31mred\x07", "\u202egpj", "\x85FAKE", "x" * 7000], ids=lambda value: ascii(value)[:20])
+@pytest.mark.parametrize(
+    "value", ["\x1b[31mred\x07", "\u202egpj", "\x85FAKE", "x" * 7000], ids=lambda value: ascii(value)[:20]
+)
 def test_in_a_header(say: Say, value: str) -> None:
     replies = [answer(302, b"<html>FAKE</html>"), answer(400, {"error": {"code": "Ecs.1", "message": "no"}})]
     names = ("X-Request-Id", "Location", "Content-Type", "Retry-After", "Date")

@@ -125,6 +125,14 @@ def test_what_is_templated_is_no_problem_when_the_dag_is_parsed(recwarn: pytest.
     assert not [one for one in recwarn if "Task task" in str(one.message)]
 
 
+def test_a_system_disk_of_size_0_has_the_size_of_its_image(
+    connected: Emulator, recwarn: pytest.WarningsRecorder
+) -> None:
+    task = make("EcsCreateServersOperator", root_volume={"volumetype": "SSD", "size": "0"}, wait_for_completion=False)
+    assert TaskRun(lambda: task).run()["server_ids"]
+    assert not [one for one in recwarn if "Task task" in str(one.message)]
+
+
 def test_a_tag_may_have_no_value(connected: Emulator) -> None:
     task = make("EcsCreateServersOperator", tags={"temporary": "", "team": "a"}, wait_for_completion=False)
     assert TaskRun(lambda: task).run()["server_ids"]

@@ -110,8 +110,8 @@ _NEW_SERVERS = (
     ),
     Rule(
         "server.root_volume.size",
-        _outside(1, 1024),
-        "is {value}; a system disk has 1 to 1024 GB",
+        _outside(0, 1024),
+        "is {value}; a system disk has 1 to 1024 GB, or 0 for the image's minimum",
         Severity.DOUBTFUL,
     ),
     Rule(
