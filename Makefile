@@ -73,7 +73,7 @@ test-live: $(VENV)/.installed ## run the tests in a real Airflow 3
 test-rest: $(VENV)/.installed ## run all tests but those in a real Airflow
 	ECSJOBS_EXPECTED_AIRFLOW=3.3 $(VENV)/bin/python -m pytest $(AT_ONCE) --ignore tests/live
 
-test-upgrade: $(VENV)/.installed ## upgrade a real Airflow 3 with waits in flight from an earlier version (2 minutes)
+test-upgrade: $(VENV)/.installed ## upgrade a real Airflow 3 with waits in flight from an earlier version (1 minute)
 	ECSJOBS_UPGRADE=1 $(VENV)/bin/python -m pytest tests/live/test_live_upgrade.py
 
 test-2.11: $(VENV_2)/.installed ## run the tests on Airflow 2.11, also those in a real Airflow 2.11 (WITHOUT= names folders to leave out)

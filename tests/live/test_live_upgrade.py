@@ -20,7 +20,7 @@ from tests.support.wheels import lay_out
 pytestmark = [
     pytest.mark.live,
     pytest.mark.timeout(1500),
-    pytest.mark.skipif("ECSJOBS_UPGRADE" not in os.environ, reason="takes 2 minutes; make test-upgrade"),
+    pytest.mark.skipif("ECSJOBS_UPGRADE" not in os.environ, reason="takes a minute more; make test-upgrade"),
 ]
 
 ROOT = Path(__file__).parents[2]
@@ -51,8 +51,10 @@ with DAG("in_flight", schedule=None, catchup=False, params={name: Param(type="st
 SOON_MISSED = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "10",
 }
-"""The worker that waits does not outlive the stop. Airflow notices its missing heartbeats after five minutes."""
+"""The worker that waits does not outlive the stop. Airflow notices after five minutes that it, or the scheduler that
+started it, has no heartbeats any more."""
 WAITING = {"sensor": "deferred", "operator": "deferred", "create": "deferred", "deferred": "deferred"}
 WAITING |= {"in_worker": "running"}
 
