@@ -76,7 +76,10 @@ class Client(AsyncClient):
 
     def __init__(self, gateway: Gateway, *, rate: float = 20.0, latency: float = 0.05, seed: int = 1) -> None:
         super().__init__(
-            Settings(LOGIN, requests_per_second=rate), ssl.create_default_context(), self._no_change, self._mask_nothing
+            Settings(LOGIN, requests_per_second=rate),
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            self._no_change,
+            self._mask_nothing,
         )
         self.clock_ahead = 0.0
         """How far the machine's clock was set ahead."""
