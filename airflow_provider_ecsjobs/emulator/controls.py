@@ -115,8 +115,8 @@ class Controls:
 
         :param what: True for job queries, False to restore all permissions, or regular expressions to search in
             the path.
-        :param code: ``Pdp.0001`` or ``Ecs.0003``.
-        :raises ValueError: if it is another code.
+        :param code: ``Pdp.0001``, ``Ecs.0003`` or ``Ecs.0110``.
+        :raises ValueError: if it is another code, or a text is not a regular expression.
         """
         self._cloud.account.forbid(what, code)
 

@@ -33,6 +33,7 @@ class UnauthorizedError(Exception):
 FORBIDDEN = {
     "Pdp.0001": "Policy doesn't allow this action to be performed.",
     "Ecs.0003": "You do not have the permission to perform this operation.",
+    "Ecs.0110": "Token role te_admin is not allowed to perform this operation.",
 }
 """The error codes of a missing permission, with their texts."""
 

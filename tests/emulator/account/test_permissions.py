@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.emulator.emulator_client import SignedClient
 
 
-@pytest.mark.parametrize("code", ["Pdp.0001", "Ecs.0003"])
+@pytest.mark.parametrize("code", ["Pdp.0001", "Ecs.0003", "Ecs.0110"])
 def test_job_queries_can_be_forbidden(client: SignedClient, ecs_emulator: Emulator, code: str) -> None:
     ecs_emulator.forbid(code=code)
     answer = client.show_job("x")
@@ -32,7 +32,7 @@ def test_paths_can_be_forbidden(client: SignedClient, ecs_emulator: Emulator) ->
 
     assert client.request("POST", "/cloudservers", body={}).status_code == 403
     assert [client.show_job(job_id).status_code for job_id in ("secret", "x")] == [403, 400]
-    with pytest.raises(ValueError, match=r"Pdp\.0001, Ecs\.0003"):
+    with pytest.raises(ValueError, match=r"Pdp\.0001, Ecs\.0003, Ecs\.0110"):
         ecs_emulator.forbid(code="Ecs.0004")
     with pytest.raises(TypeError, match="one text"):
         ecs_emulator.forbid("/jobs/")
