@@ -14,6 +14,16 @@ from airflow_provider_ecsjobs.emulator import errors
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.jobs import timestamp
 from airflow_provider_ecsjobs.emulator.lockout import Lockout
+from airflow_provider_ecsjobs.emulator.values import (
+    SEGMENT,
+    TEXT,
+    WORD,
+    check_choice,
+    check_pattern,
+    check_positive_seconds,
+    check_secret,
+    check_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,12 +44,19 @@ _JOB_QUERIES = ("/jobs/",)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An access key. A temporary key has a security token and expires."""
+    """An access key. A temporary key has a security token and expires.
+
+    :raises ValueError: if no request could be signed with it.
+    """
 
     access_key: str
     secret_key: str = field(repr=False)
     security_token: str = field(default="", repr=False)
     expires_at: float = math.inf
+
+    def __post_init__(self) -> None:
+        check_text(WORD, access_key=self.access_key)
+        check_secret(secret_key=self.secret_key)
 
 
 class Project(NamedTuple):
@@ -94,9 +111,10 @@ class Account:
         token_seconds: float,
         agency_seconds: float,
     ) -> None:
-        for name, seconds in (("token_seconds", token_seconds), ("agency_seconds", agency_seconds)):
-            if not 0 < seconds < math.inf:
-                raise ValueError(f"{name} must be seconds, more than zero, not {seconds}")
+        check_positive_seconds(token_seconds=token_seconds, agency_seconds=agency_seconds)
+        check_text(TEXT, region=region, user_name=user_name, domain_name=domain_name)
+        check_secret(password=password)
+        check_text(SEGMENT, project_id=project_id)
         self.clock = clock
         self.user_name, self.password, self.user_id = user_name, password, _id_of(user_name)
         self.domain = Domain(_id_of(domain_name), domain_name)
@@ -131,7 +149,10 @@ class Account:
             return self._key
 
     def add_key(self, access_key: str, secret_key: str) -> None:
-        """Add a permanent key, or change the secret of an existing one. This also unlocks the key."""
+        """Add a permanent key, or change the secret of an existing one. This also unlocks the key.
+
+        :raises ValueError: if no request could be signed with the key.
+        """
         with self._lock:
             self._keys[access_key] = Key(access_key, secret_key)
             self._locked_keys.lift(access_key)
@@ -276,7 +297,12 @@ class Account:
             self._revoked.update(self._tokens)
 
     def add_project(self, name: str, project_id: str) -> None:
-        """Add a project; several may have the same name."""
+        """Add a project; several may have the same name.
+
+        :raises ValueError: if no connection could use the name or the id.
+        """
+        check_text(TEXT, name=name)
+        check_text(SEGMENT, project_id=project_id)
         with self._lock:
             self._projects[project_id] = Project(project_id, name)
 
@@ -308,13 +334,14 @@ class Account:
         """Remove the permission for paths or for job queries (True), or restore all permissions (False).
 
         :param what: regular expressions to search in the path, or True or False.
-        :raises ValueError: if the code is not that of a missing permission.
+        :raises ValueError: if the code is not that of a missing permission, or a text is not a regular expression.
         """
-        if code not in errors.FORBIDDEN:
-            raise ValueError(f"code must be one of {', '.join(errors.FORBIDDEN)}, not {code!r}")
+        check_choice("code", code, errors.FORBIDDEN)
         if isinstance(what, str):
             raise TypeError("what must be True, False or several regular expressions, not one text")
         paths = (_JOB_QUERIES if what else ()) if isinstance(what, bool) else tuple(what)
+        for path in paths:
+            check_pattern("what", path)
         with self._lock:
             self._forbidden = (paths, code)
 

@@ -18,6 +18,7 @@ from airflow_provider_ecsjobs.emulator.faults import FaultPlan
 from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_IAM, iam_routes
 from airflow_provider_ecsjobs.emulator.jobs import new_job_id
 from airflow_provider_ecsjobs.emulator.journal import Journal
+from airflow_provider_ecsjobs.emulator.json_body import encode_body
 from airflow_provider_ecsjobs.emulator.metadata_routes import PUBLIC_METADATA, metadata_routes
 from airflow_provider_ecsjobs.emulator.read_routes import read_routes
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
@@ -93,8 +94,7 @@ async def show_job(request: web.Request) -> web.Response:
         raise rules.UNKNOWN_JOB.error()
     if isinstance(response.body, dict):
         return web.json_response(response.body, status=response.http_status)
-    body = response.body.encode() if isinstance(response.body, str) else response.body
-    return web.Response(body=body, status=response.http_status, content_type="application/json")
+    return web.Response(body=encode_body(response.body), status=response.http_status, content_type="application/json")
 
 
 @web.middleware

@@ -64,7 +64,10 @@ class Controls:
         return [{"id": project.id, "name": project.name} for project in self._cloud.account.projects()]
 
     def add_key(self, access_key: str, secret_key: str) -> None:
-        """Add a permanent key, or change the secret of an existing one."""
+        """Add a permanent key, or change the secret of an existing one.
+
+        :raises ValueError: if no request could be signed with the key.
+        """
         self._cloud.account.add_key(access_key, secret_key)
 
     def remove_key(self, access_key: str) -> None:
@@ -100,7 +103,10 @@ class Controls:
         self._cloud.account.metadata_tokens_required = required
 
     def add_project(self, name: str, project_id: str) -> None:
-        """Add a project. ECS serves the projects named like the region. They share jobs and servers."""
+        """Add a project. ECS serves the projects named like the region. They share jobs and servers.
+
+        :raises ValueError: if no connection could use the name or the id.
+        """
         self._cloud.account.add_project(name, project_id)
 
     def remove_project(self, project_id: str) -> None:
@@ -128,7 +134,8 @@ class Controls:
         :param job_id: the id; by default that of the first body that has one, else a new one.
         :param http_status: the HTTP status of the responses.
         :return: the job id.
-        :raises ValueError: if there is no body, or the status is not an HTTP status.
+        :raises ValueError: if there is no body or one that can't be sent, no query can name the id, or the status is
+            not an HTTP status.
         """
         return self._cloud.state.plant_job(*bodies, job_id=job_id, http_status=http_status)
 
@@ -191,7 +198,7 @@ class Controls:
         :param nics: the ids of its NICs.
         :param recycled: it is in the recycle bin.
         :return: its id.
-        :raises ValueError: if the charging mode is another one, or an id is not a string.
+        :raises ValueError: if the charging mode or status is another one, or an id is not a string.
         """
         return self._cloud.state.add_server(
             name, charging_mode=charging_mode, status=status, volumes=volumes, nics=nics, recycled=recycled

@@ -15,6 +15,7 @@ from airflow_provider_ecsjobs.emulator.http_server import HttpServer
 from airflow_provider_ecsjobs.emulator.rate_limit import RateLimit
 from airflow_provider_ecsjobs.emulator.state import State
 from airflow_provider_ecsjobs.emulator.tls import Certificate
+from airflow_provider_ecsjobs.emulator.values import check_address
 
 if TYPE_CHECKING:
     import ssl
@@ -40,7 +41,7 @@ class Emulator(Controls):
     :param run_seconds: for how many seconds a job is RUNNING after that.
     :param recycle_bin: deleted servers go into the recycle bin, and can be restored.
     :param clock: returns seconds since the epoch. Jobs progress by it, and signatures are checked against it.
-    :raises ValueError: if a duration is negative or infinite, a validity is zero, or the host is empty.
+    :raises InvalidValueError: if a value can't work: the name of its parameter is the exception's ``name``.
     """
 
     def __init__(
@@ -63,8 +64,7 @@ class Emulator(Controls):
         recycle_bin: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not host:
-            raise ValueError("host is empty, which would listen on every address; use 0.0.0.0 for that")
+        check_address(host, port)
         self.region = region
         self._address = (host, port)
         self._account = Account(

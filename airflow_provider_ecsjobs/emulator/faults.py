@@ -13,11 +13,20 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from airflow_provider_ecsjobs.emulator.errors import ecs_error
+from airflow_provider_ecsjobs.emulator.json_body import encode_body
+from airflow_provider_ecsjobs.emulator.values import (
+    HEADER_NAME,
+    HEADER_VALUE,
+    check_choice,
+    check_pattern,
+    check_seconds,
+    check_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-_RESETS = (None, "before", "during", "after")
+_RESETS = ("before", "during", "after")
 _CODES = {202: "Common.0024", 429: "Common.1503", 503: "Common.1503"}
 
 
@@ -29,7 +38,8 @@ class Fault:
     :param method: the HTTP method, such as ``POST``; None for any.
     :param times: the number of requests with the fault.
     :param status: respond with this HTTP status instead of the real response (with a body and no status: 200).
-    :param headers: the headers of that response. Without status and body, they are added to the real response.
+    :param headers: the headers of that response, except those of its length. Without status and body, they are added
+        to the real response.
     :param body: the body of that response; a dict is sent as JSON. A status without a body gets an ECS error body.
     :param delay: seconds to wait before anything else.
     :param stall: seconds to hold the response back after the request has had its effect.
@@ -51,25 +61,21 @@ class Fault:
     truncate: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            re.compile(self.path)
-        except (re.error, TypeError) as error:
-            raise ValueError(f"path is not a regular expression: {error}") from None
+        check_pattern("path", self.path)
         if not isinstance(self.times, int) or self.times < 1:
             raise ValueError(f"times must be a positive integer, not {self.times!r}")
         if self.status is not None and (not isinstance(self.status, int) or not 200 <= self.status <= 599):
             raise ValueError(f"status must be an HTTP status from 200 to 599, not {self.status!r}")
-        for name, seconds in (("delay", self.delay), ("stall", self.stall)):
-            if not isinstance(seconds, int | float) or seconds < 0:
-                raise ValueError(f"{name} must be seconds, not {seconds!r}")
+        check_seconds(delay=self.delay, stall=self.stall)
         if self.method is not None and not isinstance(self.method, str):
             raise ValueError(f"method must be an HTTP method, not {self.method!r}")
-        if self.reset not in _RESETS:
-            raise ValueError(f"reset must be one of before, during, after, not {self.reset!r}")
-        if not all(isinstance(text, str) for pair in (self.headers or {}).items() for text in pair):
-            raise ValueError(f"headers must be names and values, not {self.headers!r}")
-        if self.body is not None and not isinstance(self.body, str | bytes | dict):
-            raise ValueError(f"body must be text or an object, not {self.body!r}")
+        if self.reset is not None:
+            check_choice("reset", self.reset, _RESETS)
+        for name, value in (self.headers or {}).items():
+            check_text(HEADER_NAME, **{"names of headers": name})
+            check_text(HEADER_VALUE, **{"values of headers": value})
+        if self.body is not None:
+            encode_body(self.body)
 
     async def apply(self, request: web.Request, handle: Callable[[], Awaitable[web.Response]]) -> web.StreamResponse:
         """Return the response to the request with this fault applied.
@@ -103,7 +109,7 @@ class Fault:
             body = ecs_error(status, _CODES.get(status, "Common.0001"), "Injected fault.").body
         if isinstance(body, dict):
             return web.json_response(body, status=status)
-        content = body if isinstance(body, bytes) else body.encode()
+        content = encode_body(body)
         kind = "text/html" if content.lstrip()[:1] == b"<" else "application/json"
         headers = {} if "content-type" in map(str.lower, self.headers or {}) else {"Content-Type": kind}
         return web.Response(body=content, status=status, headers=headers)

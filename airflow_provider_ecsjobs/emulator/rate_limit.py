@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from airflow_provider_ecsjobs.emulator.errors import throttled
+from airflow_provider_ecsjobs.emulator.values import check_positive_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,7 @@ class RateLimit:
         """
         if requests is not None and (isinstance(requests, bool) or not isinstance(requests, int) or requests < 1):
             raise ValueError(f"requests must be a positive integer, not {requests!r}")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-            raise ValueError(f"seconds must be more than 0, not {seconds!r}")
+        check_positive_seconds(seconds=seconds)
         with self._lock:
             self._limit = None if requests is None else (requests, seconds)
             self._window_ends = -math.inf

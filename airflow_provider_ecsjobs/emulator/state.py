@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 import threading
 import uuid
 from dataclasses import replace
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow_provider_ecsjobs.emulator.client_tokens import ClientTokens
 from airflow_provider_ecsjobs.emulator.failure_plan import FailurePlan
 from airflow_provider_ecsjobs.emulator.jobs import Failure, Job, PlantedJob, UnpaidJob, make_job, new_job_id
+from airflow_provider_ecsjobs.emulator.json_body import encode_body
 from airflow_provider_ecsjobs.emulator.orders import Order, Orders
 from airflow_provider_ecsjobs.emulator.servers import NOT_CREATED, Servers
+from airflow_provider_ecsjobs.emulator.values import SEGMENT, check_choice, check_seconds, check_text
 from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Work, nothing
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class State:
     def __init__(
         self, *, clock: Callable[[], float], init_seconds: float, run_seconds: float, recycle_bin: bool = False
     ) -> None:
-        _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
+        check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
         self._clock = clock
         self._pace = Pace(init_seconds, run_seconds)
         self._lock = threading.RLock()
@@ -82,7 +83,8 @@ class State:
     def plant_job(self, *bodies: JobBody, job_id: str | None = None, http_status: int = 200) -> str:
         """Add a job whose queries return these bodies one after the other, then always the last one.
 
-        :raises ValueError: if there is no body, or the status is not an HTTP status.
+        :raises ValueError: if there is no body or one that can't be sent, no query can name the id, or the status is
+            not an HTTP status.
         """
         if not bodies:
             raise ValueError("a planted job needs at least one body")
@@ -91,6 +93,9 @@ class State:
         if job_id is None:
             given = (body["job_id"] for body in bodies if isinstance(body, dict) and "job_id" in body)
             job_id = str(next(given, new_job_id()))
+        check_text(SEGMENT, job_id=job_id)
+        for body in bodies:
+            encode_body(body)
         with self._lock:
             self._jobs[job_id] = PlantedJob(job_id, bodies, http_status)
         return job_id
@@ -116,12 +121,12 @@ class State:
             raise ValueError(f"sub_jobs must be between 0 and {MAX_SUB_JOBS}, not {sub_jobs}")
         if not 0 <= failing <= max(sub_jobs, 1):
             raise ValueError(f"failing must be between 0 and {max(sub_jobs, 1)}, not {failing}")
-        _check_seconds(init_seconds=init_seconds, run_seconds=run_seconds)
         failures = [Failure(error_code, fail_reason)] * failing
         pace = Pace(
             self._pace.init_seconds if init_seconds is None else init_seconds,
             self._pace.run_seconds if run_seconds is None else run_seconds,
         )
+        check_seconds(**pace._asdict())
         creates = job_type == _CREATE and sub_jobs > 0
         server_ids = [str(uuid.uuid4()) for _ in range(max(sub_jobs, 1))]
         parts = [self._servers.building(server_id) if creates else Part(server_id, nothing) for server_id in server_ids]
@@ -203,8 +208,8 @@ class State:
         :return: its id.
         :raises ValueError: if a value is not valid.
         """
-        if charging_mode not in ("postPaid", "prePaid"):
-            raise ValueError(f"charging_mode must be postPaid or prePaid, not {charging_mode!r}")
+        check_choice("charging_mode", charging_mode, ("postPaid", "prePaid"))
+        check_choice("status", status, ("ACTIVE", "SHUTOFF"))
         for key, ids in (("volumes", volumes), ("nics", nics)):
             if isinstance(ids, str) or not all(isinstance(one, str) for one in ids):
                 raise ValueError(f"{key} must hold ids, not {ids!r}")
@@ -324,9 +329,3 @@ class State:
         while self._changes and self._changes[0][0] <= now:
             heapq.heappop(self._changes)[2]()
         return now
-
-
-def _check_seconds(**durations: float | None) -> None:
-    for name, seconds in durations.items():
-        if seconds is not None and not 0 <= seconds < math.inf:
-            raise ValueError(f"{name} must be seconds, zero or more, not {seconds}")

@@ -198,6 +198,14 @@ def test_a_short_stall_is_followed_by_the_real_response(client: SignedClient, ec
     assert client.show_job(job_id).json()["job_id"] == job_id
 
 
+@pytest.mark.parametrize("body", ["\ud800", {"a": object()}, 1])
+def test_a_body_that_cannot_be_sent_is_refused(ecs_emulator: Emulator, body: Any) -> None:
+    with pytest.raises(ValueError, match="body"):
+        Fault(body=body)
+    with pytest.raises(ValueError, match="body"):
+        ecs_emulator.plant_job(body)
+
+
 def test_a_fault_may_be_for_one_method(client: SignedClient, ecs_emulator: Emulator) -> None:
     ecs_emulator.fault(Fault(method="POST", status=503))
 

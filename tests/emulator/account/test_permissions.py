@@ -36,6 +36,8 @@ def test_paths_can_be_forbidden(client: SignedClient, ecs_emulator: Emulator) ->
         ecs_emulator.forbid(code="Ecs.0004")
     with pytest.raises(TypeError, match="one text"):
         ecs_emulator.forbid("/jobs/")
+    with pytest.raises(ValueError, match="what is not a regular expression"):
+        ecs_emulator.forbid(["/jobs/", "["])
 
 
 def test_no_secret_is_remembered_logged_or_shown(
