@@ -23,6 +23,7 @@ from airflow_provider_ecsjobs.emulator.values import (
     check_positive_seconds,
     check_secret,
     check_text,
+    look_up,
 )
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Account:
         :raises KeyError: if there is no such key.
         """
         with self._lock:
+            look_up("key", access_key, self._keys)
             del self._keys[access_key]
             self._locked_keys.lift(access_key)
 
@@ -312,6 +314,7 @@ class Account:
         :raises KeyError: if there is no such project.
         """
         with self._lock:
+            look_up("project", project_id, self._projects)
             del self._projects[project_id]
 
     def projects(self, name: str | None = None) -> list[Project]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import http_exceptions, web
 
 from airflow_provider_ecsjobs.emulator import errors, rules
-from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes
+from airflow_provider_ecsjobs.emulator.control_routes import CONTROL_PREFIX, control_routes, unknown_control
 from airflow_provider_ecsjobs.emulator.controls import Controls
 from airflow_provider_ecsjobs.emulator.errors import UnauthorizedError
 from airflow_provider_ecsjobs.emulator.faults import FaultPlan
@@ -176,9 +176,12 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _check_emulated(request: web.Request) -> None:
     # The gateway knows its APIs by path and method: a wrong method is an unknown API, too.
-    if request.match_info.http_exception is not None:
-        request.app[CLOUD].journal.count("not_emulated")
-        raise errors.not_emulated(request.method, request.path, request[REQUEST_ID])
+    if request.match_info.http_exception is None:
+        return
+    if _is_control(request):
+        raise unknown_control(request.method, request.path)
+    request.app[CLOUD].journal.count("not_emulated")
+    raise errors.not_emulated(request.method, request.path, request[REQUEST_ID])
 
 
 async def _admit(request: web.Request) -> None:

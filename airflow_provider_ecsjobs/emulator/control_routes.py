@@ -12,9 +12,9 @@ from airflow_provider_ecsjobs.emulator.faults import Fault
 from airflow_provider_ecsjobs.emulator.json_body import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from airflow_provider_ecsjobs.emulator.control_table import Control, Kinds
+    from airflow_provider_ecsjobs.emulator.control_table import Control
     from airflow_provider_ecsjobs.emulator.controls import Controls
 
 CONTROL_PREFIX = "/_emulator/"
@@ -25,10 +25,10 @@ def control_routes(controls: Controls) -> list[web.RouteDef]:
 
     async def handle(request: web.Request, *, control: Control) -> web.Response:
         try:
-            arguments = {**request.match_info, **_checked(await _json_object(request), control.keys)}
+            arguments = {**request.match_info, **_checked(await _json_object(request), control)}
             returned = _call(controls, control, arguments)
         except KeyError as error:
-            raise web.HTTPNotFound(text=f"{error.args[0]}\n") from None
+            raise web.HTTPNotFound(text=_line(error.args[0])) from None
         except (ValueError, TypeError) as error:
             raise _bad_request(str(error)) from None
         return web.json_response(returned)
@@ -37,6 +37,12 @@ def control_routes(controls: Controls) -> list[web.RouteDef]:
         web.route(control.method, f"{CONTROL_PREFIX}{control.path}", partial(handle, control=control))
         for control in CONTROLS
     ]
+
+
+def unknown_control(method: str, path: str) -> web.HTTPNotFound:
+    """Return the response to a control request that does not exist. It names those that do."""
+    known = "\n".join(f"{control.method} {CONTROL_PREFIX}{control.path}" for control in CONTROLS)
+    return web.HTTPNotFound(text=_line(f"there is no {method} {path}; known are:\n{known}"))
 
 
 def _call(controls: Controls, control: Control, arguments: dict[str, Any]) -> Any:
@@ -69,20 +75,25 @@ _ADAPTED: dict[str, Callable[[Callable[..., Any], dict[str, Any]], Any]] = {
 }
 
 
-def _checked(body: dict[str, Any], keys: Mapping[str, Kinds]) -> dict[str, Any]:
+def _checked(body: dict[str, Any], control: Control) -> dict[str, Any]:
     """Return the body's values that are not null.
 
-    :raises ValueError: if a key is unknown, or a value has a wrong type.
+    :raises ValueError: if a key is unknown or missing, or a value has a wrong type.
     """
+    keys = control.keys
     for key, value in body.items():
         if key not in keys:
-            raise ValueError(f"unknown key {key!r}; known are {', '.join(keys)}")
+            raise ValueError(f"unknown key {key!r}; known are {', '.join(keys) or 'none'}")
         # In Python a bool is an int; in JSON it is not.
         wrong_bool = isinstance(value, bool) and bool not in keys[key]
         if value is not None and (wrong_bool or not isinstance(value, keys[key])):
             kinds = " or ".join(kind.__name__ for kind in keys[key])
             raise ValueError(f"{key} must be {kinds}, not {value!r}")
-    return {key: value for key, value in body.items() if value is not None}
+    given = {key: value for key, value in body.items() if value is not None}
+    missing = [key for key in control.required if key not in given]
+    if missing:
+        raise ValueError(f"missing key {', '.join(missing)}")
+    return given
 
 
 async def _json_object(request: web.Request) -> dict[str, Any]:
@@ -99,4 +110,9 @@ async def _json_object(request: web.Request) -> dict[str, Any]:
 
 
 def _bad_request(reason: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=f"{reason}\n")
+    return web.HTTPBadRequest(text=_line(reason))
+
+
+def _line(text: str) -> str:
+    # A path, or a regular expression in a message, may hold characters without an encoding.
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"

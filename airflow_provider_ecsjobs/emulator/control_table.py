@@ -21,6 +21,7 @@ class Control:
     :param name: the property (for a GET) or method of the fixture.
     :param what: what the route does, for the docs.
     :param keys: the keys of the body, which are the method's arguments, and their types.
+    :param required: those of the keys without a default.
     :param returns: the keys of the response, if the method returns something.
     """
 
@@ -30,6 +31,7 @@ class Control:
     what: str
     keys: Mapping[str, Kinds] = field(default_factory=dict)
     returns: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
 _START_JOB: dict[str, Kinds] = {
@@ -63,6 +65,8 @@ _FAULT: dict[str, Kinds] = {
     "truncate": (bool,),
 }
 _PLANT_JOB: dict[str, Kinds] = {"bodies": (list,), "job_id": (str,), "http_status": (int,)}
+_ADD_KEY: dict[str, Kinds] = {"access_key": (str,), "secret_key": (str,)}
+_ADD_PROJECT: dict[str, Kinds] = {"name": (str,), "project_id": (str,)}
 
 CONTROLS = (
     Control("GET", "health", "healthy", "report that it serves", returns=("status",)),
@@ -83,7 +87,7 @@ CONTROLS = (
     Control("POST", "orders/{order_id}/pay", "pay_order", "pay an order"),
     Control("POST", "orders/{order_id}/cancel", "cancel_order", "cancel an order"),
     Control("POST", "rate_limit", "limit_rate", "set a rate limit", {"requests": (int,), "seconds": _NUMBER}),
-    Control("POST", "keys", "add_key", "add an access key", {"access_key": (str,), "secret_key": (str,)}),
+    Control("POST", "keys", "add_key", "add an access key", _ADD_KEY, required=tuple(_ADD_KEY)),
     Control("DELETE", "keys/{access_key}", "remove_key", "remove an access key"),
     Control("POST", "keys/rotate", "rotate_key", "replace the first access key", returns=("access_key", "secret_key")),
     Control(
@@ -94,11 +98,23 @@ CONTROLS = (
         returns=("access_key", "secret_key", "security_token"),
     ),
     Control("DELETE", "tokens", "revoke_tokens", "revoke all tokens"),
-    Control("POST", "agency", "set_agency", "assign an agency, or remove it", {"assigned": (bool,)}),
     Control(
-        "POST", "metadata_tokens", "require_metadata_tokens", "require IMDSv2 tokens, or not", {"required": (bool,)}
+        "POST",
+        "agency",
+        "set_agency",
+        "assign an agency, or remove it",
+        {"assigned": (bool,)},
+        required=("assigned",),
     ),
-    Control("POST", "projects", "add_project", "add a project", {"name": (str,), "project_id": (str,)}),
+    Control(
+        "POST",
+        "metadata_tokens",
+        "require_metadata_tokens",
+        "require IMDSv2 tokens, or not",
+        {"required": (bool,)},
+        required=("required",),
+    ),
+    Control("POST", "projects", "add_project", "add a project", _ADD_PROJECT, required=tuple(_ADD_PROJECT)),
     Control("DELETE", "projects/{project_id}", "remove_project", "remove a project"),
     Control(
         "POST", "permissions", "forbid", "remove permissions, or restore them", {"what": (bool, list), "code": (str,)}

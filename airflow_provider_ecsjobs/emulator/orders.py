@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_ecsjobs.emulator.values import look_up
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -61,9 +63,7 @@ class Orders:
         return {key: {"status": order.status, "job_id": order.job_id} for key, order in self._orders.items()}
 
     def _conclude(self, order_id: str, status: str) -> Order:
-        order = self._orders.get(order_id)
-        if order is None:
-            raise KeyError(f"there is no order {order_id!r}; known are {', '.join(self._orders) or 'none'}")
+        order = look_up("order", order_id, self._orders)
         if order.status != "unpaid":
             raise ValueError(f"order {order_id} is {order.status} already")
         order.status = status

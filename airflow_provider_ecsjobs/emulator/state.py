@@ -16,7 +16,7 @@ from airflow_provider_ecsjobs.emulator.jobs import Failure, Job, PlantedJob, Unp
 from airflow_provider_ecsjobs.emulator.json_body import encode_body
 from airflow_provider_ecsjobs.emulator.orders import Order, Orders
 from airflow_provider_ecsjobs.emulator.servers import NOT_CREATED, Servers
-from airflow_provider_ecsjobs.emulator.values import SEGMENT, check_choice, check_seconds, check_text
+from airflow_provider_ecsjobs.emulator.values import SEGMENT, check_choice, check_seconds, check_text, look_up
 from airflow_provider_ecsjobs.emulator.work import Part, Payment, Submitted, Work, nothing
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ class State:
         :raises KeyError: if there is no such job.
         """
         with self._lock:
+            look_up("job", job_id, self._jobs)
             del self._jobs[job_id]
 
     def show_job(self, job_id: str) -> JobResponse | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+
+Found = TypeVar("Found")
 
 MAX_SECONDS = 100 * 365 * 86_400
 """The longest duration: 100 years. The dates of responses end in the year 9999."""
+_MOST_NAMED = 10
 
 
 class InvalidValueError(ValueError):
@@ -116,6 +120,19 @@ def check_address(host: str, port: int) -> None:
         raise InvalidValueError("host", f"must be an address or the name of a host, not {host!r}") from None
     if not 0 <= port <= 65535:
         raise InvalidValueError("port", f"must be from 0 to 65535, not {port}")
+
+
+def look_up(what: str, key: str, known: Mapping[str, Found]) -> Found:
+    """Return the value of a key.
+
+    :param what: what the values are, for the message.
+    :raises KeyError: if there is no such key; it names those that there are.
+    """
+    if key in known:
+        return known[key]
+    named = list(itertools.islice(known, _MOST_NAMED))
+    more = [f"{len(known) - len(named)} more"] if len(known) > len(named) else []
+    raise KeyError(f"there is no {what} {key!r}; known are {', '.join([*named, *more]) or 'none'}")
 
 
 def _is_number(value: object) -> bool:

@@ -31,7 +31,7 @@ def render() -> str:
     ]
     controls = [
         f"| `{one.method} /_emulator/{one.path}` | `{one.name}` | {one.what} |"
-        f" {', '.join(f'`{key}`' for key in one.keys) or '-'} |"
+        f" {', '.join(_shown(key, one.required) for key in one.keys) or '-'} |"
         for one in CONTROLS
     ]
     return _HEAD + "\n".join(
@@ -54,12 +54,17 @@ def render() -> str:
             *rules,
             "\n## Control\n",
             "These routes are for tests in other processes. They need no credentials. In Python, the fixture",
-            "has the same by the names in the second column.\n",
+            "has the same by the names in the second column. Keys in bold are required. The response to an unknown",
+            "route is a `404` that names these; no counter counts it.\n",
             "| request | fixture | what it does | keys |\n| --- | --- | --- | --- |",
             *controls,
             "",
         ]
     )
+
+
+def _shown(key: str, required: tuple[str, ...]) -> str:
+    return f"**`{key}`**" if key in required else f"`{key}`"
 
 
 if __name__ == "__main__":

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 import requests
 
 from airflow_provider_ecsjobs.emulator import Emulator
+from airflow_provider_ecsjobs.emulator.control_table import CONTROLS
 from tests.emulator.create_body import CREATE
 from tests.emulator.emulator_client import SignedClient
 from tests.support.patience import A_MINUTE
@@ -151,9 +155,14 @@ def test_control_pays_and_cancels_orders(client: SignedClient, ecs_emulator: Emu
         ("planted_jobs", b'{"bodies": [{"job_id": "a/b"}]}', "job_id must be a part of a path"),
         ("jobs", b'{"run_seconds": 1e300}', "run_seconds must be"),
         ("rate_limit", b'{"requests": 1, "seconds": 1%s}' % (b"0" * 400), "seconds must be"),
+        ("keys", b"{}", "missing key access_key, secret_key"),
         ("keys", b'{"access_key": "a b", "secret_key": "s"}', "access_key must be text without spaces"),
         ("keys", b'{"access_key": "a", "secret_key": ""}', "secret_key must be text that is not empty"),
+        ("agency", b'{"assigned": null}', "missing key assigned"),
+        ("metadata_tokens", b"", "missing key required"),
+        ("projects", b'{"name": "n"}', "missing key project_id"),
         ("projects", b'{"name": "n", "project_id": "a/b"}', "project_id must be a part of a path"),
+        ("reset", b'{"x": 1}', "known are none"),
     ],
 )
 def test_control_says_what_is_wrong(ecs_emulator: Emulator, path: str, body: bytes, reason: str) -> None:
@@ -161,3 +170,44 @@ def test_control_says_what_is_wrong(ecs_emulator: Emulator, path: str, body: byt
 
     assert answer.status_code == 400
     assert reason in answer.text
+
+
+def test_the_required_keys_are_the_parameters_without_a_default(ecs_emulator: Emulator) -> None:
+    for control in CONTROLS:
+        member = inspect.getattr_static(Emulator, control.name)
+        if inspect.isfunction(member) and control.name not in ("fault", "limit_rate"):
+            parameters = list(inspect.signature(member).parameters.values())[1:]
+            needed = {one.name for one in parameters if one.default is one.empty and one.kind != one.VAR_POSITIONAL}
+            assert {*control.required, *re.findall(r"{(\w+)}", control.path)} == needed, control.name
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("jobs/x", "there is no job 'x'; known are none"),
+        ("keys/x", "there is no key 'x'; known are EMULATORACCESSKEY"),
+        ("projects/x", "there is no project 'x'; known are 0123456789abcdef0123456789abcdef"),
+    ],
+)
+def test_control_names_what_there_is(ecs_emulator: Emulator, path: str, reason: str) -> None:
+    answer = requests.delete(f"{ecs_emulator.url}/_emulator/{path}", timeout=A_MINUTE)
+
+    assert (answer.status_code, answer.text) == (404, f"{reason}\n")
+
+
+def test_control_names_ten_of_many(ecs_emulator: Emulator) -> None:
+    names = [ecs_emulator.start_job() for _ in range(12)]
+
+    with pytest.raises(KeyError, match=f"known are {', '.join(names[:10])}, 2 more"):
+        ecs_emulator.purge_job("x")
+
+
+@pytest.mark.parametrize("path", ["jobs", "nope", "%FF"])
+def test_an_unknown_control_request_names_those_there_are(ecs_emulator: Emulator, path: str) -> None:
+    answer = requests.get(f"{ecs_emulator.url}/_emulator/{path}", timeout=A_MINUTE)
+
+    assert answer.status_code == 404
+    assert answer.text.startswith("there is no GET /_emulator/")
+    for control in CONTROLS:
+        assert f"\n{control.method} /_emulator/{control.path}\n" in answer.text
+    assert ecs_emulator.counters["not_emulated"] == 0
