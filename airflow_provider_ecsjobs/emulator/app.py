@@ -148,6 +148,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Pass on only requests to known APIs with valid credentials for our project. Turn errors into responses."""
     request_id = request[REQUEST_ID]
     try:
+        _check_host(request)
         _check_emulated(request)
         if not _is_control(request):
             await _admit(request)
@@ -172,6 +173,14 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         _LOG.exception("The ECS emulator has a bug: %s %s", request.method, request.path)
         raise
     return web.json_response(response.body, status=response.status)
+
+
+def _check_host(request: web.Request) -> None:
+    # Responses of IAM hold URLs with this host.
+    try:
+        request.url.origin()
+    except ValueError:
+        raise web.HTTPBadRequest(text="the Host header is not a host with or without a port\n") from None
 
 
 def _check_emulated(request: web.Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ PUBLIC_METADATA = frozenset({("GET", KEY_PATH), ("PUT", TOKEN_PATH)})
 """The routes without credentials: method and path."""
 
 MAX_TTL_SECONDS = 21_600
+_DIGITS = re.compile(r"[0-9]{1,9}")  # few enough for int()
 
 
 class MetadataTokens:
@@ -53,7 +55,7 @@ def metadata_routes(
     async def create_token(request: web.Request) -> web.Response:
         journal.count("metadata_tokens")
         seconds = request.headers.get("X-Metadata-Token-Ttl-Seconds", "")
-        if not seconds.isdecimal() or not 1 <= int(seconds) <= MAX_TTL_SECONDS:
+        if not _DIGITS.fullmatch(seconds) or not 1 <= int(seconds) <= MAX_TTL_SECONDS:
             return web.Response(status=400, text="Bad Request\n")
         return web.Response(text=tokens.issue(int(seconds)))
 

@@ -50,7 +50,7 @@ def verify(
     :param headers: the headers as received; names may have any case.
     :raises UnauthorizedError: if the signature is missing or not accepted.
     """
-    lowered = {name.lower(): value for name, value in headers.items()}
+    lowered = {name.lower(): _readable(value) for name, value in headers.items()}
     authorization = lowered.get("authorization")
     if not authorization:
         raise UnauthorizedError("authorization header not found")
@@ -77,6 +77,11 @@ def verify(
         raise UnauthorizedError(
             f"verify aksk signature fail, canonicalRequest:{method}|{path}|...|{names}, signature does not match"
         )
+
+
+def _readable(value: str) -> str:
+    # aiohttp decodes a byte that is not UTF-8 to a lone surrogate, which can't be hashed or compared.
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _contents(announced: str | None, body: bytes) -> list[bytes]:

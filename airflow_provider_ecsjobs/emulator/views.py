@@ -30,7 +30,7 @@ _ZONE = "a"
 
 def flavor(flavor_id: str) -> Shown:
     """Return a flavor. Its name holds its size and the ratio of memory to vCPUs, such as ``s6.2xlarge.4``."""
-    named = re.fullmatch(r"\w+\.(\d*)(\w+)\.(\d+)", flavor_id)
+    named = re.fullmatch(r"\w+\.([0-9]{0,4})(\w+)\.([0-9]{1,4})", flavor_id)  # few digits: int() has a limit
     vcpus, ratio = 1, 1
     if named:
         vcpus, ratio = _VCPUS.get(named[2], 1) * int(named[1] or 1), int(named[3])

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_ecsjobs.core.auth.signing import sign
+from tests.emulator.create_body import CREATE
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
     from tests.emulator.emulator_client import SignedClient
 
 POST = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+USER = b'{"name": "u", "password": "\\ud800", "domain": {"name": "d"}}'
+LOGIN = b'{"auth": {"identity": {"methods": ["password"], "password": {"user": %s}}}}' % USER
+TTL = b"PUT /meta-data/latest/api/token HTTP/1.1\r\nHost: x\r\nX-Metadata-Token-Ttl-Seconds: "
+
+
+def from_host(host: bytes) -> bytes:
+    return b"GET /v3 HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +38,10 @@ POST = b"POST /v3/auth/tokens HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         (POST + b"Content-Length: 100000\r\n\r\n" + b"[" * 100_000, 400),
         (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
         (b"GET http://elsewhere:1/v3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200),
+        (POST + b"Content-Length: %d\r\n\r\n" % len(LOGIN) + LOGIN, 400),
+        (TTL + b"9" * 5000 + b"\r\nConnection: close\r\n\r\n", 400),
+        *((from_host(host), 400) for host in (b"[", b"a:99999", b"a:b", b"", b"\xff")),
+        *((from_host(host), 200) for host in (b"a", b"a:80", b"[::1]:80")),
     ],
 )
 def test_malformed_http_is_answered_and_not_printed(
@@ -43,6 +55,38 @@ def test_malformed_http_is_answered_and_not_printed(
     assert answer.split()[1] == str(status).encode()
     ecs_emulator.stop()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "sent"),
+    [
+        ("host;x-sdk-date", {"Signature": b"\xff"}),
+        ("host;x-name;x-sdk-date", {"X-Name": b"\xff", "Signature": b"0"}),
+        ("host;x-sdk-date", {"X-Security-Token": b"\xff", "Signature": b"0"}),
+    ],
+)
+def test_a_byte_that_is_not_utf_8_is_signed_by_nobody(
+    client: SignedClient, ecs_emulator: Emulator, names: str, sent: dict[str, bytes]
+) -> None:
+    host = client.url.partition("://")[2]
+    signature = sent.pop("Signature")
+    access_key = client.credentials.access_key
+    authorization = f"SDK-HMAC-SHA256 Access={access_key}, SignedHeaders={names}, Signature=".encode()
+    headers = {"X-Sdk-Date": f"{client.now():%Y%m%dT%H%M%SZ}", **sent, "Authorization": authorization + signature}
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request("GET", f"/v1/{client.project_id}/jobs/x", headers=headers)
+
+    assert connection.getresponse().status == 401
+    assert ecs_emulator.counters["unauthorized"] == 1
+    connection.close()
+
+
+def test_the_size_in_a_flavor_may_have_any_number_of_digits(client: SignedClient, ecs_emulator: Emulator) -> None:
+    digits = "9" * 5000
+    server = {**CREATE["server"], "flavorRef": f"s6.{digits}large.{digits}"}
+    assert client.request("POST", "/cloudservers", body={"server": server}).status_code == 200
+
+    assert client.request("GET", "/cloudservers/detail").status_code == 200
 
 
 def test_a_signature_over_an_absolute_target_is_verified(client: SignedClient, ecs_emulator: Emulator) -> None:
