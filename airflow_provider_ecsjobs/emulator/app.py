@@ -167,7 +167,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = error
     except (http_exceptions.BadHttpMessage, web.RequestPayloadError):
         response = errors.unreadable_body(request_id)
-    except web.HTTPException:
+    except (web.HTTPException, ConnectionResetError):  # the latter from a client that goes away within its request
         raise
     except Exception:
         _LOG.exception("The ECS emulator has a bug: %s %s", request.method, request.path)

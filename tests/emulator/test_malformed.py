@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_ecsjobs.core.auth.signing import sign
 from tests.emulator.create_body import CREATE
+from tests.support.patience import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -79,6 +80,19 @@ def test_a_byte_that_is_not_utf_8_is_signed_by_nobody(
     assert connection.getresponse().status == 401
     assert ecs_emulator.counters["unauthorized"] == 1
     connection.close()
+
+
+def test_a_client_that_goes_away_within_its_body_is_no_bug(
+    ecs_emulator: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = ("127.0.0.1", int(ecs_emulator.url.rpartition(":")[2]))
+    with socket.create_connection(address, timeout=60) as connection:
+        connection.sendall(POST + b"Content-Length: 999\r\n\r\n{")
+
+    wait_until(lambda: ecs_emulator.requests)
+
+    assert [request["status"] for request in ecs_emulator.requests] == [None]
+    assert "bug" not in caplog.text
 
 
 def test_the_size_in_a_flavor_may_have_any_number_of_digits(client: SignedClient, ecs_emulator: Emulator) -> None:
