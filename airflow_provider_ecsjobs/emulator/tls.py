@@ -104,7 +104,7 @@ def _names(host: str) -> list[x509.GeneralName]:
         try:
             names.append(x509.IPAddress(ip_address(each)))
         except ValueError:
-            names.append(x509.DNSName(each))
+            names.append(x509.DNSName(each.encode("idna").decode()))
     return names
 
 

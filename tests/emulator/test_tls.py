@@ -10,9 +10,11 @@ from threading import Thread
 
 import pytest
 import requests
+from cryptography import x509
 
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.emulator import Emulator
+from airflow_provider_ecsjobs.emulator.tls import Certificate
 from tests.emulator.emulator_client import SignedClient
 from tests.support.patience import A_MINUTE
 
@@ -72,6 +74,15 @@ def test_an_address_in_use_leaves_no_file(monkeypatch: pytest.MonkeyPatch, tmp_p
             second.start()
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_outside_ascii_stands_in_the_certificate_as_in_the_dns() -> None:
+    certificate = Certificate("b\u00fccher.invalid")
+    decoded = x509.load_pem_x509_certificate(certificate.ca_file.read_bytes())
+    names = decoded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert "xn--bcher-kva.invalid" in names.get_values_for_type(x509.DNSName)
+    certificate.remove()
 
 
 def test_plain_http_has_no_ca_file(ecs_emulator: Emulator) -> None:
