@@ -268,6 +268,6 @@ def test_an_address_in_use_is_the_callers_error(ecs_emulator: Emulator) -> None:
 
 
 def test_it_does_not_import_airflow() -> None:
-    code = "import sys, airflow_provider_ecsjobs.emulator.__main__; print('airflow' in sys.modules)"
+    code = "import sys, airflow_provider_ecsjobs.emulator.emulator; print('airflow' in sys.modules)"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert output.stdout == "False\n"

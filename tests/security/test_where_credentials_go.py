@@ -209,8 +209,8 @@ class TestEmulator:
             Emulator("")
 
     def test_so_does_the_command(self) -> None:
-        from airflow_provider_ecsjobs.emulator.__main__ import _parser
+        from airflow_provider_ecsjobs.emulator.__main__ import _configured, _parser
 
         assert _parser().parse_args([]).host == "127.0.0.1"
         with pytest.raises(SystemExit):
-            _parser().parse_args(["--host", ""])
+            _configured(_parser().parse_args(["--host", ""]))
