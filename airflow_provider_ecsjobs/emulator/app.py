@@ -19,6 +19,7 @@ from airflow_provider_ecsjobs.emulator.iam_routes import IAM_PREFIX, PUBLIC_IAM,
 from airflow_provider_ecsjobs.emulator.jobs import new_job_id
 from airflow_provider_ecsjobs.emulator.journal import Journal
 from airflow_provider_ecsjobs.emulator.json_body import encode_body
+from airflow_provider_ecsjobs.emulator.list_routes import list_routes
 from airflow_provider_ecsjobs.emulator.metadata_routes import PUBLIC_METADATA, metadata_routes
 from airflow_provider_ecsjobs.emulator.read_routes import read_routes
 from airflow_provider_ecsjobs.emulator.servers import UnknownServerError
@@ -74,6 +75,8 @@ def make_app(cloud: Cloud) -> web.Application:
     routes = (
         ("GET", "/v1/{project_id}/jobs/{job_id}", show_job),
         *submit_routes(cloud.state, cloud.journal),
+        # The lists come first: /cloudservers/detail is no server.
+        *list_routes(cloud.state, cloud.journal, cloud.account.region),
         *read_routes(cloud.state, cloud.account.region),
         *iam_routes(cloud.account, cloud.journal),
         *metadata_routes(cloud.account, cloud.journal),

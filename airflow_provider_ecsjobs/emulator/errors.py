@@ -54,6 +54,11 @@ def unknown_to_nova(server_id: str) -> ApiError:
     return ApiError(404, {"itemNotFound": {"code": 404, "message": f"Instance {server_id} could not be found."}})
 
 
+def bad_request_of_nova(reason: str) -> ApiError:
+    """Return OpenStack's error for a query that it does not accept."""
+    return ApiError(400, {"badRequest": {"code": 400, "message": reason}})
+
+
 def iam_error(status: int, message: str) -> ApiError:
     """Return an error of IAM."""
     title = {400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}[status]
@@ -75,6 +80,15 @@ def not_emulated(method: str, path: str, request_id: str) -> ApiError:
     """Return the emulator's own error for an unknown path and method. The cloud may know them."""
     message = f"The ECS emulator does not emulate {method} {path}. The cloud may have this API."
     return gateway_error(404, "Emulator.0404", message, request_id)
+
+
+def parameter_not_emulated(name: str, path: str) -> ApiError:
+    """Return the emulator's own error for an unknown parameter of a list. The cloud may know it.
+
+    If the emulator ignored a filter, it would return more servers than the cloud.
+    """
+    message = f"The ECS emulator does not emulate the parameter {name!r} of GET {path}. The cloud may have it."
+    return ecs_error(400, "Emulator.0400", message)
 
 
 def throttled(requests: int, time: str, request_id: str) -> ApiError:

@@ -55,7 +55,7 @@ class Journal:
     - ``job_queries``: the job queries, including those for an unknown job;
     - ``faults``: the requests with a fault;
     - ``throttled``: the requests over the rate limit;
-    - ``not_emulated``: the requests to an API that the emulator does not have.
+    - ``not_emulated``: the requests with an API or a list's parameter that the emulator does not have.
     """
 
     def __init__(self) -> None:

@@ -83,6 +83,12 @@ INVALID_PARAMETER = Rule(
     ERROR_PAGE,
     coded=True,
 )
+INVALID_QUERY = Rule(
+    "A `limit` is not between 1 and the list's largest, an `offset` is no number, or a `marker` is not in the list.",
+    "Ecs.0005",
+    "Invalid request parameter: {reason}",
+    REQUEST_PAGE,
+)
 NAME_CHARACTERS = Rule(
     "A server's name has characters other than letters, digits, `_`, `-` and `.`. (Code or `Ecs.0915`.)",
     "Ecs.0914",
@@ -314,6 +320,11 @@ CLIENT_TOKEN_EXPIRED = Rule(
 def invalid_parameter(reason: str) -> ApiError:
     """Return the error for a request body that lacks a key or has a wrong value."""
     return INVALID_PARAMETER.error(reason=reason)
+
+
+def invalid_query(reason: str) -> ApiError:
+    """Return the error for a page that a list does not have."""
+    return INVALID_QUERY.error(reason=reason)
 
 
 RULES: dict[str, Rule] = {name: rule for name, rule in globals().items() if isinstance(rule, Rule)}

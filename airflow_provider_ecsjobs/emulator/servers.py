@@ -38,6 +38,32 @@ def disks_of(server: Server) -> list[str]:
     return [server["root_volume"], *server["volumes"]]
 
 
+def plain_server(server_id: str, when: float) -> Server:
+    """Return a plain running pay-per-use server.
+
+    :param when: the time of its creation, in seconds since the epoch.
+    """
+    return {
+        "id": server_id,
+        "name": f"ecs-{server_id[:8]}",
+        "status": "ACTIVE",
+        "imageRef": None,
+        "flavorRef": None,
+        "vpcid": None,
+        "nics": [],
+        "volumes": [],
+        "root_volume": str(uuid.uuid4()),
+        "disk_sizes": {},
+        "dedicated_host_id": None,
+        "charging_mode": "postPaid",
+        "tags": [],
+        "metadata": {},
+        "fault": None,
+        "created": timestamp(when),
+        "updated": timestamp(when),
+    }
+
+
 class UnknownServerError(Exception):
     """A request names a server that does not exist, not yet or no longer."""
 
@@ -67,26 +93,7 @@ class Servers:
         :param when: the time of its creation, in seconds since the epoch.
         :param attributes: the attributes that differ from a plain running pay-per-use server.
         """
-        self._servers[server_id] = {
-            "id": server_id,
-            "name": f"ecs-{server_id[:8]}",
-            "status": "ACTIVE",
-            "imageRef": None,
-            "flavorRef": None,
-            "vpcid": None,
-            "nics": [],
-            "volumes": [],
-            "root_volume": str(uuid.uuid4()),
-            "disk_sizes": {},
-            "dedicated_host_id": None,
-            "charging_mode": "postPaid",
-            "tags": [],
-            "metadata": {},
-            "fault": None,
-            "created": timestamp(when),
-            "updated": timestamp(when),
-            **attributes,
-        }
+        self._servers[server_id] = {**plain_server(server_id, when), **attributes}
 
     def building(self, server_id: str, **attributes: Any) -> Part:
         """Return the part of a job that creates a server. It is in BUILD, then ACTIVE or in ERROR."""
@@ -244,10 +251,7 @@ class Servers:
 
         :raises UnknownServerError: if it does not exist.
         """
-        server = copy.deepcopy(_look_up(self._servers, server_id))
-        tasks = self._tasks.get(server_id)
-        task = tasks[-1] if tasks else Task("")
-        return {**server, "status": task.status or server["status"], "task_state": task.name or None}
+        return copy.deepcopy(self._as_now(_look_up(self._servers, server_id)))
 
     def shown(self) -> dict[str, Server]:
         """Return copies of all servers as they are now, by id."""
@@ -256,6 +260,20 @@ class Servers:
     def recycled(self) -> dict[str, Server]:
         """Return a copy of the servers in the recycle bin."""
         return copy.deepcopy(self._recycled)
+
+    def listed(self) -> list[Server]:
+        """Return all servers as they are now, newest first. Those in the recycle bin come last.
+
+        Only the servers are copied, not the lists and the like that they hold.
+        """
+        existing = [{**self._as_now(one), "in_recycle_bin": False} for one in reversed(self._servers.values())]
+        recycled = [{**one, "task_state": None, "in_recycle_bin": True} for one in reversed(self._recycled.values())]
+        return existing + recycled
+
+    def _as_now(self, server: Server) -> Server:
+        tasks = self._tasks.get(server["id"])
+        task = tasks[-1] if tasks else Task("")
+        return {**server, "status": task.status or server["status"], "task_state": task.name or None}
 
 
 def _look_up(servers: dict[str, Server], server_id: str) -> Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import heapq
 import itertools
 import threading
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.emulator.client_tokens import Claim
     from airflow_provider_ecsjobs.emulator.jobs import JobBody
+    from airflow_provider_ecsjobs.emulator.list_query import Found
 
 MAX_SUB_JOBS = 1000
 """The most servers that the API accepts in one request."""
@@ -242,6 +244,15 @@ class State:
         with self._lock:
             self._settle()
             return self._servers.show(server_id)
+
+    def find_servers(self, choose: Callable[[list[dict[str, Any]]], Found]) -> Found:
+        """Return a copy of what ``choose`` picks of all servers, see :meth:`Servers.listed`.
+
+        Only what it picks is copied, because a copy of thousands of servers keeps other requests waiting.
+        """
+        with self._lock:
+            self._settle()
+            return copy.deepcopy(choose(self._servers.listed()))
 
     def recycle_bin(self) -> dict[str, dict[str, Any]]:
         """Return a copy of the servers in the recycle bin, by id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_provider_ecsjobs.emulator.control_table import CONTROLS
+from airflow_provider_ecsjobs.emulator.list_routes import LISTS
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator.read_routes import READS
 from airflow_provider_ecsjobs.emulator.rules import RULES
@@ -23,7 +24,8 @@ If a route is unknown, the response is a `404` that names the emulator. The coun
 def render() -> str:
     """Return the page."""
     operations = [f"| `{one.name}` | `{one.method} {one.path}` | `{one.job_type}` |" for one in OPERATIONS]
-    reads = [f"| `GET {path}` | {read.what} |" for path, read in READS.items()]
+    reads = [f"| `GET {path}` | {listed.describe()} |" for path, listed in LISTS.items()]
+    reads += [f"| `GET {path}` | {read.what} |" for path, read in READS.items()]
     rules = [
         f"| {rule.what} | {rule.source or 'inferred'} | {'documented' if rule.coded else 'inferred'} |"
         f" {BREAKERS[name].shown()} | {rule.status} `{rule.code}` |"
@@ -47,6 +49,9 @@ def render() -> str:
             "\n## Reads\n",
             "| request | response |\n| --- | --- |",
             *reads,
+            "\nIf a list does not name a parameter here, the emulator rejects it with `Emulator.0400`. The counter",
+            "`not_emulated` counts it. A filter that is ignored would return servers that the cloud does not.",
+            "With `server_id=ID,ID`, the other filters have no effect.",
             "\n## What is rejected\n",
             "*Source* is where Huawei documents the rule. *Code* is whether the source also names the code.",
             "*Inferred* means our guess. If the cloud responds differently, please open an issue.\n",

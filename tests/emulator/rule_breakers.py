@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 CREATE: dict[str, Any] = {
     "name": "web",
@@ -30,6 +31,7 @@ class Breaker:
     body: Any = None
     method: str = "POST"
     version: str = "v1"
+    query: tuple[tuple[str, str], ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
     before: tuple[tuple[str, str, Any], ...] = ()
@@ -38,7 +40,8 @@ class Breaker:
 
     def shown(self) -> str:
         """Say in short what is asked for."""
-        return f"`{self.method} /{self.version}/{{project_id}}{self.path}`"
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        return f"`{self.method} /{self.version}/{{project_id}}{self.path}{query}`"
 
 
 def create(**changes: Any) -> Breaker:
@@ -65,6 +68,7 @@ BREAKERS: dict[str, Breaker] = {
     "NO_BODY": Breaker(path="/cloudservers"),
     "BROKEN_JSON": Breaker(path="/cloudservers", body=b"{"),
     "INVALID_PARAMETER": create(nics=[]),
+    "INVALID_QUERY": Breaker(method="GET", path="/cloudservers/detail", query=(("limit", "1001"),)),
     "NAME_CHARACTERS": create(name="my server"),
     "NAME_LENGTH": create(name="a" * 65),
     "PASSWORD": create(adminPass="password1"),

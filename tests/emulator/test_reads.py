@@ -16,17 +16,11 @@ from tests.support import official_submits as submits
 from tests.support.official_submits import SDK_CALLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.emulator.emulator_client import SignedClient
 
 
 def read(cloud: ClockedCloud, server_id: str) -> Any:
     return cloud.client.show_server(sdk.ShowServerRequest(server_id=server_id)).server
-
-
-def listed(cloud: ClockedCloud, **query: Any) -> list[str]:
-    return [server.name for server in cloud.client.list_servers_details(sdk.ListServersDetailsRequest(**query)).servers]
 
 
 def test_a_server_is_in_build_from_the_submit_on_and_then_active(cloud: ClockedCloud) -> None:
@@ -118,35 +112,6 @@ def test_a_stopped_server_is_migrated_and_a_deleted_one_is_gone(cloud: ClockedCl
     assert refusal(lambda: read(cloud, cloud.ids.server_id)) == (404, "Ecs.0114")
     [*_, recycled] = cloud.client.list_recycle_bin_servers(sdk.ListRecycleBinServersRequest()).servers
     assert {recycled.name} < {"first", "fourth"}
-
-
-def test_servers_are_listed_by_page_name_status_and_tags(cloud: ClockedCloud) -> None:
-    cloud.finished(submits.create_post_paid_servers(cloud.client, count=2).job_id)
-
-    assert listed(cloud) == ["web-0002", "web-0001", "off", "third", "second", "first"]
-    assert listed(cloud, limit=2, offset=2) == ["off", "third"]
-    assert listed(cloud, limit=2, offset=4) == []
-    assert (listed(cloud, name="web", limit=1), listed(cloud, status="SHUTOFF")) == (["web-0002"], ["off"])
-    assert listed(cloud, tags="team=data") == ["web-0002", "web-0001"]
-    assert refusal(lambda: listed(cloud, limit=1001)) == (400, "Ecs.0005")
-    counted = cloud.client.list_servers_details(sdk.ListServersDetailsRequest(limit=1))
-    assert (counted.count, len(counted.servers)) == (6, 1)
-
-
-def test_the_newer_list_and_novas_go_on_after_a_marker(cloud: ClockedCloud) -> None:
-    def newer(**query: Any) -> list[str]:
-        return [server.id for server in cloud.client.list_cloud_servers(sdk.ListCloudServersRequest(**query)).servers]
-
-    def nova(**query: Any) -> list[str]:
-        request = sdk.NovaListServersDetailsRequest(**query)
-        return [server.id for server in cloud.client.nova_list_servers_details(request).servers]
-
-    asked: tuple[Callable[..., list[str]], ...] = (newer, nova)
-    for ask in asked:
-        first, second, *_ = ask()
-        assert ask(limit=1) == [first]
-        assert ask(limit=1, marker=first) == [second]
-        assert refusal(lambda ask=ask: ask(marker="nobody")) == (400, "Ecs.0005")
 
 
 def test_disks_nics_and_flavors_can_be_read(cloud: ClockedCloud) -> None:

@@ -72,6 +72,7 @@ def test_a_broken_rule_is_answered_as_the_table_says(
         breaker.method,
         filled(breaker.path, ids),
         version=breaker.version,
+        query=list(breaker.query),
         body=filled(breaker.body, ids),
         headers=breaker.headers,
         project_id=breaker.project_id,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.emulator.errors import ApiError
+from airflow_provider_ecsjobs.emulator.list_query import Found
 from airflow_provider_ecsjobs.emulator.operations import OPERATIONS
 from airflow_provider_ecsjobs.emulator.planning import CheckedRequest
 from airflow_provider_ecsjobs.emulator.state import State
@@ -28,6 +29,11 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class NeverCopied(dict):
+    def __deepcopy__(self, _: object) -> NeverCopied:
+        raise AssertionError("copied without need")
 
 
 @pytest.fixture
@@ -202,6 +208,17 @@ def test_a_finished_job_is_forgotten_after_a_day(state: State, clock: Clock) -> 
     assert body_of(state, job_id)["status"] == "SUCCESS"
     clock.now = START + 110 + DAY
     assert state.show_job(job_id) is None
+
+
+def test_only_the_servers_of_a_page_are_copied(state: State) -> None:
+    server = {"name": "a", "imageRef": "i", "flavorRef": "f", "vpcid": "v", "nics": [{"subnet_id": "s"}]}
+    server |= {"root_volume": {"volumetype": "SSD"}, "metadata": NeverCopied()}
+    submit(state, "create_servers", {"server": server})
+    [newest] = create(state)
+
+    found = state.find_servers(lambda servers: Found(servers[:1], len(servers), None))
+
+    assert ([server["id"] for server in found.items], found.total) == ([newest], 2)
 
 
 def test_a_purged_job_is_unknown(state: State) -> None:
