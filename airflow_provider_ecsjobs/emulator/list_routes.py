@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 
 _PAGES = ("limit", "offset", "marker")
 _EXISTING = {"in_recycle_bin": "false"}
-_V1 = ListQuery(
-    pages=_PAGES,
-    filters=("name", "status", "flavor", "tags", "not-tags", "ip", "ip_eq"),
-    others=("server_id",),
-    implied=_EXISTING,
-    default=25,
-    most=1000,
-    invalid=invalid_query,
-)
 
 
 class Lists:
@@ -43,7 +34,7 @@ class Lists:
     def __init__(self, state: State, region: str) -> None:
         self._state = state
         self._region = region
-        self._filters = server_filters()
+        self._filters = server_filters(region)
 
     def servers(self, request: web.Request, query: ListQuery) -> dict[str, Any]:
         """Return servers: those with certain ids, or those that match the filters."""
@@ -54,6 +45,16 @@ class Lists:
             found = self._find(request, query)
             servers = self._shown(request, found, views.server)
         return {"count": found.total, "servers": servers, "servers_links": []}
+
+    def cloud_servers(self, request: web.Request, query: ListQuery) -> dict[str, Any]:
+        """Return servers as v1.1 shows them, with the keys that the client expects."""
+        found = self._find(request, query)
+        hidden = set(views.EXPECT_FIELDS) - set(_expected(request))
+        servers = [
+            {key: value for key, value in server.items() if key not in hidden}
+            for server in self._shown(request, found, views.cloud_server)
+        ]
+        return {"servers": servers, **_next_page(request, found)}
 
     def nova_servers(self, request: web.Request, query: ListQuery) -> dict[str, Any]:
         """Return servers as OpenStack shows them."""
@@ -98,8 +99,34 @@ class ListRoute(NamedTuple):
 
 
 LISTS: dict[str, ListRoute] = {
-    "/v1/{project_id}/cloudservers/detail": ListRoute(Lists.servers, "servers", _V1),
-    "/v1.1/{project_id}/cloudservers/detail": ListRoute(Lists.servers, "servers", _V1),
+    "/v1/{project_id}/cloudservers/detail": ListRoute(
+        Lists.servers,
+        "servers",
+        ListQuery(
+            pages=_PAGES,
+            filters=("name", "status", "flavor", "tags", "not-tags", "ip", "ip_eq"),
+            others=("server_id",),
+            implied=_EXISTING,
+            default=25,
+            most=1000,
+            invalid=invalid_query,
+        ),
+    ),
+    "/v1.1/{project_id}/cloudservers/detail": ListRoute(
+        Lists.cloud_servers,
+        "servers, with other keys than v1",
+        ListQuery(
+            filters=(
+                *("id", "name", "status", "in_recycle_bin", "flavor_name", "image_id", "metadata", "metadata-key"),
+                *("tags", "not-tags", "availability_zone", "availability_zone_eq", "charging_mode", "key_name"),
+            ),
+            others=("expect-fields",),
+            implied=_EXISTING,
+            default=10,
+            most=100,
+            invalid=invalid_query,
+        ),
+    ),
     "/v1/{project_id}/cloudservers/flavors": ListRoute(
         Lists.flavors,
         "some flavors",
@@ -146,8 +173,14 @@ def list_routes(state: State, journal: Journal, region: str) -> list[Route]:
 
 
 def _unknown(request: web.Request, query: ListQuery) -> list[str]:
-    """Return the parameters that the emulator does not know."""
-    return [name for name in request.query if name not in query.parameters()]
+    """Return what the client asks for and the emulator does not know."""
+    parameters = [name for name in request.query if name not in query.parameters()]
+    fields = [f"expect-fields={name}" for name in _expected(request) if name not in views.EXPECT_FIELDS]
+    return parameters + fields
+
+
+def _expected(request: web.Request) -> list[str]:
+    return [name for given in request.query.getall("expect-fields", []) for name in given.split(",") if name]
 
 
 def _missing(server_id: str) -> dict[str, Any]:

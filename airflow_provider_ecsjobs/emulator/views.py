@@ -67,7 +67,7 @@ def server(shown: Server, project_id: str, region: str) -> Shown:
         },
         "image": {"id": shown["imageRef"] or ""},
         "addresses": {shown["vpcid"] or "vpc": [_address(nic, number) for number, nic in enumerate(shown["nics"])]},
-        "metadata": _metadata(shown),
+        "metadata": metadata(shown),
         "os-extended-volumes:volumes_attached": [
             {
                 "id": disk["volumeId"],
@@ -85,6 +85,71 @@ def server(shown: Server, project_id: str, region: str) -> Shown:
     }
 
 
+_CLOUD_SERVER = {
+    **{key: key for key in ("id", "name", "status", "tenant_id", "user_id", "created", "updated", "description")},
+    **{key: key for key in ("key_name", "locked", "enterprise_project_id", "metadata", "tags", "security_groups")},
+    "image": "image",
+    "availability_zone": "OS-EXT-AZ:availability_zone",
+    "vm_state": "OS-EXT-STS:vm_state",
+    "task_state": "OS-EXT-STS:task_state",
+    "power_state": "OS-EXT-STS:power_state",
+    "launched_at": "OS-SRV-USG:launched_at",
+    "root_device_name": "OS-EXT-SRV-ATTR:root_device_name",
+}
+"""The keys of the v1.1 list, with those of v1 for the same."""
+
+EXPECT_FIELDS = (
+    "launched_at",
+    "key_name",
+    "locked",
+    "root_device_name",
+    "tenancy",
+    "dedicated_host_id",
+    "enterprise_project_id",
+    "tags",
+    "metadata",
+    "addresses",
+    "security_groups",
+    "volumes_attached",
+    "image",
+    "power_state",
+    "cpu_options",
+    "market_info",
+)
+"""The keys that the v1.1 list shows only if it is asked for them."""
+
+
+def cloud_server(shown: Server, project_id: str, region: str) -> Shown:
+    """Return a server as ``GET /v1.1/{project_id}/cloudservers/detail`` shows it, with all keys."""
+    described = server(shown, project_id, region)
+    flavor_numbers = {key: int(described["flavor"][key]) for key in ("vcpus", "ram", "disk")}
+    return {
+        **{key: described[older] for key, older in _CLOUD_SERVER.items()},
+        "in_recycle_bin": shown["in_recycle_bin"],
+        "spod_id": None,
+        "flavor": {**described["flavor"], **flavor_numbers},
+        "fault": shown["fault"],
+        "market_info": {"charge_mode": shown["charging_mode"]},
+        "tenancy": "dedicated" if shown["dedicated_host_id"] else "shared",
+        "dedicated_host_id": shown["dedicated_host_id"],
+        "addresses": {
+            network: [{**address, "version": 4} for address in addresses]
+            for network, addresses in described["addresses"].items()
+        },
+        "volumes_attached": [
+            {
+                "id": disk["volumeId"],
+                "delete_on_termination": disk["bootIndex"] == 0,
+                "device": disk["device"],
+                "bootIndex": str(disk["bootIndex"]),
+                "size": disk["size"],
+            }
+            for disk in disks(shown)
+        ],
+        "cpu_options": None,
+    }
+
+
 def nova_server(shown: Server, project_id: str, region: str) -> Shown:
     """Return a server as ``GET /v2.1/{project_id}/servers/{server_id}`` shows it."""
     addresses = [
@@ -96,7 +161,7 @@ def nova_server(shown: Server, project_id: str, region: str) -> Shown:
         "flavor": {"id": shown["flavorRef"] or "", "links": []},
         "image": {"id": shown["imageRef"] or "", "links": []},
         "addresses": {shown["vpcid"] or "vpc": addresses},
-        "metadata": _metadata(shown),
+        "metadata": metadata(shown),
         "os-extended-volumes:volumes_attached": [{"id": disk["volumeId"]} for disk in disks(shown)],
         "security_groups": [{"name": "default"}],
         "links": [],
@@ -163,7 +228,7 @@ def _common(shown: Server, project_id: str, region: str) -> Shown:
         "OS-EXT-STS:task_state": shown["task_state"],
         "OS-EXT-STS:vm_state": _VM_STATES.get(status, "active"),
         "OS-EXT-STS:power_state": _POWER.get(status, 0),
-        "OS-EXT-AZ:availability_zone": shown.get("availability_zone") or f"{region}{_ZONE}",
+        "OS-EXT-AZ:availability_zone": zone(shown, region),
         "OS-SRV-USG:launched_at": None if status == "BUILD" else shown["created"].removesuffix("Z"),
         "OS-SRV-USG:terminated_at": None,
         "OS-DCF:diskConfig": "MANUAL",
@@ -173,7 +238,13 @@ def _common(shown: Server, project_id: str, region: str) -> Shown:
     }
 
 
-def _metadata(shown: Server) -> dict[str, str]:
+def zone(shown: Server, region: str) -> str:
+    """Return a server's availability zone."""
+    return shown.get("availability_zone") or f"{region}{_ZONE}"
+
+
+def metadata(shown: Server) -> dict[str, str]:
+    """Return a server's metadata, with what the cloud adds."""
     return {
         **{key: str(value) for key, value in shown["metadata"].items()},
         "charging_mode": "1" if shown["charging_mode"] == "prePaid" else "0",

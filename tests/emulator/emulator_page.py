@@ -52,6 +52,7 @@ def render() -> str:
             "\nIf a list does not name a parameter here, the emulator rejects it with `Emulator.0400`. The counter",
             "`not_emulated` counts it. A filter that is ignored would return servers that the cloud does not.",
             "With `server_id=ID,ID`, the other filters have no effect.",
+            "`expect-fields` adds keys to those that the v1.1 list shows.",
             "\n## What is rejected\n",
             "*Source* is where Huawei documents the rule. *Code* is whether the source also names the code.",
             "*Inferred* means our guess. If the cloud responds differently, please open an issue.\n",

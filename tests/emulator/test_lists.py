@@ -62,7 +62,7 @@ def test_servers_are_listed_by_page_name_status_and_tags(cloud: ClockedCloud) ->
     assert (counted.count, len(counted.servers)) == (6, 1)
 
 
-@pytest.mark.parametrize(("which", "default", "most"), [(V1, 25, 1000), (NOVA, 1000, 1000)])
+@pytest.mark.parametrize(("which", "default", "most"), [(V1, 25, 1000), (CLOUD, 10, 100), (NOVA, 1000, 1000)])
 def test_each_list_has_pages_of_its_own_size(
     client: SignedClient, ecs_emulator: Emulator, which: tuple[str, str], default: int, most: int
 ) -> None:
@@ -83,7 +83,7 @@ def test_page_0_is_page_1_and_pages_have_no_end(client: SignedClient, ecs_emulat
     assert ask(client, V1, offset="-1").status_code == 400
 
 
-@pytest.mark.parametrize("which", [NOVA])
+@pytest.mark.parametrize("which", [CLOUD, NOVA])
 def test_a_page_links_to_the_next_one(client: SignedClient, ecs_emulator: Emulator, which: tuple[str, str]) -> None:
     for name in ("a", "b", "c", "other"):
         ecs_emulator.add_server(name, status="SHUTOFF" if name == "other" else "ACTIVE")
@@ -120,6 +120,8 @@ def test_what_is_no_page_is_an_error_of_the_lists_own_family(
         *((which, "no_such_parameter") for which in LISTS),
         (V1, "reservation_id"),
         (V1, "enterprise_project_id"),
+        (CLOUD, "offset"),
+        (CLOUD, "expect-fields"),
         (FLAVORS, "availability_zone"),
         (NOVA, "image"),
         (NOVA, "offset"),
@@ -137,6 +139,16 @@ def test_a_parameter_that_is_not_emulated_is_named_and_counted(
 
 
 _EVERYWHERE = [{"name": "d"}, {"tags": "team=data"}, {"tags": "team,stage=test"}, {"not_tags": "gpu"}]
+_OF_CLOUD = [
+    {"flavor_name": "s6.large.2"},
+    {"image_id": "debian"},
+    {"key_name": "pair"},
+    {"metadata": "role=db"},
+    {"metadata-key": "role"},
+    {"availability_zone": "region-1c"},
+    {"availability_zone_eq": "emu-region-1c"},
+    {"charging_mode": "postPaid"},
+]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +157,7 @@ _EVERYWHERE = [{"name": "d"}, {"tags": "team=data"}, {"tags": "team,stage=test"}
         *((which, query) for which in (V1, CLOUD, NOVA) for query in _EVERYWHERE),
         *((which, query) for which in (V1, NOVA) for query in ({"ip": "10.0.0"}, {"flavor": "s6.large.2"})),
         (V1, {"ip_eq": "10.0.0.1"}),
+        *((CLOUD, query) for query in _OF_CLOUD),
     ],
 )
 def test_a_filter_finds_only_the_servers_that_match(
@@ -180,6 +193,37 @@ def test_servers_are_listed_by_their_ids_whatever_the_other_filters_say(
     assert missing.keys() - {"fault"} == known.keys()
     assert missing["fault"]["message"] == "The instance nobody could not be found."
     assert names(client, V1, server_id=asked, limit="1", offset="3") == ["b"]
+
+
+def test_the_newer_list_shows_servers_with_keys_of_its_own(cloud: ClockedCloud) -> None:
+    fields = ["power_state", "volumes_attached", "launched_at", "market_info", "tenancy", "addresses", "metadata"]
+    request = sdk.ListCloudServersRequest(limit=1, expect_fields=fields, status="ACTIVE")
+    answer = cloud.client.list_cloud_servers(request)
+
+    [server] = answer.servers
+    assert (server.name, server.vm_state, server.task_state, server.power_state) == ("third", "active", None, 1)
+    assert (server.availability_zone, server.in_recycle_bin) == ("emu-region-1a", False)
+    assert (server.flavor.vcpus, server.market_info.charge_mode, server.tenancy) == (1, "prePaid", "shared")
+    assert [(disk.boot_index, disk.size) for disk in server.volumes_attached] == [("0", 40)]
+    assert server.launched_at.startswith("20")
+    assert answer.servers_links[0].rel == "next"
+
+
+def test_the_newer_list_shows_some_keys_only_if_they_are_expected(client: SignedClient, ecs_emulator: Emulator) -> None:
+    ecs_emulator.add_server()
+
+    [plain] = ask(client, CLOUD).json()["servers"]
+    [more] = ask(client, CLOUD, **{"expect-fields": "tags,image"}).json()["servers"]
+
+    assert more.keys() - plain.keys() == {"tags", "image"}
+    assert "count" not in ask(client, CLOUD).json()
+
+
+def test_the_newer_list_shows_the_recycle_bin_on_request(cloud: ClockedCloud) -> None:
+    request = sdk.ListCloudServersRequest(in_recycle_bin=True)
+    [server] = cloud.client.list_cloud_servers(request).servers
+
+    assert (server.name, server.in_recycle_bin) == ("fourth", True)
 
 
 def test_flavors_are_listed_by_id_and_page(client: SignedClient) -> None:
