@@ -41,7 +41,7 @@ class Emulator(Controls):
     :param run_seconds: for how many seconds a job is RUNNING after that.
     :param recycle_bin: deleted servers go into the recycle bin, and can be restored.
     :param clock: returns seconds since the epoch. Jobs progress by it, and signatures are checked against it.
-    :raises InvalidValueError: if a value can't work: the name of its parameter is the exception's ``name``.
+    :raises ValueError: if a value can't work: the name of its parameter is the exception's ``name``.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def parse_json(content: bytes) -> Any:
 def encode_body(body: JobBody) -> bytes:
     """Return a body as it is sent: text in UTF-8, an object as JSON.
 
-    :raises InvalidValueError: if it can't be sent.
+    :raises ValueError: if it can't be sent.
     """
     if isinstance(body, bytes):
         return body

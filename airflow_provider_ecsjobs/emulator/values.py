@@ -50,7 +50,7 @@ HEADER_VALUE = Kind(re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*"), "text without con
 def check_text(kind: Kind, **texts: str) -> None:
     """Check texts, each given by its parameter's name.
 
-    :raises InvalidValueError: if one is not of this kind, or has no UTF-8 encoding.
+    :raises ValueError: if one is not of this kind, or has no UTF-8 encoding.
     """
     for name, text in texts.items():
         if not isinstance(text, str) or not kind.pattern.fullmatch(text) or not _is_encodable(text):
@@ -60,7 +60,7 @@ def check_text(kind: Kind, **texts: str) -> None:
 def check_secret(**texts: str) -> None:
     """Check secrets, each given by its parameter's name. The message does not show them.
 
-    :raises InvalidValueError: if one is empty or has no UTF-8 encoding.
+    :raises ValueError: if one is empty or has no UTF-8 encoding.
     """
     for name, text in texts.items():
         if not text or not _is_encodable(text):
@@ -70,7 +70,7 @@ def check_secret(**texts: str) -> None:
 def check_seconds(**durations: float) -> None:
     """Check durations that may be zero, each given by its parameter's name.
 
-    :raises InvalidValueError: if one is no number, negative or longer than 100 years.
+    :raises ValueError: if one is no number, negative or longer than 100 years.
     """
     for name, seconds in durations.items():
         if not (_is_number(seconds) and 0 <= seconds <= MAX_SECONDS):
@@ -80,7 +80,7 @@ def check_seconds(**durations: float) -> None:
 def check_positive_seconds(**durations: float) -> None:
     """Check durations, each given by its parameter's name.
 
-    :raises InvalidValueError: if one is no number, zero, negative or longer than 100 years.
+    :raises ValueError: if one is no number, zero, negative or longer than 100 years.
     """
     for name, seconds in durations.items():
         if not (_is_number(seconds) and 0 < seconds <= MAX_SECONDS):
@@ -90,7 +90,7 @@ def check_positive_seconds(**durations: float) -> None:
 def check_choice(name: str, value: object, choices: Collection[object]) -> None:
     """Check that a value is one of these.
 
-    :raises InvalidValueError: if it is another one.
+    :raises ValueError: if it is another one.
     """
     if value not in choices:
         raise InvalidValueError(name, f"must be one of {', '.join(map(str, choices))}, not {value!r}")
@@ -99,7 +99,7 @@ def check_choice(name: str, value: object, choices: Collection[object]) -> None:
 def check_pattern(name: str, pattern: str) -> None:
     """Check a regular expression.
 
-    :raises InvalidValueError: if it is none.
+    :raises ValueError: if it is none.
     """
     try:
         re.compile(pattern)
@@ -110,7 +110,7 @@ def check_pattern(name: str, pattern: str) -> None:
 def check_address(host: str, port: int) -> None:
     """Check an address to listen on.
 
-    :raises InvalidValueError: if the host is empty or can't be the name of a host, or there is no such port.
+    :raises ValueError: if the host is empty or can't be the name of a host, or there is no such port.
     """
     if not host:
         raise InvalidValueError("host", "is empty, which would listen on every address; use 0.0.0.0 for that")

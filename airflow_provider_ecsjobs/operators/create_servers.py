@@ -186,12 +186,9 @@ class EcsCreateServersOperator(EcsBaseRequestOperator):
 
 
 def _root_volume(volume: Any, is_templated: IsTemplated) -> Any:
-    # A text is the disk's type.
-    return (
-        {"volumetype": volume}
-        if isinstance(volume, str)
-        else _sized("root_volume", volume, is_templated, _SYSTEM_DISK_SIZE)
-    )
+    if isinstance(volume, str):  # the disk's type
+        return {"volumetype": volume}
+    return _sized("root_volume", volume, is_templated, _SYSTEM_DISK_SIZE)
 
 
 def _data_volumes(volumes: Any, is_templated: IsTemplated) -> Any:
