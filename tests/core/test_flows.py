@@ -240,6 +240,19 @@ class TestWait:
         assert drive.now == pytest.approx(NOW + 95, abs=0.1)
         assert drive.sleeps[-1] == pytest.approx(5, abs=0.1)
 
+    def test_a_temporary_error_that_comes_after_the_deadline_is_followed_by_the_final_poll_at_once(self) -> None:
+        drive = Drive(BUSY, ok("SUCCESS"))
+        answer = drive.serve
+
+        def late(request: HttpRequest) -> Response | TransportFailure:
+            drive.now += 20
+            return answer(request)
+
+        drive.serve = late
+        assert drive.wait(deadline=NOW + 10).outcome is Outcome.FINISHED
+        assert len(drive.requests) == 2
+        assert drive.sleeps == []
+
     def test_an_outage_ends_it_with_the_last_error(self) -> None:
         drive = Drive(ok("RUNNING"), BUSY)
         end = drive.wait(deadline=NOW + 86_400)

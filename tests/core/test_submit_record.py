@@ -197,5 +197,12 @@ class TestRecord:
         assert record.is_answered is answered
         assert record.submission == Submission(job_id, order_id, ("a", "b"))
 
+    def test_a_try_that_owns_it_has_its_limits_noted_beside_the_highest_so_far(self) -> None:
+        record = Record("create_servers", 3, 1.0, retries=1, highest_max_tries=7)
+        owned = record.owned_by(TaskTry("dag", "run", "task", max_tries=5, retries=4))
+        assert owned == replace(record, max_tries=5, retries=4)
+        higher = record.owned_by(TaskTry("dag", "run", "task", max_tries=9, retries=4))
+        assert higher.highest_max_tries == 9
+
     def test_giving_up_is_noted_and_nothing_else(self) -> None:
         assert RECORD.given_up() == replace(RECORD, is_given_up=True)

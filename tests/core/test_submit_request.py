@@ -167,6 +167,15 @@ class TestSecrets:
 
         assert digest_with(other) == digest_with("passw0rd")
 
+    def test_the_digest_tells_requests_apart_whose_bodies_are_the_same(self) -> None:
+        detach = OPERATIONS["detach_server_volume"]
+        digests = {
+            digest(SubmitRequest.build(detach, {"server_id": server, "volume_id": volume}, None))
+            for server in ("s-1", "s-2")
+            for volume in ("v-1", "v-2")
+        }
+        assert len(digests) == 4
+
     def test_are_left_out_as_in_the_records_of_0_1_0(self) -> None:
         body = {
             "server": {

@@ -49,6 +49,13 @@ def test_a_restart_of_the_triggerer_does_not_start_the_limit_anew() -> None:
     assert resumed.ends_at(8.5 * 3600, seen("PENDING_PAYMENT")).outcome is Outcome.PAYMENT_TIMEOUT
 
 
+def test_for_a_job_that_began_before_the_wait_it_counts_from_the_begin_of_the_wait() -> None:
+    waiting = Waiting(payment_timeout=600)
+    began = format_time(datetime.fromtimestamp(START - 5000, UTC))
+    assert waiting.at(599, seen("PENDING_PAYMENT", begin_time=began)) is None
+    assert waiting.ends_at(600, seen("PENDING_PAYMENT", begin_time=began)).outcome is Outcome.PAYMENT_TIMEOUT
+
+
 def test_for_a_job_that_began_later_it_counts_from_then() -> None:
     waiting = Waiting(payment_timeout=600)
     began = format_time(datetime.fromtimestamp(START + 300, UTC))

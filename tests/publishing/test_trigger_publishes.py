@@ -297,6 +297,8 @@ async def test_a_trigger_publishes_its_job_and_sends_its_event_last(connected: E
 
     assert [event["outcome"] for event in events] == ["finished"]
     assert len(sent) == at_the_event == 1
+    # It no longer counts among those that the queue has to find time for.
+    assert publishing._queue_of_this_loop().waits == 0
     (_, task_id, record) = sent[0]
     assert (task_id, record["job_id"], record["status"], record["deadline"]) == ("wait", job_id, "RUNNING", 4e9)
 

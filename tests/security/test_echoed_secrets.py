@@ -235,6 +235,7 @@ class TestRedactor:
             ("cut in the middle: {half}", "cut in the middle: ***"),
             ("{half}, and more", "***, and more"),
             ("?key={quoted}&x", "?key=***&x"),
+            ("?key={quoted_lower}&x", "?key=***&x"),
             ("<b>{escaped}</b>", "<b>***</b>"),
             ("the pass word is known", "the *** is known"),
             ("abcd is too short to be told from other words", "abcd is too short to be told from other words"),
@@ -246,7 +247,8 @@ class TestRedactor:
         import html
         from urllib.parse import quote
 
-        forms = {"half": SECRET[:20], "quoted": quote(SECRET, safe=""), "escaped": html.escape(SECRET)}
+        quoted = quote(SECRET, safe="")
+        forms = {"half": SECRET[:20], "quoted": quoted, "quoted_lower": quoted.lower(), "escaped": html.escape(SECRET)}
         assert redact(text.format(SECRET, SECRET, **forms)) == shown
 
     def test_two_secrets_that_begin_alike_are_both_taken_out(self) -> None:

@@ -303,6 +303,15 @@ class TestTokens:
         assert len(set(sent)) == len(sent)
         assert sent[-1] == replace(TRY, max_tries=6).token
 
+    def test_asking_with_a_token_again_is_recorded_as_sent_now(self) -> None:
+        """The grace of an unknown job, and what a message says of the submit, count from then."""
+        policy = SubmitPolicy("create_servers", Repeat.BY_TOKEN, "whether they exist", digest="new")
+        record = Record("create_servers", 2, NOW - 5000, TOKEN, request="old", highest_max_tries=4)
+        step = decide(record, TRY, policy, None, NOW)
+        assert isinstance(step, Send)
+        assert (step.record.token, step.record.submitted_at, step.record.request) == (TOKEN, NOW, "new")
+        assert step.record.highest_max_tries == 4
+
     def test_without_a_record_each_earlier_try_may_have_left_a_job(self) -> None:
         policy = SubmitPolicy("create_servers", Repeat.BY_TOKEN, "whether they exist", keeps_record=False)
         record = Record("create_servers", 2, NOW, TOKEN, JOB_ID)

@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
+from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest, digest
 from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsJobFailed
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
@@ -23,6 +24,8 @@ from airflow_provider_ecsjobs.operators.servers import (
 from tests.support.task_runs import QUICK, Store, TaskRun
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_mock import MockerFixture
 
     from airflow_provider_ecsjobs.emulator import Emulator
@@ -204,7 +207,9 @@ class TestARetryWhoseRequestIsWrong:
         assert run.run()["status"] == "SUCCESS"
         assert connected.counters["submits"] == 1
 
-    def test_after_a_clear_it_fails(self, run: TaskRun, flavor: list[str], connected: Emulator) -> None:
+    def test_after_a_clear_it_fails(
+        self, run: TaskRun, flavor: list[str], connected: Emulator, log_text: Callable[[], str]
+    ) -> None:
         run.start()
 
         flavor[:] = ["None"]
@@ -212,6 +217,7 @@ class TestARetryWhoseRequestIsWrong:
 
         with pytest.raises(EcsInvalidRequestNoRetry, match="flavor is 'None'"):
             run.run()
+        assert "so the task waits for it" not in log_text()
         assert connected.counters["submits"] == 1
 
     def test_it_keeps_the_record_if_the_job_failed(self, run: TaskRun, flavor: list[str], connected: Emulator) -> None:
@@ -227,6 +233,13 @@ class TestARetryWhoseRequestIsWrong:
         run.retry()
         assert run.run()["status"] == "SUCCESS"
         assert connected.counters["submits"] == 2
+
+
+def test_a_create_that_may_be_sent_again_keeps_its_client_token(connected: Emulator) -> None:
+    run = TaskRun(lambda: EcsCreateServersOperator(task_id="task", **SERVER, **QUICK, resubmit_unknown=True))
+    once = run.make()
+    once._prepare()
+    assert once._once(run.context, None).policy.repeat is Repeat.BY_TOKEN
 
 
 class TestARetryThatFindsNoServersToDelete:

@@ -12,6 +12,7 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsApiError,
     EcsConfigError,
     EcsOutcomeUnknownNoRetry,
+    EcsRejectedNoRetry,
     EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.operators.servers import (
@@ -21,6 +22,8 @@ from airflow_provider_ecsjobs.operators.servers import (
     EcsStopServersOperator,
 )
 from tests.support.task_runs import quick_run
+
+NO_PERMISSION = {"error": {"code": "EPS.0003", "message": "policy doesn't allow it"}}
 
 pytestmark = pytest.mark.usefixtures("quick_backoff", "short_pauses")
 
@@ -37,6 +40,19 @@ def test_the_outcome_is_known_where_nothing_could_be_sent(monkeypatch: pytest.Mo
     run.retry()
 
     assert run.run()["status"] == "SUCCESS"
+
+
+def test_a_rejection_after_a_lost_response_leaves_it_recorded_that_the_request_was_sent(connected: Emulator) -> None:
+    run = quick_run(EcsRebootServersOperator, server_ids=[connected.add_server()], resubmit_unknown=True)
+    assert run.store is not None
+    connected.fault(Fault(path="/action", reset="after"))
+    connected.fault(Fault(path="/action", status=403, body=NO_PERMISSION))
+
+    with pytest.raises(EcsRejectedNoRetry, match="may have been carried out"):
+        run.run()
+
+    assert connected.counters["submits"] == 1
+    assert run.store.get("ecs_submit")["operation"] == "batch_reboot_servers"
 
 
 def test_the_message_after_a_dead_worker_names_resubmit_unknown_once(connected: Emulator) -> None:
@@ -60,9 +76,6 @@ def test_without_a_store_a_repeated_delete_of_deleted_servers_succeeds(connected
     run.retry()
 
     assert run.run() == {"job_id": None, "order_id": None, "server_ids": []}
-
-
-NO_PERMISSION = {"error": {"code": "EPS.0003", "message": "policy doesn't allow it"}}
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
+from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
+from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger, EcsJobTriggerArguments
+from tests.core.samples import job, part
+from tests.core.virtual_wait import START
 from tests.support.machine_clock import MachineClock
 from tests.support.patience import A_MINUTE, until
 
@@ -69,6 +75,25 @@ def test_what_version_0_1_0_stored_is_read() -> None:
 
     assert {name: getattr(trigger.arguments, name) for name in STORED} == STORED
     assert set(trigger.serialize()[1]) >= set(STORED)
+
+
+def test_all_that_a_wait_knows_goes_with_it_to_the_trigger() -> None:
+    policy = WaitPolicy(
+        started=START, deadline=START + 9000, limit="timeout=2.5 h", poll_interval=1, max_poll_interval=2,
+        payment_timeout=600, not_found_grace=3, unreachable_timeout=4, order_id="CS1",
+    )  # fmt: skip
+    wait = Wait("job-1", policy)
+    parts = [part("SUCCESS"), part("RUNNING")]
+    assert wait.receive(Job(job("RUNNING", parts, begin_time="2026-03-01T12:00:05.000Z")), START + 10) is None
+    assert wait.receive(Job(job("PENDING_PAYMENT", parts, begin_time="2026-03-01T12:00:05.000Z")), START + 20) is None
+
+    arguments = EcsJobTriggerArguments.of_wait(
+        wait, server_ids=["s-1"], conn_id="conn", publishes=False, region="r", project_id="p", service="bms"
+    )
+
+    given, usual = asdict(arguments), asdict(EcsJobTriggerArguments())
+    assert [name for name in given if given[name] == usual[name]] == []
+    assert arguments.policy().pending_since == wait.pending_since
 
 
 def test_the_class_path_is_the_public_one() -> None:
