@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,6 +86,13 @@ def test_an_uncoded_401_says_nothing_of_the_credentials(uncoded: Response) -> No
     assert isinstance(talk.poll(), Job)
     assert talk.auth.state is AuthState.PROVEN
     assert talk.driver.sleeps == []
+
+
+def test_the_secrets_of_a_changed_connection_are_redacted_beside_those_of_the_old_one() -> None:
+    auth = auth_of("aksk")
+    auth.change(replace(auth.config, key=AccessKey("AK", "first-secret-key")))
+    auth.change(replace(auth.config, key=AccessKey("AK", "second-secret-key")))
+    assert auth.redactor.text("first-secret-key second-secret-key") == "*** ***"
 
 
 def test_a_permission_that_is_missing_proves_the_key() -> None:

@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core.failure_message import explain_failure
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.redaction import _MARKS, SECRET_KEYS, Redactor
 from airflow_provider_ecsjobs.core.responses import object_in, read_job
-from airflow_provider_ecsjobs.core.steps import Response
+from airflow_provider_ecsjobs.core.steps import Response, TransportFailure
 
 NOTHING = Redactor()
 
@@ -84,6 +84,15 @@ def test_each_secret_field_has_a_mark() -> None:
 def test_a_hostile_text_costs_no_more_than_its_length(text: str) -> None:
     """Were the time quadratic, this would take minutes."""
     NOTHING.text(text)
+
+
+def test_the_reason_of_a_failure_and_the_headers_of_a_response_are_redacted() -> None:
+    redactor = Redactor([SECRET])
+    failure = redactor.response(TransportFailure(f"no tunnel through http://user:{SECRET}@proxy"))
+    assert failure == TransportFailure("no tunnel through http://user:***@proxy")
+    response = redactor.response(Response(200, {"x-echo": f"a {SECRET}", "date": "today"}, b"{}"))
+    assert isinstance(response, Response)
+    assert response.headers == {"x-echo": "a ***", "date": "today"}
 
 
 def test_a_failed_job_does_not_repeat_the_password_of_its_request() -> None:
