@@ -8,6 +8,7 @@ can repeat the password of the request that started it, which those who poll do 
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections import deque
 from dataclasses import replace
@@ -35,7 +36,8 @@ _SIGNATURE = re.compile(r"(Signature(?:=|%3D))[0-9a-f]{8,}", re.IGNORECASE)
 # In a text: `"adminPass":"..."`, also with escaped quotes or cut off, and `adminPass=...` up to the next space.
 _SECRET_FIELD = re.compile(
     rf"""((?:{"|".join(sorted(SECRET_KEYS))})(?:\\*["'])?\s*[:=])"""
-    r"""(?:\s*(\\*["']).*?(?:\2|\Z)|(?!null\b)[^\s"'\\]\S*)""",
+    # A quote of the value itself has more backslashes before it than the quotes around the value.
+    r"""(?:\s*(\\*["']).*?(?:(?<!\\)\2|\Z)|(?!null\b)[^\s"'\\]\S*)""",
     re.IGNORECASE | re.DOTALL,
 )
 _MARKS = ("ignature", "pass", "r_data", "rdata")
@@ -115,7 +117,10 @@ def _forms_of(secrets: Iterable[str]) -> list[tuple[str, str]]:
         if len(secret) < SHORTEST_SECRET:
             continue
         quoted = quote(secret, safe="")
-        for form in (secret, quoted, quoted.lower(), quote(secret), html.escape(secret), secret.replace("+", "&#43;")):
+        in_url = (quoted, quoted.lower(), quote(secret))
+        in_html = (html.escape(secret), secret.replace("+", "&#43;"))
+        in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+        for form in (secret, *in_url, *in_html, *in_json):
             forms.add((form[:BEGINNING] if len(form) >= BEGINNING * 3 // 2 else form, form))
     return sorted(forms)
 

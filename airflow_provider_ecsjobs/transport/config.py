@@ -149,7 +149,9 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """The values that must never appear in a log, message or URL."""
         given = (
-            [Proxy.parse(url) for url in getproxies().values() if "@" in url] if self.proxy is None else [self.proxy]
+            [_of_environment(url) for url in getproxies().values() if "@" in url]
+            if self.proxy is None
+            else [self.proxy]
         )
         return (*self.auth_config.secrets, *(secret for proxy in given for secret in proxy.secrets))
 
@@ -171,7 +173,12 @@ class Settings:
         if proxy_bypass(parts.netloc):
             return None
         found = getproxies().get(parts.scheme)
-        return Proxy.parse(found if "://" in found else f"http://{found}") if found else None
+        return _of_environment(found) if found else None
+
+
+def _of_environment(proxy: str) -> Proxy:
+    # The environment may name it without a scheme.
+    return Proxy.parse(proxy if "://" in proxy else f"http://{proxy}")
 
 
 def _auth_config(

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import re
 import time
 import traceback
 from itertools import product
@@ -215,8 +216,9 @@ def test_headers_that_can_not_be_parsed_are_not_logged(
     assert token[:20] not in caplog.text
 
 
-def test_the_password_of_a_proxy_of_the_environment_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://user:proxy%2Fpassword@127.0.0.1:1")
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_the_password_of_a_proxy_of_the_environment_is_redacted(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"{scheme}user:proxy%2Fpassword@127.0.0.1:1")
     config = AuthConfig("conn", "token", "http://ecs.example.com", iam_token="a-token")
     shown = Redactor(Settings(config).secrets).text("a-token proxy/password proxy%2Fpassword")
     assert shown == "*** *** ***"
@@ -254,6 +256,17 @@ class TestRedactor:
     def test_two_secrets_that_begin_alike_are_both_taken_out(self) -> None:
         one, two = "MIIEbeginsthesame" + "1" * 40, "MIIEbeginsthesame" + "2" * 50
         assert Redactor([one, two]).text(f"{one} {two} {one}") == "*** *** ***"
+
+    @pytest.mark.parametrize("secret", ['pa"ss\\word1Xyz', 'Gr@y"Horse77', "back\\slash\\", "Pässword-1", "tab\tin-it"])
+    @pytest.mark.parametrize("ensure_ascii", [True, False])
+    def test_a_secret_with_escapes_is_taken_out_as_json_has_it(self, secret: str, ensure_ascii: bool) -> None:
+        echoed = json.dumps({"token": secret, "x": 1}, ensure_ascii=ensure_ascii)
+        assert Redactor([secret]).text(echoed) == '{"token": "***", "x": 1}'
+        named = json.dumps({"password": secret}, ensure_ascii=ensure_ascii)
+        for depth in range(3):
+            shown = Redactor().text(named)
+            assert not [part for part in re.split(r"[\W_]+", secret) if len(part) > 2 and part in shown], depth
+            named = json.dumps({"message": f"rejected: {named}"}, ensure_ascii=ensure_ascii)
 
     def test_the_last_ones_that_were_handed_out_are_remembered(self) -> None:
         redactor = Redactor()
