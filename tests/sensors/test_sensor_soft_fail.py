@@ -200,6 +200,21 @@ def test_the_delay_of_a_rescheduled_sensor_grows(connected: Emulator, context: A
     assert gaps == [pytest.approx(seconds, rel=0.15) for seconds in (10, 30, 60)]  # each is spread by a tenth
 
 
+def test_a_rescheduled_sensor_comes_back_when_the_api_asks_for_it_and_no_later_than_its_timeout(
+    connected: Emulator, context: Any
+) -> None:
+    connected.fault(Fault(status=503, times=2, headers={"Retry-After": "100"}))
+    gaps = []
+    for timeout in (9999, 310):
+        task = sensor(connected.plant_job(RUNNING), deferrable=False, mode="reschedule", timeout=timeout)
+        with pytest.raises(AirflowRescheduleException) as caught:
+            task.execute(context(timedelta(seconds=300)))
+        gaps.append((caught.value.reschedule_date - datetime.now(UTC)).total_seconds())
+
+    assert gaps[0] == pytest.approx(100, rel=0.15)
+    assert gaps[1] <= 10
+
+
 def test_an_order_unpaid_since_the_first_poke(connected: Emulator, context: Any) -> None:
     job = connected.plant_job({"status": "PENDING_PAYMENT", "entities": {"order_id": "CS1"}})
     task = sensor(job, deferrable=False, mode="reschedule", timeout=9999, payment_timeout=600)

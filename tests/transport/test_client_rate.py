@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,23 @@ def test_flow_control_is_known_by_its_code_at_any_status(status: int, body: dict
         await client.close()
 
     run(main())
+
+
+def test_the_log_line_of_a_lower_rate_repeats_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def main() -> None:
+        body = {"error_code": "APIGW.0308", "error_msg": "too many requests with canary-of-a-token"}
+        gateway = Gateway(1, 1e9, refusal(429, body))
+        gateway.jobs = {"job": 1e9}
+        client = Client(gateway)
+        client.auth.redactor.add(["canary-of-a-token"])
+        await client.wait("job", deadline=client.clock.now() + 60)
+        await client.close()
+
+    run(main())
+    assert "the API throttles (APIGW.0308 too many requests with ***" in caplog.text
+    assert "canary" not in caplog.text
 
 
 @pytest.mark.parametrize("status", [429, 503, 502])
