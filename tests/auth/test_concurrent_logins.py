@@ -101,3 +101,29 @@ def test_a_revoked_token_is_replaced_once(latency: float, second_at: float) -> N
         assert len(client.logins) == 2
 
     run(main())
+
+
+def test_a_late_response_to_replaced_credentials_proves_no_others() -> None:
+    async def main() -> None:
+        sent: list[float] = []
+
+        def delay_of(now: float) -> float:
+            sent.append(now)
+            return 10.0 if now < 5 else 20.0
+
+        client = Triggerer(delay_of)
+        first = asyncio.ensure_future(client.poll_at(0))
+        await asyncio.sleep(5)
+        client.auth.change(client.auth.config)
+        second = asyncio.ensure_future(client.poll_at(6))
+        await asyncio.sleep(10)
+
+        assert isinstance(first.result(), Job)
+        assert client.auth.state is AuthState.UNTRIED
+        # The new token is tried at once, by a request of its own.
+        assert sent == pytest.approx([client.latency, 6 + client.latency])
+        assert isinstance(await second, Job)
+        assert client.auth.state is AuthState.PROVEN
+        await client.close()
+
+    run(main())
