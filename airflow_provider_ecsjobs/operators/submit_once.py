@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsJobsError, EcsOutcomeUnknownError, EcsRejectedError
 from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
@@ -198,8 +198,9 @@ class SubmitOnce:
                 )
                 self._fail(Failure.OUTCOME_UNKNOWN, message, noted, error.error)
             return  # a retry sends it again, which is safe
-        is_open = isinstance(error, EcsApiError) and error.error is not None and error.error.outcome_unknown
-        if self.policy.shows_rejection and isinstance(error, EcsJobsError) and not is_open:
+        outcome_unknown = isinstance(error, EcsApiError) and error.error is not None and error.error.outcome_unknown
+        is_ours = isinstance(error, EcsJobsError | AirflowSkipException)
+        if self.policy.shows_rejection and is_ours and not outcome_unknown:
             self._keep(before)
 
     def _reject_token(self, error: Exception, noted: Record) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_ecsjobs.core.auth.state import AuthState
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import poll_once
 from airflow_provider_ecsjobs.core.job import Job
@@ -100,6 +101,27 @@ def test_a_failed_refresh_is_logged_and_made_up_for_soon(way: str) -> None:
     assert login.logins == 3
     assert auth.credentials is not None
     assert auth.credentials.expires_at == IN_REFRESH + 31 + LIFETIME
+
+
+def test_a_token_that_got_a_401_meanwhile_is_not_kept() -> None:
+    class LoginWithA401(Login):
+        def __call__(self, request: HttpRequest) -> Response | TransportFailure:
+            response = super().__call__(request)
+            if response is self.trouble:  # the 401 of another request comes while the token is fetched
+                auth.reject(ApiError(ErrorKind.UNAUTHORIZED, "token expired"), self.driver.now)
+            return response
+
+    login, auth = LoginWithA401(), auth_of("password")
+    login.poll(auth)
+    login.trouble = html(503)
+    login.driver.now = IN_REFRESH
+    error = login.poll(auth)
+    assert isinstance(error, ApiError)
+    assert error.kind is ErrorKind.TRANSIENT
+
+    login.trouble = None
+    assert isinstance(login.poll(auth), Job)
+    assert auth.state is AuthState.PROVEN
 
 
 def test_a_refused_refresh_is_repeated_after_minutes_only() -> None:

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest, digest
-from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsJobFailed
+from airflow_provider_ecsjobs.exceptions import EcsInvalidRequestNoRetry, EcsJobFailed, EcsRejectedNoRetry
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsSubmitJobOperator
 from airflow_provider_ecsjobs.operators.servers import (
@@ -274,6 +274,12 @@ class TestARetryThatFindsNoServersToDelete:
         with pytest.raises(AirflowSkipException):
             run.run()
         assert connected.counters["submits"] == 1
+
+        # Nothing was sent by the try that was skipped. So the next one has no reason to take a server for deleted.
+        ids.append("00000000-0000-0000-0000-000000000000")
+        run.clear()
+        with pytest.raises(EcsRejectedNoRetry, match="could not be found"):
+            run.run()
 
     def test_after_a_clear_it_is_skipped(self, run: TaskRun, ids: list[str], connected: Emulator) -> None:
         run.start()

@@ -335,8 +335,9 @@ def _renew_and_find(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
             auth.hold(fresh)
             if auth.config.auth in ("password", "agency"):
                 yield Mask(fresh.secrets)
-        elif held is not None and auth.credentials is held and now < held.expires_at:
+        elif held is not None and auth.state is not AuthState.DOUBTED and now < held.expires_at:
             # The present credentials are still valid, whatever prevents new ones: keep them, and retry the refresh.
+            # Not if a request got a 401 meanwhile.
             delay = _RETRY_REJECTED_REFRESH_AFTER if fresh.is_unauthorized else _RETRY_REFRESH_AFTER
             auth.credentials = replace(held, refresh_at=min(now + delay, held.expires_at))
             left = duration(held.expires_at - now)

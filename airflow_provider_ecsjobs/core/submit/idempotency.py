@@ -102,8 +102,8 @@ class SubmitPolicy:
     :param to_check: what a user should check if the outcome is unknown.
     :param digest: a hash that tells requests of that name apart; empty if the request is not known.
     :param keeps_record: whether a record outlives the worker: on Airflow 3.3 and later.
-    :param shows_rejection: returns whether an error shows that the API did not take the request. A user's function may
-        have sent it before something else failed.
+    :param shows_rejection: whether an error shows that the API did not take the request. A user's function may have
+        sent it before something else failed.
     :param is_good: returns whether a failed job is good enough.
     :param grace: for how many seconds after its submit the API may not know the job.
     """
