@@ -108,11 +108,16 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
 
     def _doubts(self) -> Iterator[str]:
         """Yield a message for each combination of parameters that has no effect or is risky."""
-        max_wait = self.poke_interval if self.max_wait is None else self.max_wait.total_seconds()
+        max_wait = self._max_poll_interval
         if self.poke_interval > max_wait:
             yield (
                 f"poke_interval is {self.poke_interval:g} s, above max_wait ({max_wait:g} s), which has no effect:"
                 f" each delay is {self.poke_interval:g} s. Raise max_wait."
+            )
+        if self.exponential_backoff and (self.deferrable or not self.reschedule):
+            yield (
+                'exponential_backoff has no effect without mode="reschedule": the delay grows up to max_wait anyway.'
+                " Leave it out."
             )
         if not self.reschedule:
             return
@@ -191,8 +196,12 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
             # Airflow counts it from the start of each poke of a rescheduled sensor.
             execution_timeout=None if self.reschedule and not self.deferrable else self.execution_timeout,
             poll_interval=self.poke_interval,
-            max_poll_interval=self.poke_interval if self.max_wait is None else self.max_wait.total_seconds(),
+            max_poll_interval=self._max_poll_interval,
         )
+
+    @property
+    def _max_poll_interval(self) -> float:
+        return self.poke_interval if self.max_wait is None else self.max_wait.total_seconds()
 
     @property
     def _may_skip(self) -> bool:
@@ -215,9 +224,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     ) -> float:
         if self.exponential_backoff:
             return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
-        waited, policy = run_duration(), self._policy(0.0)
-        jitter = random.random()  # noqa: S311 - no secret
-        delay = self._requested_delay or poll_delay(waited, policy.poll_interval, policy.max_poll_interval, jitter)
+        waited, jitter = run_duration(), random.random()  # noqa: S311 - no secret
+        delay = self._requested_delay or poll_delay(waited, self.poke_interval, self._max_poll_interval, jitter)
         return max(min(delay, self.timeout - waited), 0.0)
 
     @contextmanager

@@ -340,6 +340,8 @@ GAPS = [
         r"poll_interval is 10 s, above max_poll_interval \(1 s\)",
     ),
     (EcsJobSensor, {"mode": "reschedule"}, r'mode="reschedule" has no effect .* Set deferrable=False'),
+    (EcsJobSensor, {"exponential_backoff": True}, r'exponential_backoff has no effect without mode="reschedule"'),
+    (EcsJobSensor, {"exponential_backoff": True, "deferrable": False}, r"exponential_backoff has no effect"),
     (EcsJobSensor, {"mode": "reschedule", "deferrable": False, "poke_interval": 5}, r"Below 10 s .* retries"),
 ]
 
@@ -355,6 +357,7 @@ def test_what_does_not_go_together_is_said_when_the_dag_is_parsed(
 
 def test_what_goes_together_is_silent(recwarn: pytest.WarningsRecorder) -> None:
     make(EcsJobSensor, mode="reschedule", deferrable=False)
+    make(EcsJobSensor, mode="reschedule", deferrable=False, exponential_backoff=True)
     make(EcsJobSensor, poke_interval=120, max_wait=120)
     make(EcsJobSensor, poke_interval=120, max_wait=None)
     make(EcsJobOperator, poll_interval=60)
