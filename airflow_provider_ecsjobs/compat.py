@@ -1,4 +1,4 @@
-"""Names of Airflow that the oldest supported ``common-compat`` (1.10.1) does not have.
+"""Names of Airflow that not every supported ``common-compat`` (1.10.1 and later) has.
 
 All other names are imported from ``airflow.providers.common.compat.sdk`` directly. Each name is looked up when it is
 first imported, so that the import of one does not load the others.

@@ -98,7 +98,7 @@ class EcsJobNotFound(EcsJobsError):
 
 
 class EcsJobNotFoundNoRetry(EcsJobNotFound, AirflowFailException):
-    """The API does not know the job, in a task that only waits for it. A retry could not change that."""
+    """The API does not know the job, or no longer knows it, and a retry of the task could not change that."""
 
 
 class EcsUnauthorizedNoRetry(EcsUnauthorizedError, AirflowFailException):

@@ -18,12 +18,13 @@ from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.submission import Submission
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait
 
 log = logging.getLogger(__name__)
 
@@ -105,14 +106,14 @@ class WaitMetrics:
 
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
         """Count a poll."""
-        count_poll(result, "" if isinstance(result, Job) else wait.job_type or "")
+        count_poll(result, wait.job_type or "")
 
     def ended(self, wait: Wait, end: WaitEnd, now: float) -> None:
         """Count the end of a wait, and describe it on the span."""
         count_wait(end, now - wait.policy.started)
         # A detection delay exists only if the job was seen unfinished before.
-        if wait.was_unfinished and end.outcome is Outcome.FINISHED and end.job is not None:
-            count_detection(end.job, now)
+        if wait.was_unfinished and end.finished_job is not None:
+            count_detection(end.finished_job, now)
         job_type = end.job.job_type if end.job is not None else ""
         describe_on_span(job_id=wait.job_id, job_type=job_type, outcome=_outcome_of(end), polls=wait.polls)
 
@@ -124,10 +125,10 @@ def count_poll(result: Job | ApiError, job_type: str) -> None:
     """Count a poll.
 
     :param result: the job or the error that the poll returned.
-    :param job_type: the type of the job, if an error was returned; empty if it is not known.
+    :param job_type: the type of the job; empty if it is not known.
     """
     outcome = _POLLED if isinstance(result, Job) else result.kind.value
-    _count(POLLS, job_type=_type_tag(result.job_type if isinstance(result, Job) else job_type), outcome=outcome)
+    _count(POLLS, job_type=_type_tag(job_type), outcome=outcome)
     if outcome == ErrorKind.THROTTLED:
         _count(THROTTLES, operation=POLL)
 
@@ -212,6 +213,6 @@ def _type_tag(job_type: str) -> str:
 
 
 def _outcome_of(end: WaitEnd) -> str:
-    if end.outcome is not Outcome.FINISHED or end.job is None:
+    if (job := end.finished_job) is None:
         return end.outcome.value
-    return "success" if end.job.status is JobStatus.SUCCESS else "fail"
+    return "success" if job.status is JobStatus.SUCCESS else "fail"

@@ -9,7 +9,7 @@ from airflow_provider_ecsjobs.core.errors import EcsApiError, EcsUnauthorizedErr
 from airflow_provider_ecsjobs.core.failure_message import explain_failure
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean, shown
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
     EcsJobNotFound,
@@ -20,12 +20,6 @@ from airflow_provider_ecsjobs.exceptions import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from airflow.providers.common.compat.sdk import BaseOperator
-
-    _Task = BaseOperator
-else:
-    _Task = object
 
 
 LONGEST_DURATION = 100 * 365 * 86400.0
@@ -69,11 +63,11 @@ def succeeded_or_raise(
     :param unauthorized: the exception for credentials that the API did not accept.
     :param submitted: the servers in the response to a create, without those known not to exist.
     """
+    if (finished := end.finished_job) is not None:
+        if finished.status is JobStatus.SUCCESS:
+            return finished
+        raise failed(explain_failure(finished, submitted), finished)
     job = end.job
-    if end.outcome is Outcome.FINISHED and job is not None:
-        if job.status is JobStatus.SUCCESS:
-            return job
-        raise failed(explain_failure(job, submitted), job)
     if end.outcome is Outcome.TIMEOUT:
         raise EcsJobTimeout(end.message, job)
     if end.outcome is Outcome.PAYMENT_TIMEOUT:

@@ -23,10 +23,10 @@ from airflow_provider_ecsjobs import compat
 from airflow_provider_ecsjobs.compat import AIRFLOW_VERSION, conf
 from airflow_provider_ecsjobs.core.errors import EcsJobsError
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, snapshot
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, final_snapshot, snapshot
 from airflow_provider_ecsjobs.core.publish_schedule import REFRESH_AFTER, SHORTEST_GAP, LastPublish
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.transport.clock import monotonic_time
 
@@ -75,11 +75,11 @@ def publish_wait(wait: Wait, job: Job | None) -> bool:
     :param job: the job, if it was seen just now.
     :return: whether this did not fail.
     """
-    times = WaitTimes.of(wait.job_id, wait.policy)
+    times = WaitFacts.of(wait.job_id, wait.policy)
     return _push(XCOM_KEY, wait.job_id, lambda: snapshot(job, times, time.time()))
 
 
-def publish_end(end: WaitEnd, times: WaitTimes) -> None:
+def publish_end(end: WaitEnd, times: WaitFacts) -> None:
     """Publish how the wait of a running task ended. This is to be called before anything is raised.
 
     :param end: the end of the wait.
@@ -97,7 +97,7 @@ def publishing_errors(job_id: str = "") -> Iterator[None]:
     try:
         yield
     except EcsJobsError as error:
-        publish_end(WaitEnd(Outcome.ERROR, str(error)), WaitTimes(job_id))
+        publish_end(WaitEnd(Outcome.ERROR, str(error)), WaitFacts(job_id))
         raise
 
 
@@ -218,7 +218,7 @@ class Offer(NamedTuple):
     """
 
     job: Job
-    times: WaitTimes
+    times: WaitFacts
     seen_at: float
     shown: int
 
@@ -261,7 +261,7 @@ class PublishQueue:
         waiting = self._pending.get(publisher)
         if shown is None or (waiting is not None and waiting.shown == shown):
             return
-        times = WaitTimes.of(wait.job_id, wait.policy, self.refresh)
+        times = WaitFacts.of(wait.job_id, wait.policy, self.refresh)
         self._pending[publisher] = Offer(job, times, time.time(), shown)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all())

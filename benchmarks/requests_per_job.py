@@ -12,8 +12,9 @@ from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Parsed, Response
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from benchmarks.figures import Bound, Section, Table
 from tests.support.scripted import START, ScriptedDriver
 

@@ -61,7 +61,7 @@ def explain_failure(job: Job, submitted: Sequence[str] = ()) -> str:
 
 def surviving_servers(job: Job) -> list[str]:
     """Return the servers that a create made although its job failed. They exist and cost money."""
-    if not job.job_type.startswith("create"):
+    if not job.is_create:
         return []
     made = [server for part in job.leaves if part.status is JobStatus.SUCCESS for server in part.server_ids]
     return list(dict.fromkeys(made))
@@ -152,7 +152,7 @@ def _other_lines(job: Job) -> list[str]:
     succeeded = [part for part in job.leaves if part.status is JobStatus.SUCCESS]
     if succeeded:
         servers = list(dict.fromkeys(server for part in succeeded for server in part.server_ids))
-        made = bool(servers) and all(part.job_type.startswith("create") for part in succeeded)
+        made = bool(servers) and all(part.is_create for part in succeeded)
         named = _servers(servers) if servers else f"{len(succeeded)} sub-jobs"
         lines.append(f"{'Exist and cost money' if made else 'Succeeded'}: {named}")
     unfinished = sum(not part.status.is_finished and not has_failed(part) for part in job.leaves)

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.steps import Clock, Flow
     from airflow_provider_ecsjobs.core.submit.submission import SubmitRequest
-    from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.wait import Wait
 
 ATTEMPTS = 3
 """How many times a query is sent before its error is returned."""
@@ -54,9 +55,13 @@ def poll_once(auth: AuthSession, job_id: str, clock: Clock, turn: Turn = ORDINAR
     response = yield from send(auth, call, clock, turn)
     if isinstance(response, ApiError):
         return advised(auth.config, response)
-    project = {"project_id": auth.project_id, "region": auth.config.region}
-    read = read_job(response, job_id=job_id, now=clock.now(), **project)
+    read = read_job(response, job_id=job_id, now=clock.now(), project_id=auth.project_id, region=auth.config.region)
     return advised(auth.config, read) if isinstance(read, ApiError) else read
+
+
+def _delay_after(error: ApiError, failures: int, clock: Clock) -> float:
+    """Return the delay in seconds before a request is sent again, after so many failures in a row."""
+    return max(backoff(failures, LONGEST_BACKOFF, clock.random()), error.retry_after or 0.0)
 
 
 def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
@@ -69,8 +74,7 @@ def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError
         if not isinstance(result, ApiError) or not result.is_passing or attempt == ATTEMPTS:
             break
         yield Log(logging.WARNING, f"ECS job {job_id}: {result}; asking again")
-        delay = backoff(attempt, LONGEST_BACKOFF, clock.random())
-        yield Sleep(min(max(delay, result.retry_after or 0.0), LONGEST_BACKOFF))
+        yield Sleep(min(_delay_after(result, attempt, clock), LONGEST_BACKOFF))
     return result
 
 
@@ -141,7 +145,7 @@ def _final_poll(auth: AuthSession, wait: Wait, clock: Clock) -> Flow[Job | ApiEr
     result: Job | ApiError | None = yield replace(together, timeout=until - clock.monotonic())
     if not isinstance(result, ApiError) or not result.is_passing or wait.failures:
         return result
-    delay = max(backoff(1, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
+    delay = _delay_after(result, 1, clock)
     if clock.monotonic() + delay >= until:
         return result
     yield Sleep(delay)
@@ -199,7 +203,7 @@ def submit(
         elif not result.is_passing:
             return advised(auth.config, with_advice(result, request, outcome_unknown=outcome_unknown))
         failures += 1
-        delay = max(backoff(failures, LONGEST_BACKOFF, clock.random()), result.retry_after or 0.0)
+        delay = _delay_after(result, failures, clock)
         if anchor + clock.monotonic() + delay >= give_up_at:
             return replace(result, kind=ErrorKind.OUTCOME_UNKNOWN) if outcome_unknown else result
         log = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"

@@ -102,6 +102,11 @@ class SubJob:
         """The type, such as ``createSingleServer``; empty if the response has none."""
         return clean(self.raw.get("job_type"), 200)
 
+    @property
+    def is_create(self) -> bool:
+        """Whether it creates servers."""
+        return self.job_type.startswith("create")
+
     @cached_property
     def status(self) -> JobStatus:
         """The status; an unknown one is kept."""
@@ -267,6 +272,11 @@ class Job(SubJob):
     def message(self) -> str | None:
         """The message of a failed query. Some services also put the message of a failed job there."""
         return clean(self.raw.get("message")) or None
+
+    @property
+    def order_id(self) -> Any:
+        """The order that the job belongs to, as received; ``None`` if the response has none."""
+        return self.entities.get("order_id") or self.raw.get("order_id")
 
     def result(self) -> dict[str, Any]:
         """Return the result of a task for its XCom.

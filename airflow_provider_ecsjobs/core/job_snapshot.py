@@ -25,15 +25,15 @@ from airflow_provider_ecsjobs.core.failure_message import (
 from airflow_provider_ecsjobs.core.hints import hint_lines
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.text import clean
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from airflow_provider_ecsjobs.core.job import SubJob
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
     from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
 
 VERSION = 1
 MAX_SUB_JOBS = 1000
@@ -49,13 +49,13 @@ _PROGRESS = ("changed_at", "total", "done", "failed", "causes", "sub_jobs")
 
 
 @dataclass(frozen=True, slots=True)
-class WaitTimes:
+class WaitFacts:
     """What is known of a wait without its job, for its record.
 
     :param job_id: the job.
     :param started: when the wait began.
     :param deadline: when the wait gives up; ``None`` for never.
-    :param poll_interval: the longest delay between two polls.
+    :param max_poll_interval: the longest delay between two polls.
     :param order_id: the order that the job is for; empty if there is none, or it is not known.
     :param server_ids: the servers in the response to a create.
     :param refresh: the delay until the record is published again, also if nothing changes; ``None`` if it is not known.
@@ -64,13 +64,13 @@ class WaitTimes:
     job_id: str
     started: float | None = None
     deadline: float | None = None
-    poll_interval: float | None = None
+    max_poll_interval: float | None = None
     order_id: str = ""
     server_ids: Sequence[str] = ()
     refresh: float | None = None
 
     @classmethod
-    def of(cls, job_id: str, policy: WaitPolicy, refresh: float | None = None) -> WaitTimes:
+    def of(cls, job_id: str, policy: WaitPolicy, refresh: float | None = None) -> WaitFacts:
         """Return what is known of a wait for a job."""
         return cls(
             job_id,
@@ -83,7 +83,7 @@ class WaitTimes:
         )
 
 
-def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[str, Any]:
+def snapshot(job: Job | None, wait: WaitFacts, seen_at: float | None) -> dict[str, Any]:
     """Return the record of a wait that continues.
 
     :param job: the job as it was seen last; ``None`` if it was not seen yet.
@@ -95,7 +95,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
         "job_id": clean(wait.job_id, 200),
         "started": _seconds(wait.started),
         "deadline": _seconds(wait.deadline),
-        "poll_interval": _seconds(wait.poll_interval),
+        "poll_interval": _seconds(wait.max_poll_interval),
         "refresh": _seconds(wait.refresh),
         "seen_at": None if job is None else _seconds(seen_at),
         "outcome": None,
@@ -107,7 +107,7 @@ def snapshot(job: Job | None, wait: WaitTimes, seen_at: float | None) -> dict[st
     return record | _servers(job, wait.server_ids)
 
 
-def final_snapshot(end: WaitEnd, wait: WaitTimes, now: float) -> dict[str, Any]:
+def final_snapshot(end: WaitEnd, wait: WaitFacts, now: float) -> dict[str, Any]:
     """Return the record of a wait that has ended. What it does not know is empty, and stays as it was published before.
 
     :param end: the end of the wait.
@@ -172,7 +172,7 @@ def _of_job(job: Job, order_id: str) -> dict[str, Any]:
         "began": _epoch(job.begin_time),
         "ended": _epoch(job.end_time),
         "changed_at": _epoch(_last_change(job, parts)),
-        "order_id": clean(job.entities.get("order_id") or job.raw.get("order_id") or order_id, MAX_NAME),
+        "order_id": clean(job.order_id or order_id, MAX_NAME),
         "total": max(len(parts), job.sub_jobs_total),
         "done": len(failed) + sum(part.status.is_finished for part in others),
         "failed": len(failed),
@@ -225,7 +225,7 @@ def _servers(job: Job | None, submitted: Sequence[str]) -> dict[str, Any]:
     :param job: the job; ``None`` if it was not seen.
     :param submitted: the servers in the response to a create.
     """
-    if not submitted and (job is None or not job.job_type.startswith("create")):
+    if not submitted and (job is None or not job.is_create):
         return {}
     created, possible = _created_and_possible(job, submitted)
     return {

@@ -173,7 +173,7 @@ def parse_http_date(value: str) -> float | None:
 
 
 def _job_in(response: Response, body: Mapping[str, Any] | None) -> bool:
-    if body is None or not 200 <= response.status < 300:
+    if body is None or not response.is_success:
         return False
     status = body.get("status")
     return isinstance(status, str) and bool(status.strip())

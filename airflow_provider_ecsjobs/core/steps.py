@@ -2,8 +2,9 @@
 
 A flow (:mod:`airflow_provider_ecsjobs.core.flows`) is a generator that yields steps. Its driver sends back:
 
-- for an :class:`HttpRequest` or a :class:`Send`: a :class:`Response` or a :class:`TransportFailure`;
-- for a :class:`SingleFlight`: the result of the shared flow;
+- for an :class:`HttpRequest` or a :class:`Send`: a :class:`Response` or a :class:`TransportFailure`; for a ``Send``
+  whose credentials are no longer in use: ``None``;
+- for a :class:`SingleFlight`: the result of the shared flow, or ``None`` if it took too long;
 - for a :class:`Reload`: the connection as it is now;
 - for a :class:`Sleep`, a :class:`Log` or a :class:`Mask`: nothing.
 """
@@ -105,6 +106,11 @@ class Response:
     body: bytes = field(default=b"", repr=False)
     parsed: Parsed | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is a 2xx."""
+        return 200 <= self.status < 300
+
 
 @dataclass(frozen=True, slots=True)
 class TransportFailure:
@@ -162,7 +168,7 @@ class SingleFlight:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """Read the Airflow connection again. The flow is sent the present login, ``None`` if it can't be read."""
+    """Read the Airflow connection again. The flow is sent its :class:`AuthConfig`, ``None`` if it can't be read."""
 
 
 @dataclass(frozen=True, slots=True)

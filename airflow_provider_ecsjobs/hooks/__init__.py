@@ -1,1 +1,1 @@
-"""The hook, and the lookup of Airflow connections. Imports ``core``, ``transport``, ``outcomes`` and ``metrics``."""
+"""The hook, and the look-up of Airflow connections."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_ecsjobs.core.job import Job
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
     from airflow_provider_ecsjobs.transport.config import Settings
     from airflow_provider_ecsjobs.transport.sync_client import SyncClient
 
@@ -131,6 +131,7 @@ class EcsJobsHook(BaseHook):
 
         :param job_id: the job's id.
         :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
+        :raises EcsConfigError: a field of the connection is missing or wrong.
         """
         client = self.get_conn()
         return client.run(flows.poll_once(client.auth, check_job_id(job_id), client.clock))
@@ -144,8 +145,10 @@ class EcsJobsHook(BaseHook):
         :return: the job as it is now, in any status.
         :raises EcsJobNotFound: the API does not know the job.
         :raises EcsUnreachableError: the API could not be reached, or only temporary errors came back.
+        :raises EcsUnauthorizedError: the API did not accept the credentials.
         :raises EcsApiError: the API rejected the request, or the response was not a job.
         :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
+        :raises EcsConfigError: a field of the connection is missing or wrong.
         """
         client = self.get_conn()
         result = client.run(flows.get_job(client.auth, check_job_id(job_id), client.clock))
@@ -179,9 +182,12 @@ class EcsJobsHook(BaseHook):
         :return: the job, the order and the servers.
         :raises EcsInvalidRequestError: something is missing or wrong; nothing was sent.
         :raises EcsRejectedError: the API rejected the request.
+        :raises EcsUnauthorizedError: the API did not accept the credentials.
         :raises EcsOutcomeUnknownError: it is not known whether the request was carried out.
         :raises EcsUnreachableError: for all of ``timeout``, the API could not be reached, or only temporary errors
             came back.
+        :raises EcsConfigError: a field of the connection is missing or wrong.
+        :raises ValueError: ``timeout`` is not a valid number of seconds; nothing was sent.
         """
         timeout = seconds_of("timeout", timeout, zero_allowed=True)
         found, client_token = find_operation(operation), client_token or None
@@ -261,8 +267,11 @@ class EcsJobsHook(BaseHook):
         :raises EcsJobFailed: the job ended with ``FAIL``; the message has the reasons of its sub-jobs.
         :raises EcsJobTimeout: the job had not ended by ``timeout``, or its order was not paid in time.
         :raises EcsJobNotFound: the API does not know the job, or no longer knows it.
-        :raises EcsApiError: the API rejected the poll, or could not be reached.
+        :raises EcsUnauthorizedError: the API did not accept the credentials.
+        :raises EcsUnreachableError: there was no usable response for ``unreachable_timeout``.
+        :raises EcsApiError: the API rejected the poll.
         :raises EcsInvalidJobIdError: this can't be a job id; no request was sent.
+        :raises EcsConfigError: a field of the connection is missing or wrong.
         :raises ValueError: a timeout or interval is not a valid number of seconds; no request was sent.
         """
         started = time.time()

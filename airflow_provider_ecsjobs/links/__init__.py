@@ -1,1 +1,1 @@
-"""Links from a task to external pages. Operators and sensors import it."""
+"""Links from a task to its job's page and to the Huawei Cloud console."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
-XCOM_KEY = "ecs_console_url"
+CONSOLE_XCOM_KEY = "ecs_console_url"
 """The key of the XCom that holds the URL. The web server can't look up the connection, so the task pushes it."""
 
 _ENDPOINT = re.compile(r"ecs\.(?P<region>[a-z0-9-]+)\.myhuaweicloud\.(?P<domain>com|eu)")
@@ -41,7 +41,7 @@ class EcsConsoleLink(BaseOperatorLink):
         # Airflow 3 calls this in the process that ran the task. There, reading a missing XCom would log an error.
         url: str | None = getattr(operator, "console_url", None)
         if url is None and not AIRFLOW_V_3_0_PLUS:
-            url = XCom.get_value(key=XCOM_KEY, ti_key=ti_key)
+            url = XCom.get_value(key=CONSOLE_XCOM_KEY, ti_key=ti_key)
         return url or ""
 
 

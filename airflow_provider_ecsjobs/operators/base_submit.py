@@ -21,8 +21,9 @@ from airflow_provider_ecsjobs.core.failure_message import (
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidRequestNoRetry,
     EcsOutcomeUnknownNoRetry,
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore, SubmitPolicy
     from airflow_provider_ecsjobs.core.submit.submission import Submission
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
     from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
     from airflow_provider_ecsjobs.operators.submit_once import SendRequest, SubmitOnce, SubmitRecordStore
 
 DEFAULT_NOT_FOUND_GRACE = 60.0
@@ -92,6 +93,10 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :raises EcsJobFailed: the job failed. A retry submits a new one.
         :raises EcsJobTimeout: the job did not end in time.
         :raises EcsRejectedNoRetry: the API rejected the request.
+        :raises EcsUnauthorizedNoRetry: the API did not accept the credentials.
+        :raises EcsInvalidRequestNoRetry: a parameter is missing or wrong; nothing was sent.
+        :raises EcsOutcomeUnknownNoRetry: the request may have been carried out, and must not be sent twice.
+        :raises EcsJobNotFoundNoRetry: the API does not know the job, or no longer knows it.
         """
         try:
             self._prepare()
@@ -108,7 +113,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         try:
             job_id, server_ids = (self._handed_on(context, event, name) for name in ("job_id", "server_ids"))
             self._job_id = job_id
-            times = WaitTimes(job_id or "", server_ids=server_ids or [])
+            times = WaitFacts(job_id or "", server_ids=server_ids or [])
             with publishing_errors(times.job_id), self._sending_nothing_twice(context):
                 end = read_event(event, job_id)
             return self._output(self._finish(context, end, times))
@@ -147,11 +152,13 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
         from airflow_provider_ecsjobs.operators.submit_once import SubmitOnce, task_try_of
 
-        is_safe = policy.repeat is Repeat.BY_TOKEN or not self.resubmit_unknown
+        repeat = policy.repeat
+        if self.resubmit_unknown and repeat is not Repeat.BY_TOKEN:
+            repeat = Repeat.HARMLESS  # the user says so
         return SubmitOnce(
             policy=replace(
                 policy,
-                repeat=policy.repeat if is_safe else Repeat.HARMLESS,
+                repeat=repeat,
                 keeps_record=record_store.is_kept,
                 is_good=self._is_good,
                 grace=self.not_found_grace,
@@ -244,12 +251,12 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         end = None if seen is None else self._receive(wait, seen)
         if end is None and self.deferrable:
             self._defer(wait, submission.server_ids)
-        return self._finish(context, end or self._continue_in_worker(wait), WaitTimes.of(job_id, policy))
+        return self._finish(context, end or self._continue_in_worker(wait), WaitFacts.of(job_id, policy))
 
     def _handed_on(self, context: Mapping[str, Any], event: Any, name: str) -> Any:
         """Return a value of the submit from the trigger's event, which has it even if the push of the XCom failed.
 
-        For a task that version 0.1.0 deferred, the value is in the XCom only.
+        For a task that an earlier version deferred, the value is in the XCom only.
         """
         told = event.get(name) if isinstance(event, dict) else None
         return self._pull_xcom(context, name) if told is None else told
@@ -270,7 +277,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         """Return whether a failed job is good enough."""
         return self.on_partial_failure == "keep" and bool(surviving_servers(job))
 
-    def _finish(self, context: Mapping[str, Any], end: WaitEnd, times: WaitTimes) -> dict[str, Any]:
+    def _finish(self, context: Mapping[str, Any], end: WaitEnd, times: WaitFacts) -> dict[str, Any]:
         """Return the result, or fail with the reason. Record what the next try needs to know.
 
         :param times: the job, the servers in the response to its request, and what else is known of the wait.
@@ -281,7 +288,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
         publish_end(end, times)
-        if end.outcome is not Outcome.FINISHED or job is None:
+        if end.finished_job is None or job is None:
             return self._fail_unfinished(context, end, submitted)
         if submitted != servers:
             # A clean-up task can't delete servers that were never created.

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, existing_servers, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
 from airflow_provider_ecsjobs.core.text import clean, duration, join_limited
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsInvalidJobIdNoRetry,
     EcsInvalidRequestNoRetry,
@@ -27,8 +27,7 @@ from airflow_provider_ecsjobs.exceptions import (
     EcsUnauthorizedNoRetry,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
-from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
-from airflow_provider_ecsjobs.links.ecs_console import EcsConsoleLink, console_url
+from airflow_provider_ecsjobs.links.ecs_console import CONSOLE_XCOM_KEY, EcsConsoleLink, console_url
 from airflow_provider_ecsjobs.links.job_page import EcsJobPageLink
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
 from airflow_provider_ecsjobs.operators.parameters import (
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
 
     from airflow_provider_ecsjobs.core.submit.values import IsTemplated, Reader
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
 
     _Task = BaseOperator
 else:
@@ -269,8 +269,8 @@ class EcsJobWaitMixin(_Task):
 
         :param submitted: the servers in the response to a create that may exist.
         """
-        job = end.job
-        if end.outcome is Outcome.FINISHED and job is not None and job.status is JobStatus.FAIL:
+        job = end.finished_job
+        if job is not None and job.status is JobStatus.FAIL:
             self._log_beside_failure(job)
         failed = EcsJobFailed if self._retry_resubmits else EcsJobFailedNoRetry
         if self._may_skip:
@@ -289,8 +289,8 @@ class EcsJobWaitMixin(_Task):
 
         :param policy: the policy of the wait; ``None`` if the task resumes.
         """
-        publish_end(end, WaitTimes(self.job_id) if policy is None else WaitTimes.of(self.job_id, policy))
-        job = end.job if end.outcome is Outcome.FINISHED else None
+        publish_end(end, WaitFacts(self.job_id) if policy is None else WaitFacts.of(self.job_id, policy))
+        job = end.finished_job
         servers = [] if job is None else existing_servers(job, ())
         self._leave_console_link(context, servers)
         self._push_result(context, {"server_ids": servers, "nic_ids": [] if job is None else list(job.nic_ids)})

@@ -13,7 +13,7 @@ from sqlalchemy import String, and_, case, cast, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from airflow_provider_ecsjobs.core.job_snapshot import shown_record
-from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY as CONSOLE_XCOM_KEY
+from airflow_provider_ecsjobs.links.ecs_console import CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.publishing import END_XCOM_KEY, XCOM_KEY
 
 if TYPE_CHECKING:

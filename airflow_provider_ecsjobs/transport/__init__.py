@@ -1,4 +1,4 @@
 """I/O without Airflow: the two drivers that run the flows of ``core``, and what both share.
 
-It imports ``core`` only. Hooks and triggers import it inside functions, as ``requests`` and ``aiohttp`` load slowly.
+It imports ``core`` only. What loads ``requests`` or ``aiohttp`` is imported inside functions, as both load slowly.
 """

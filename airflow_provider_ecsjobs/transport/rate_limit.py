@@ -16,13 +16,15 @@ RECOVERY_SECONDS = 600.0
 """The time from a rate near zero back to the full rate."""
 LONGEST_INTERVAL = 60.0
 """The longest delay between two requests, in seconds. Without it, the end of throttling would never be noticed."""
+MOST_COUNTED = 5.0
+"""The longest time between two responses that counts for the recovery, in seconds."""
 SLACK = 0.1
 """How many seconds of delay may be caught up after the event loop was late."""
 SHARE_OF_LIMIT = 0.9
 """The share of a stated limit that is used. The limit is per user, and other clients use it too."""
 LIMIT_KEPT = 3600.0
 """How long a stated limit stays in force, in seconds. Huawei raises limits on request."""
-LONGEST_HOLD = 900.0
+LONGEST_PAUSE = 900.0
 """The longest pause because of a stated limit, in seconds. The limit may have been lifted meanwhile."""
 
 _LOG_LENGTH = 1000
@@ -40,7 +42,7 @@ class Limit:
     @property
     def rate(self) -> float:
         """A rate below the limit, in requests per second, and at least one request in 15 minutes."""
-        return max(SHARE_OF_LIMIT * self.requests / self.seconds, 1 / LONGEST_HOLD)
+        return max(SHARE_OF_LIMIT * self.requests / self.seconds, 1 / LONGEST_PAUSE)
 
 
 def stated_limit(message: str) -> Limit | None:
@@ -72,13 +74,13 @@ class AdaptiveRateLimiter:
     :param rate: the initial and highest rate, in requests per second.
     """
 
-    __slots__ = ("_held_until", "_limit", "_limit_until", "_log", "_lowered", "_next", "_raised", "_start", "rate")
+    __slots__ = ("_limit", "_limit_until", "_log", "_lowered", "_next", "_paused_until", "_raised", "_start", "rate")
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         """The present rate, in requests per second."""
         self._start = rate
-        self._next = self._held_until = self._lowered = self._raised = -math.inf
+        self._next = self._paused_until = self._lowered = self._raised = -math.inf
         self._limit: Limit | None = None
         self._limit_until = -math.inf
         # When the last requests were sent. It shows when a stated limit has room again.
@@ -86,7 +88,7 @@ class AdaptiveRateLimiter:
 
     def opens_at(self) -> float:
         """Return when the next request may be sent."""
-        return max(self._next, self._held_until)
+        return max(self._next, self._paused_until)
 
     def take(self, now: float) -> Permit:
         """Return a permit for a request that is sent now. The time :meth:`opens_at` must have come."""
@@ -105,11 +107,11 @@ class AdaptiveRateLimiter:
     def on_success(self, permit: Permit, now: float) -> None:
         """Record a response that was not throttled. The rate grows with the time since the last one.
 
-        That time counts at most 5 seconds, so that the rate is not at its full value right after a pause.
+        That time counts for at most :data:`MOST_COUNTED`, so that the rate is not at its full value after a pause.
         """
         if permit.sent <= self._lowered:
             return
-        passed = min(max(now - self._raised, 0.0), LONGEST_INTERVAL / 12)
+        passed = min(max(now - self._raised, 0.0), MOST_COUNTED)
         self._raised = now
         self.rate = max(self.rate, min(self.rate + self._start / RECOVERY_SECONDS * passed, self._most(now)))
 
@@ -127,7 +129,7 @@ class AdaptiveRateLimiter:
         halved = self.rate / 2
         if limit is not None:
             self._limit, self._limit_until = limit, now + LIMIT_KEPT
-            self._hold_for(limit, now)
+            self._pause_for(limit, now)
             # If the rate was above the limit, the limit replaces the halving.
             halved = limit.rate if limit.rate < self.rate else halved
         self.rate = max(halved, min(1 / LONGEST_INTERVAL, self._most(now)))
@@ -136,9 +138,9 @@ class AdaptiveRateLimiter:
 
     def pause_until(self, until: float) -> None:
         """Send nothing before this time, as requested by the server."""
-        self._held_until = max(self._held_until, until)
+        self._paused_until = max(self._paused_until, until)
 
-    def _hold_for(self, limit: Limit, now: float) -> None:
+    def _pause_for(self, limit: Limit, now: float) -> None:
         """Pause until the limit has room: when enough of our own requests are outside its window."""
         room_at = now + limit.seconds / 10
         if limit.requests <= len(self._log):
@@ -146,7 +148,7 @@ class AdaptiveRateLimiter:
             if now - nth_last <= limit.seconds:
                 # 2 % more, as the server counted the request when it arrived, which was later.
                 room_at = nth_last + limit.seconds * 1.02
-        self.pause_until(min(room_at, now + LONGEST_HOLD))
+        self.pause_until(min(room_at, now + LONGEST_PAUSE))
 
     def _most(self, now: float) -> float:
         if self._limit is not None and now < self._limit_until:

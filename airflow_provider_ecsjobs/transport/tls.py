@@ -34,6 +34,7 @@ def make_ssl_context(settings: Settings) -> ssl.SSLContext:
 
 @lru_cache(maxsize=8)
 def _context(path: str | None, checks: bool, changed: int) -> ssl.SSLContext:
+    # `changed` only tells an earlier bundle of the same path apart.
     if path is not None and Path(path).is_dir():
         context = ssl.create_default_context(capath=path)
     else:

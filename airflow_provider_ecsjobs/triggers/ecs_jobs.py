@@ -18,9 +18,10 @@ from airflow_provider_ecsjobs.core.job import check_job_id, format_time, outline
 from airflow_provider_ecsjobs.core.text import clean, duration, shown
 from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.durations import Durations
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.core.waiting.policy import DEFAULT_UNREACHABLE_TIMEOUT, WaitPolicy
 from airflow_provider_ecsjobs.core.waiting.schedule import DEFAULT_MAX_POLL_INTERVAL, DEFAULT_POLL_INTERVAL
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.hooks.connection import (
     ConnectionLookupError,
     check_names,

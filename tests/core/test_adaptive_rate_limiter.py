@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.transport.rate_limit import (
     LIMIT_KEPT,
-    LONGEST_HOLD,
     LONGEST_INTERVAL,
+    LONGEST_PAUSE,
     RECOVERY_SECONDS,
     SLACK,
     AdaptiveRateLimiter,
@@ -207,7 +207,7 @@ class TestThrottled:
             else:
                 client.limiter.give_back(client.send())
             assert min(least, 1 / LONGEST_INTERVAL) <= client.limiter.rate <= rate
-            assert client.limiter.opens_at() - client.now <= max(LONGEST_HOLD, 1 / client.limiter.rate, 1 / rate) + 1
+            assert client.limiter.opens_at() - client.now <= max(LONGEST_PAUSE, 1 / client.limiter.rate, 1 / rate) + 1
 
 
 class Gateway:
@@ -312,4 +312,4 @@ class TestStatedLimit:
         client = Client(20)
         client.good(10)
         client.on_throttle(limit=limit)
-        assert client.limiter.opens_at() - client.now <= max(LONGEST_HOLD, 1 / limit.rate)
+        assert client.limiter.opens_at() - client.now <= max(LONGEST_PAUSE, 1 / limit.rate)

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, final_snapshot
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, job, part
 
 IDS = [str(UUID(int=number)) for number in range(100)]
@@ -17,7 +17,7 @@ COMMON = "Instance ... could not be scheduled"
 
 
 def record_of(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    return final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(job("FAIL", parts))), WaitTimes(JOB_ID), 0.0)
+    return final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(job("FAIL", parts))), WaitFacts(JOB_ID), 0.0)
 
 
 def causes_of_rows(record: dict[str, Any]) -> list[str]:

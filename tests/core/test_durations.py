@@ -21,10 +21,10 @@ from airflow_provider_ecsjobs.core.waiting.durations import (
     KEPT,
     MOST_KINDS,
     STAGES,
-    UNKNOWN_GAPS,
+    UNKNOWN_DELAYS,
     Durations,
     Stage,
-    likely_pause,
+    likely_delay,
     stage_of,
 )
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
@@ -52,26 +52,26 @@ def waiting(started: float = START, parts: int = 0) -> Wait:
 
 class TestLikelyPause:
     def test_it_is_the_longest_while_no_end_is_near(self) -> None:
-        assert likely_pause(TEN_MINUTES, 100, 0.5, 60) == 60
+        assert likely_delay(TEN_MINUTES, 100, 0.5, 60) == 60
 
     def test_it_ends_a_little_after_the_time_of_the_earlier_jobs(self) -> None:
-        assert likely_pause(TEN_MINUTES, 560, 3, 60) == pytest.approx(43)
+        assert likely_delay(TEN_MINUTES, 560, 3, 60) == pytest.approx(43)
 
     def test_a_few_jobs_that_ended_early_hardly_shorten_it(self) -> None:
-        assert likely_pause([20.0, *TEN_MINUTES], 0, 0.5, 60) == pytest.approx(20 + 0.5 * 17)
+        assert likely_delay([20.0, *TEN_MINUTES], 0, 0.5, 60) == pytest.approx(20 + 0.5 * 17)
 
     def test_it_is_the_shorter_the_more_jobs_ended_near_together(self) -> None:
         spread = [100.0 + 10 * number for number in range(FEWEST_KNOWN)]
         dense = [100.0 + 2 * number for number in range(FEWEST_KNOWN)]
-        assert likely_pause(dense, 99, 0.5, 60) < likely_pause(spread, 99, 0.5, 60)  # type: ignore[operator]
+        assert likely_delay(dense, 99, 0.5, 60) < likely_delay(spread, 99, 0.5, 60)  # type: ignore[operator]
 
     def test_few_earlier_jobs_tell_nothing(self) -> None:
-        assert likely_pause(TEN_MINUTES[1:], 0, 0.5, 60) is None
+        assert likely_delay(TEN_MINUTES[1:], 0, 0.5, 60) is None
 
     def test_once_nearly_all_would_have_ended_they_tell_nothing(self) -> None:
         longer = [900.0] * (FEWEST_LEFT - 1)
-        assert likely_pause([*TEN_MINUTES, *longer], 601, 3, 60) is None
-        assert likely_pause([*TEN_MINUTES, *longer, 950], 601, 3, 60) == 60
+        assert likely_delay([*TEN_MINUTES, *longer], 601, 3, 60) is None
+        assert likely_delay([*TEN_MINUTES, *longer, 950], 601, 3, 60) == 60
 
     @given(
         durations=st.lists(st.floats(0, 1e6), min_size=FEWEST_KNOWN, max_size=KEPT).map(sorted),
@@ -81,7 +81,7 @@ class TestLikelyPause:
     def test_the_earlier_jobs_would_have_ended_so_long_before(
         self, durations: list[float], age: float, excess: float
     ) -> None:
-        pause = likely_pause(durations, age, excess, 60)
+        pause = likely_delay(durations, age, excess, 60)
         if pause is None:
             return
         left = [duration - age for duration in durations if duration > age]
@@ -94,20 +94,20 @@ class TestLikelyPause:
 class TestWhatIsKept:
     def test_the_latest_durations_of_each_kind(self) -> None:
         durations = known([*[10.0] * KEPT, *[600.0] * KEPT])
-        assert durations.likely_pause(waiting(), START + 100) == 60
+        assert durations.likely_delay(waiting(), START + 100) == 60
 
     def test_jobs_of_another_type_or_size_tell_nothing(self) -> None:
         durations = known(TEN_MINUTES, parts=3)
-        assert durations.likely_pause(waiting(parts=3), START + 100) == 60
-        assert durations.likely_pause(waiting(parts=4), START + 100) is None
+        assert durations.likely_delay(waiting(parts=3), START + 100) == 60
+        assert durations.likely_delay(waiting(parts=4), START + 100) is None
         other = Wait(JOB_ID, WaitPolicy(started=START, seen_job=Job({**RUNNING.raw, "job_type": "stopServer"})))
-        assert durations.likely_pause(other, START + 100) is None
+        assert durations.likely_delay(other, START + 100) is None
 
     def test_all_sizes_count_while_the_size_is_not_known(self) -> None:
-        assert known(TEN_MINUTES, parts=3).likely_pause(waiting(), START + 100) == 60
+        assert known(TEN_MINUTES, parts=3).likely_delay(waiting(), START + 100) == 60
 
     def test_a_job_that_was_never_seen_has_no_kind(self) -> None:
-        assert known(TEN_MINUTES).likely_pause(Wait(JOB_ID, WaitPolicy(started=START)), START + 100) is None
+        assert known(TEN_MINUTES).likely_delay(Wait(JOB_ID, WaitPolicy(started=START)), START + 100) is None
 
     @pytest.mark.parametrize(
         "lacking",
@@ -158,7 +158,7 @@ class TestStages:
             durations.add(ended_job(130 + 20 * late, part_ends=[30 + 20 * late, 130 + 20 * late]))
         wait.durations = durations
         assert wait.receive(running_job(200, [170, 999]), START + 200) is None
-        pause = durations.likely_pause(wait, START + 230)
+        pause = durations.likely_delay(wait, START + 230)
         assert pause == pytest.approx(40 + EXCESS * 23)
 
     def test_ends_are_seen_earlier_with_no_more_requests(self) -> None:
@@ -182,14 +182,14 @@ class TestStages:
 class TestAge:
     def test_a_job_may_be_older_than_its_wait(self) -> None:
         durations = known(TEN_MINUTES)
-        assert durations.likely_pause(waiting(started=START + 550), START + 560) == pytest.approx(40 + EXCESS * 10)
+        assert durations.likely_delay(waiting(started=START + 550), START + 560) == pytest.approx(40 + EXCESS * 10)
 
     def test_with_a_fast_clock_the_usual_schedule_comes_early(self) -> None:
-        assert known(TEN_MINUTES).likely_pause(waiting(started=START + 3600), START + 3700) is None
+        assert known(TEN_MINUTES).likely_delay(waiting(started=START + 3600), START + 3700) is None
 
     def test_with_a_slow_clock_the_time_waited_counts(self) -> None:
         durations = known(TEN_MINUTES)
-        assert durations.likely_pause(waiting(started=START - 3600), START - 3040) == pytest.approx(40 + EXCESS * 56)
+        assert durations.likely_delay(waiting(started=START - 3600), START - 3040) == pytest.approx(40 + EXCESS * 56)
 
 
 class TestTurn:
@@ -211,7 +211,7 @@ class TestTurn:
     def test_a_job_of_another_kind_counts_from_its_last_look(self) -> None:
         durations, wait = known(TEN_MINUTES, parts=3), waiting(parts=4)
         wait.seen_at = START + 40
-        assert durations.turn_of(wait, START + 100).patience == pytest.approx(UNKNOWN_GAPS * 60 - 60)
+        assert durations.turn_of(wait, START + 100).patience == pytest.approx(UNKNOWN_DELAYS * 60 - 60)
 
     def test_its_most_is_the_longest_gap(self) -> None:
         assert known(TEN_MINUTES).turn_of(waiting(), START).longest == waiting().policy.max_poll_interval

@@ -13,8 +13,9 @@ from airflow_provider_ecsjobs.core.auth.session import AuthSession
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import ORDINARY, Parsed, Priority, Response, Send, Turn
 from airflow_provider_ecsjobs.core.waiting.durations import KEPT, Durations
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from tests.support.learned_waits import JOB_ID, ended_job
 from tests.support.scripted import START, ScriptedDriver
 

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_ecsjobs.core.failure_message import explain_failure
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, final_snapshot
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, job, part
 
 NO_HOST = {"error_code": "Ecs.0219", "fail_reason": "No valid host was found"}
@@ -18,7 +18,7 @@ CAUSE = "Ecs.0219 No valid host was found"
 
 
 def record_of(raw: dict[str, Any]) -> dict[str, Any]:
-    return final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(raw)), WaitTimes(JOB_ID), 0.0)
+    return final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(raw)), WaitFacts(JOB_ID), 0.0)
 
 
 def with_parts(status: str, parts: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:

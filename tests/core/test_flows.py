@@ -16,8 +16,9 @@ from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_auth, get_job, poll_once, wait_for_job
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from tests.core.samples import API_PAGE_EXAMPLE, JOB_ID, job, part
 from tests.support.scripted import ScriptedDriver
 

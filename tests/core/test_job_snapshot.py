@@ -13,20 +13,20 @@ from airflow_provider_ecsjobs.core.job_snapshot import (
     MAX_CAUSES,
     MAX_SERVERS,
     MAX_SUB_JOBS,
-    WaitTimes,
+    WaitFacts,
     final_snapshot,
     outline,
     snapshot,
 )
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, job, job_objects, part
 
-TIMES = WaitTimes.of(JOB_ID, WaitPolicy(started=1000.04, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
+TIMES = WaitFacts.of(JOB_ID, WaitPolicy(started=1000.04, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
 MOST_CHARACTERS = 300_000
 
 
-def record_of(raw: dict[str, Any] | None, times: WaitTimes = TIMES) -> dict[str, Any]:
+def record_of(raw: dict[str, Any] | None, times: WaitFacts = TIMES) -> dict[str, Any]:
     return snapshot(None if raw is None else Job(raw), times, 1234.56)
 
 
@@ -97,7 +97,7 @@ def test_an_end_without_a_job_holds_its_id_and_the_message() -> None:
 def test_the_servers_of_a_submit_stand_for_those_that_the_job_names() -> None:
     end = WaitEnd(Outcome.FINISHED, "", Job(job("FAIL", [part("FAIL", server_id="gone")])))
 
-    record = final_snapshot(end, WaitTimes(JOB_ID, server_ids=["kept", "gone"]), 0.0)
+    record = final_snapshot(end, WaitFacts(JOB_ID, server_ids=["kept", "gone"]), 0.0)
 
     assert (record["failure"]["servers"], record["failure"]["possible_servers"]) == ([], ["kept"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, snapshot
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, snapshot
 from tests.core.samples import job, part
 
 BEGAN = "2026-01-01T00:00:00.000Z"
@@ -13,7 +13,7 @@ BEGAN_SECONDS = 1767225600.0
 
 
 def changed_at(**fields: object) -> float | None:
-    found: float | None = snapshot(Job(job(**fields)), WaitTimes("job-1"), 0.0)["changed_at"]  # type: ignore[arg-type]
+    found: float | None = snapshot(Job(job(**fields)), WaitFacts("job-1"), 0.0)["changed_at"]  # type: ignore[arg-type]
     return found
 
 

@@ -13,8 +13,9 @@ from airflow_provider_ecsjobs.core.errors import ApiError
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.response_table import LOGIN_TABLE, POLL_TABLE, REQUEST_TABLE, Row
 from airflow_provider_ecsjobs.core.responses import object_in, read_error, read_job
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from tests.core.samples import JOB_ID
 from tests.core.table_examples import EXAMPLES, ecs, gateway, response
 

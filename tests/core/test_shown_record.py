@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.failure_message import existing_servers, explain_failure
 from airflow_provider_ecsjobs.core.job import Job, outline_of
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, final_snapshot, shown_record, snapshot
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, final_snapshot, shown_record, snapshot
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, job, part
 
-TIMES = WaitTimes.of(JOB_ID, WaitPolicy(started=1000.0, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
-RESUMED = WaitTimes(JOB_ID)
+TIMES = WaitFacts.of(JOB_ID, WaitPolicy(started=1000.0, deadline=4600.0, max_poll_interval=60.0, order_id="CS1"))
+RESUMED = WaitFacts(JOB_ID)
 RAW = job("RUNNING", [part("SUCCESS", server_id="s1"), part("RUNNING", server_id="s2")])
-TIMES_OF_CREATE = WaitTimes(JOB_ID, server_ids=["a", "b", "c"])
+TIMES_OF_CREATE = WaitFacts(JOB_ID, server_ids=["a", "b", "c"])
 HALF = [part(server_id="a"), part("RUNNING", server_id="b"), part("FAIL", server_id="c")]
 WAIT = snapshot(Job(RAW), TIMES, 1200.0) | {"try": 2}
 END = final_snapshot(WaitEnd(Outcome.FINISHED, "", Job(job("SUCCESS", [part(), part()]))), RESUMED, 1300.0) | {"try": 2}
 
 
-def timeout(raw: dict[str, Any] | None, times: WaitTimes = RESUMED) -> dict[str, Any]:
+def timeout(raw: dict[str, Any] | None, times: WaitFacts = RESUMED) -> dict[str, Any]:
     seen = None if raw is None else outline_of(raw["job_id"], raw["job_type"], raw["status"], raw.get("begin_time"))
     return final_snapshot(WaitEnd(Outcome.TIMEOUT, "too late", seen), times, 4600.0)
 
@@ -56,7 +56,7 @@ def test_an_end_without_a_look_at_the_job_keeps_the_progress_and_the_servers_see
 
 
 def test_the_servers_of_the_response_are_named_at_an_end_without_a_job() -> None:
-    end = timeout(None, WaitTimes(JOB_ID, server_ids=["s1", "s2"]))
+    end = timeout(None, WaitFacts(JOB_ID, server_ids=["s1", "s2"]))
 
     assert shown_record(None, end)["servers"] == []
     assert shown_record(None, end)["possible_servers"] == ["s1", "s2"]
@@ -102,7 +102,7 @@ def test_the_one_list_of_an_earlier_version_is_kept_apart_from_the_two_of_today(
 def test_the_record_of_a_wait_tells_the_servers_of_a_create_from_those_that_may_exist(
     raw: dict[str, Any] | None, submitted: tuple[str, ...], servers: list[str] | None, possible: list[str] | None
 ) -> None:
-    record = snapshot(None if raw is None else Job(raw), WaitTimes(JOB_ID, server_ids=submitted), 0.0)
+    record = snapshot(None if raw is None else Job(raw), WaitFacts(JOB_ID, server_ids=submitted), 0.0)
 
     assert (record.get("servers"), record.get("possible_servers")) == (servers, possible)
 
@@ -120,7 +120,7 @@ def test_a_failed_job_names_the_servers_as_the_message_of_its_task_does(
     raw: dict[str, Any], submitted: tuple[str, ...], servers: list[str], possible: list[str]
 ) -> None:
     failed = Job(raw)
-    failure = final_snapshot(WaitEnd(Outcome.FINISHED, "", failed), WaitTimes(JOB_ID, server_ids=submitted), 0.0)[
+    failure = final_snapshot(WaitEnd(Outcome.FINISHED, "", failed), WaitFacts(JOB_ID, server_ids=submitted), 0.0)[
         "failure"
     ]
     said = explain_failure(failed, existing_servers(failed, submitted))
@@ -143,7 +143,7 @@ def test_an_unpaid_order_has_created_nothing() -> None:
 def test_many_servers_are_counted_and_the_record_stays_small() -> None:
     servers = [f"{number:036x}" for number in range(1000)]
     parts = [part("RUNNING", server_id=server, job_id=server) for server in servers]
-    record = snapshot(Job(job("RUNNING", parts)), WaitTimes(JOB_ID, server_ids=servers), 0.0)
+    record = snapshot(Job(job("RUNNING", parts)), WaitFacts(JOB_ID, server_ids=servers), 0.0)
 
     assert len(record["possible_servers"]) + record["more_possible_servers"] == 1000
     assert len(json.dumps(record)) < 150_000

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.core.waiting.schedule import FIRST_BACKOFF, SHORTEST_DELAY
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
 from tests.core.samples import JOB_ID, part
 from tests.core.virtual_wait import BUSY, GONE, PARTS, REFUSED, SLOW_DOWN, START, Waiting, seen
 

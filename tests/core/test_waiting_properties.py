@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from tests.core.samples import JOB_ID
 from tests.core.virtual_wait import Waiting, seen
 

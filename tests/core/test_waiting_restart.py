@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTriggerArguments
 from tests.core.samples import JOB_ID
 from tests.core.virtual_wait import BUSY, GONE, PARTS, START, Waiting, seen

@@ -85,7 +85,7 @@ class TestMemory:
 
     @pytest.mark.parametrize("fields", [{"begin_time": None}, {"begin_time": 5}, {"job_type": None}, {"job_type": []}])
     def test_odd_facts_do_no_harm(self, fields: dict[str, Any]) -> None:
-        waiting = Waiting()
+        waiting = Waiting(deadline=30)
         waiting.at(10, seen("RUNNING", **fields))
         waiting.at(20, BUSY)
         assert waiting.wait.give_up(START + 30).job is not None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_ecsjobs.core.job import format_time
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from tests.core.samples import JOB_ID
 from tests.core.virtual_wait import BUSY, SLOW_DOWN, START, Waiting, seen
 

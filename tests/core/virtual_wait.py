@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.job import Job
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from tests.core.samples import JOB_ID, job, part
+
+if TYPE_CHECKING:
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
 
 START = 1_772_366_400.0
 BUSY = ApiError(ErrorKind.TRANSIENT, "server busy", code="Common.0001", status=500, request_id="req-7")

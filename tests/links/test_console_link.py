@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_ecsjobs.emulator import Emulator
-from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY, EcsConsoleLink
+from airflow_provider_ecsjobs.links.ecs_console import CONSOLE_XCOM_KEY, EcsConsoleLink
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
@@ -49,7 +49,7 @@ def test_it_leads_to_the_server_or_to_the_list(cloud: Emulator) -> None:
     assert set(run.states.values()) == {"success"}
     (server,) = run.xcoms["create_one"]["server_ids"]
     (waited_for,) = run.xcoms["wait_for_one"]["server_ids"]
-    assert {task_id: run.xcom(task_id, XCOM_KEY) for task_id in dag.task_ids} == {
+    assert {task_id: run.xcom(task_id, CONSOLE_XCOM_KEY) for task_id in dag.task_ids} == {
         "create_one": f"{CONSOLE}/vmDetail/basicinfo?instanceId={server}",
         "create_two": CONSOLE,
         "wait_for_one": f"{CONSOLE}/vmDetail/basicinfo?instanceId={waited_for}",
@@ -61,7 +61,7 @@ def test_it_leads_to_the_server_or_to_the_list(cloud: Emulator) -> None:
         # Airflow 3 asks for the link when the task ends, and keeps it; Airflow 2.11 asks when the button is drawn.
         kept = run.xcom(task.task_id, f"_link_{EcsConsoleLink.__name__}") if AIRFLOW_3 else None
         shown = kept if AIRFLOW_3 else link.get_link(task, ti_key=run.key(task.task_id))
-        assert shown == (run.xcom(task.task_id, XCOM_KEY) or "")
+        assert shown == (run.xcom(task.task_id, CONSOLE_XCOM_KEY) or "")
 
 
 def test_airflow_knows_the_link_of_a_serialized_task() -> None:

@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_ecsjobs.emulator import Emulator
-from airflow_provider_ecsjobs.links.ecs_console import XCOM_KEY
+from airflow_provider_ecsjobs.links.ecs_console import CONSOLE_XCOM_KEY
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator
 from airflow_provider_ecsjobs.operators.servers import EcsCreateServersOperator, EcsStopServersOperator
 from airflow_provider_ecsjobs.sensors.ecs_jobs import EcsJobSensor
@@ -30,7 +30,7 @@ def test_a_rescheduled_sensor_leaves_the_link_before_it_pokes(monkeypatch: pytes
         pushed: dict[str, Any] = {}
 
         def poke(context: Any) -> bool:
-            assert pushed == {XCOM_KEY: CONSOLE, "job_id": "unknown"}
+            assert pushed == {CONSOLE_XCOM_KEY: CONSOLE, "job_id": "unknown"}
             raise RuntimeError("poked")
 
         monkeypatch.setattr(sensor, "poke", poke)
@@ -78,4 +78,4 @@ def test_no_log_names_a_link_that_is_not_there(connected: Emulator, log_text: Ca
     failed = {"bad", "no_job_id", "no_connection", "rejected"}
     assert run.states == {name: "failed" if name in failed else "success" for name in dag.task_ids}
     assert "XCom not found" not in log_text()
-    assert not any(run.xcom(name, XCOM_KEY) for name in dag.task_ids)
+    assert not any(run.xcom(name, CONSOLE_XCOM_KEY) for name in dag.task_ids)

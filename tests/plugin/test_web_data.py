@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, snapshot
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, snapshot
 from airflow_provider_ecsjobs.plugin.queries import SORTS, TRIGGER
 from airflow_provider_ecsjobs.triggers.ecs_jobs import EcsJobTrigger
 from tests.core.samples import job, part
@@ -91,7 +91,7 @@ def test_a_damaged_record_breaks_neither_page(pages: Pages, tasks: Tasks, record
 def test_texts_of_the_cloud_come_as_they_are_in_json_alone(pages: Pages, tasks: Tasks) -> None:
     hostile = "</script><img src=x onerror=alert(1)>\u202e{{7*7}}"
     raw = job("FAIL", [part("FAIL", fail_reason=hostile, server_id=hostile)], job_type=hostile, fail_reason=hostile)
-    tasks.add(record=snapshot(Job(raw), WaitTimes(hostile), 0.0))
+    tasks.add(record=snapshot(Job(raw), WaitFacts(hostile), 0.0))
 
     answer = pages.get(JOB)
 
@@ -103,7 +103,7 @@ def test_texts_of_the_cloud_come_as_they_are_in_json_alone(pages: Pages, tasks: 
 
 def test_a_thousand_sub_jobs_reach_the_page(pages: Pages, tasks: Tasks) -> None:
     parts = [part("RUNNING", server_id=f"{number:036x}", job_id=f"{number:032x}") for number in range(1000)]
-    tasks.add(record=snapshot(Job(job("RUNNING", parts)), WaitTimes("job-1"), 0.0))
+    tasks.add(record=snapshot(Job(job("RUNNING", parts)), WaitFacts("job-1"), 0.0))
 
     answer = pages.get(JOB)
 

@@ -10,9 +10,9 @@ import pytest
 
 from airflow_provider_ecsjobs import compat, publishing
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.job_snapshot import WaitTimes, shown_record
+from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, shown_record
 from airflow_provider_ecsjobs.core.publish_schedule import SHORTEST_GAP
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from tests.core.samples import job, part
 from tests.publishing.published_run import observing
 from tests.publishing.test_trigger_publishes import (
@@ -167,7 +167,7 @@ def test_a_publish_that_hangs_beyond_the_event_does_not_hide_the_end(
             await asyncio.sleep(1)
         # The event is sent, and the task resumes.
         end = WaitEnd(Outcome.FINISHED, "", Job(job("FAIL", [part("FAIL", fail_reason="no host")])))
-        publishing.publish_end(end, WaitTimes("job-1"))
+        publishing.publish_end(end, WaitFacts("job-1"))
         await asyncio.sleep(60)
         push(publishing.XCOM_KEY, sent[0][2])
 

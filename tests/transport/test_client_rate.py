@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_ecsjobs.core.steps import Response
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 from tests.transport.virtual_cloud import BUSY, LIMITED, Client, Gateway
 from tests.transport.virtual_loop import run

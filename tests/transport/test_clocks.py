@@ -11,8 +11,9 @@ import pytest
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome, Wait, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
 from airflow_provider_ecsjobs.transport.config import Settings
 from airflow_provider_ecsjobs.transport.sync_client import SyncClient

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_ecsjobs.core.waiting.end import Outcome
 from airflow_provider_ecsjobs.core.waiting.schedule import FINAL_POLL_SECONDS, LONGEST_FINAL_POLL
-from airflow_provider_ecsjobs.core.waiting.wait import Outcome
 from airflow_provider_ecsjobs.transport.async_client import MAX_CONNECTIONS
 from tests.transport.virtual_cloud import Client, Gateway
 from tests.transport.virtual_loop import run
 
 if TYPE_CHECKING:
-    from airflow_provider_ecsjobs.core.waiting.wait import WaitEnd
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
 
 NEVER = 1e9
 RATE = 6.0

@@ -15,12 +15,14 @@ from airflow_provider_ecsjobs.core.auth.credentials import AuthConfig
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.steps import Clock, HttpRequest, Response, TransportFailure
 from airflow_provider_ecsjobs.core.waiting.policy import WaitPolicy
-from airflow_provider_ecsjobs.core.waiting.wait import Wait, WaitEnd
+from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.transport.async_client import AsyncClient
 from airflow_provider_ecsjobs.transport.config import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from airflow_provider_ecsjobs.core.waiting.end import WaitEnd
 
 START = 1_800_000_000.0
 LOGIN = AuthConfig("conn", "aksk", "http://ecs.example.com", project_id="p", key=AccessKey("AK", "SK"))

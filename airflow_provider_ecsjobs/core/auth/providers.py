@@ -215,7 +215,7 @@ def _read(
     now: float,
 ) -> dict[str, Any] | ApiError:
     """Return the JSON object in a response, not redacted; or the error, redacted."""
-    if isinstance(response, Response) and 200 <= response.status < 300:
+    if isinstance(response, Response) and response.is_success:
         body = object_in(response)
         if body is not None:
             return body

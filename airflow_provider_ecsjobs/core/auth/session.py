@@ -114,7 +114,7 @@ class AuthSession:
         self._on(AuthEvent.REPLACED)
         return True
 
-    def may_reload(self) -> bool:
+    def count_reload(self) -> bool:
         """Count a reload of the connection. Return whether it is allowed."""
         self._reloads += 1
         return self._reloads <= MAX_RELOADS
@@ -228,17 +228,17 @@ def _send_step(
     :return: the response to this request. If another request tried the credentials, its error but never its response;
         ``None`` if it had no error.
     """
-    ask = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), turn)
+    sending = Send(partial(auth.authorize_if_current, call, used, auth.state, clock), turn)
     if auth.state is AuthState.PROVEN:
-        return (yield from _redacted(auth, call, ask))
+        return (yield from _redacted(auth, call, sending))
     # The credentials are part of the key: their trial says nothing about credentials that replace them.
-    trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, auth, call, ask, used, clock))
+    trial: _Trial = yield SingleFlight(("proof", used), partial(_try_out, auth, call, sending, used, clock))
     return trial.response if trial.call is call else trial.error
 
 
-def _redacted(auth: AuthSession, call: ApiRequest, ask: Send) -> Flow[Response | TransportFailure | None]:
+def _redacted(auth: AuthSession, call: ApiRequest, sending: Send) -> Flow[Response | TransportFailure | None]:
     """Send a request. Return its response with all secrets redacted."""
-    response: Response | TransportFailure | None = yield ask
+    response: Response | TransportFailure | None = yield sending
     return None if response is None else auth.redactor.response(response, call.secrets)
 
 
@@ -251,8 +251,10 @@ class _Trial:
     error: ApiError | None = None
 
 
-def _try_out(auth: AuthSession, call: ApiRequest, ask: Send, used: Credentials | None, clock: Clock) -> Flow[_Trial]:
-    response = yield from _redacted(auth, call, ask)
+def _try_out(
+    auth: AuthSession, call: ApiRequest, sending: Send, used: Credentials | None, clock: Clock
+) -> Flow[_Trial]:
+    response = yield from _redacted(auth, call, sending)
     if response is None:
         return _Trial(call, None)
     error = _error_unless_proven(response, clock.now())
@@ -281,7 +283,7 @@ def _unauthorized_in(response: Response | TransportFailure, now: float) -> ApiEr
 def _error_in(response: Response, now: float) -> ApiError | None:
     """Return the error in a response, also in one with a 2xx; ``None`` if there is none."""
     body = object_in(response)
-    is_success = body is not None and 200 <= response.status < 300
+    is_success = body is not None and response.is_success
     # A failed job has an error code too, but it is not the error of the request.
     if is_success and "job_id" in (body or {}):
         return None
@@ -291,7 +293,7 @@ def _error_in(response: Response, now: float) -> ApiError | None:
 
 def _reload_or_pause(auth: AuthSession) -> Flow[None]:
     """Read the connection again. If it has not changed, wait before the 401 is confirmed."""
-    if auth.may_reload() and (yield from _has_changed(auth)):
+    if auth.count_reload() and (yield from _has_changed(auth)):
         return
     again = f"one more request in {CONFIRM_AFTER:g} s shows whether they are rejected for good"
     yield Log(logging.WARNING, f"Connection '{auth.config.conn_id}': the credentials were not accepted; {again}")
@@ -312,11 +314,10 @@ def _log_in(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
     """Log in. After a 401, fetch a new token, else read the connection again, else have the 401 confirmed."""
     if auth.state is AuthState.DOUBTED and not auth.renew():
         yield from _reload_or_pause(auth)
-    if auth.state is AuthState.UNAUTHORIZED:
-        if auth.is_unauthorized_now(clock.monotonic()):
-            return auth.unauthorized
-        if not (yield from _has_changed(auth)):
-            auth.retry()
+    if auth.is_unauthorized_now(clock.monotonic()):
+        return auth.unauthorized
+    if auth.state is AuthState.UNAUTHORIZED and not (yield from _has_changed(auth)):
+        auth.retry()
     while True:
         failure = yield from _renew_and_find(auth, clock)
         if failure is None or failure.kind is not ErrorKind.UNAUTHORIZED:

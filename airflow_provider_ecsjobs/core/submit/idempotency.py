@@ -232,8 +232,9 @@ class _Case(NamedTuple):
                 return Fail(Failure.OUTCOME_UNKNOWN, self._unknown(), record)
             case Action.FAIL_PURGED:
                 return Fail(Failure.PURGED, self._purged(), record)
-            case _:
+            case Action.FAIL_BUSY:
                 return Fail(Failure.BUSY, self._busy(), record)
+        raise AssertionError(f"{action} is for a task without a record")
 
     def _send(self, record: Record, why: str, may_find_job: bool = False) -> Send:
         return Send(record, self._sent_before(), may_find_job, (Log(logging.INFO, why),))

@@ -13,7 +13,7 @@ from airflow_provider_ecsjobs.core.submit.submission import Submission
 _NAMESPACE = uuid.UUID("5b8a1f52-6d0e-5c3b-9a77-3f2d9c1e4b60")
 RECORD_VERSION = 1
 _NO_LONGER_USED = {"clears": 0}
-"""What version 0.1.0 reads of a record, and this one does not."""
+"""What earlier versions read of a record, and this one does not."""
 
 
 @dataclass(frozen=True, slots=True)

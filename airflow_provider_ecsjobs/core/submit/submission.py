@@ -172,7 +172,7 @@ def read_submission(
         return ApiError(kind, response.reason)
     body = object_in(response)
     error = read_error(response, body, now=now)
-    if 200 <= response.status < 300:
+    if response.is_success:
         taken = _taken(body) if body is not None else None
         if taken is not None:
             return _usable(taken, error)

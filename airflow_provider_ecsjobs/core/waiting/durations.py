@@ -38,7 +38,7 @@ Found by simulation (``benchmarks/learned_schedule.py``): less costs more reques
 """
 
 
-UNKNOWN_GAPS = 2
+UNKNOWN_DELAYS = 2
 """A job of unknown kind counts as likely to have ended so many of its longest pauses after it was seen. It must not
 push back those whose ends are known to be near (``benchmarks/queue_order.py``)."""
 
@@ -103,7 +103,7 @@ class Durations:
         self._kinds.setdefault(kind, _Recent()).add(seconds)
         self._kinds.move_to_end(kind)
 
-    def likely_pause(self, wait: Wait, now: float) -> float | None:
+    def likely_delay(self, wait: Wait, now: float) -> float | None:
         """Compute the pause after which a wait's job is likely to have ended.
 
         :param wait: the wait.
@@ -128,7 +128,7 @@ class Durations:
         seen_at = policy.started if wait.seen_at is None else wait.seen_at
         pause = self._pause(wait, seen_at, policy.poll_interval, math.inf)
         if pause is None:
-            pause = UNKNOWN_GAPS * policy.max_poll_interval
+            pause = UNKNOWN_DELAYS * policy.max_poll_interval
         return Turn(Priority.POLL, seen_at + pause - now, policy.max_poll_interval)
 
     def _pause(self, wait: Wait, now: float, excess: float, longest: float) -> float | None:
@@ -136,7 +136,7 @@ class Durations:
             return None
         recent = self._kinds.get((wait.job_type, wait.sub_jobs_total, wait.stage.number))
         age = _age(wait, now) - wait.stage.reached
-        return None if recent is None else likely_pause(recent.ordered, age, excess, longest)
+        return None if recent is None else likely_delay(recent.ordered, age, excess, longest)
 
 
 def _age(wait: Wait, now: float) -> float:
@@ -165,7 +165,7 @@ class _Recent:
         insort(self.ordered, seconds)
 
 
-def likely_pause(durations: Sequence[float], age: float, excess: float, longest: float) -> float | None:
+def likely_delay(durations: Sequence[float], age: float, excess: float, longest: float) -> float | None:
     """Compute the pause after which a job is likely to have ended.
 
     Of the earlier jobs, those count that took longer than this job has taken by now. The pause ends when they would

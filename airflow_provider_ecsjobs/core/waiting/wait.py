@@ -6,7 +6,6 @@ import logging
 import math
 import sys
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
@@ -14,6 +13,7 @@ from airflow_provider_ecsjobs.core.job import Job, JobStatus, format_time, outli
 from airflow_provider_ecsjobs.core.steps import Log
 from airflow_provider_ecsjobs.core.text import clean, duration
 from airflow_provider_ecsjobs.core.waiting.durations import FIRST_STAGE, Durations, Stage, stage_of
+from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
 from airflow_provider_ecsjobs.core.waiting.schedule import (
     FINAL_POLL_SECONDS,
     JITTER,
@@ -40,34 +40,6 @@ _NO_CLIENT = "the Airflow connection could not be looked up"
 _NO_TURN = "too many waits were due at the same time, or the API had asked for a pause or gave no response"
 
 
-class Outcome(StrEnum):
-    """How a wait ended. The trigger's event holds the value."""
-
-    FINISHED = "finished"
-    TIMEOUT = "timeout"
-    PAYMENT_TIMEOUT = "payment_timeout"
-    NOT_FOUND = "not_found"
-    UNAUTHORIZED = "unauthorized"
-    UNREACHABLE = "unreachable"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class WaitEnd:
-    """The end of a wait.
-
-    :param outcome: how it ended.
-    :param message: the message for the user. For a finished job, it is the last line of progress.
-    :param job: the job as last seen; ``None`` if it was never seen. It has no entities if the last poll did not see it.
-    :param error: the error that ended the wait, if one did.
-    """
-
-    outcome: Outcome
-    message: str
-    job: Job | None = None
-    error: ApiError | None = None
-
-
 class WaitObserver(Protocol):
     """An observer of waits, for metrics and the pages."""
 
@@ -83,6 +55,12 @@ class Wait:
     """One wait for one job. It receives each poll, and decides what to log, when to poll next and when it is over.
 
     There may be thousands of them, asleep nearly all the time. A job can be large, so a wait keeps only its outline.
+
+    :param job_id: the job.
+    :param policy: how to wait, and what earlier waits for the job have seen.
+    :param observer: is told of each poll, and of the end.
+    :param durations: how long earlier jobs took; ``None`` to wait by the usual schedule.
+    :param was_unfinished: whether the job was seen before it had ended.
     """
 
     job_id: str
@@ -90,12 +68,15 @@ class Wait:
     observer: WaitObserver | None = None
     durations: Durations | None = None
     was_unfinished: bool = False
-    """Whether the job was seen before it had ended."""
     polls: int = 0
+    """How many polls there were."""
     failures: int = 0
+    """How many polls in a row have failed."""
     logs: tuple[Log, ...] = ()
     pending_since: float | None = None
+    """Since when the order is known to be unpaid."""
     seen: tuple[str, int] | None = None
+    """The status and the number of finished sub-jobs, as last logged."""
     sub_jobs_total: int = 0
     stage: Stage = FIRST_STAGE
     _is_in_step: bool = True
@@ -240,7 +221,7 @@ class Wait:
             seconds = max(seconds, asked and asked + max(JITTER * asked, policy.poll_interval) * random)
         else:
             arguments = (now - policy.started, policy.poll_interval, policy.max_poll_interval, random)
-            likely = self.durations.likely_pause(self, now) if self.durations else None
+            likely = self.durations.likely_delay(self, now) if self.durations else None
             # If an end is expected, the first poll needs no spreading: it comes at its own job's time.
             is_together = self._is_in_step and (likely is None or self.polls > 0)
             seconds = first_poll_delay(*arguments, least, likely) if is_together else poll_delay(*arguments, likely)
@@ -298,7 +279,7 @@ class Wait:
         return min(max(self.policy.started, began.timestamp() if began else 0.0), now)
 
     def _receive_unpaid(self, job: Job, now: float, since: float) -> WaitEnd | None:
-        order = clean(job.entities.get("order_id") or job.raw.get("order_id") or self.policy.order_id, 200)
+        order = clean(job.order_id or self.policy.order_id, 200)
         order = f"its order {order}" if order else "its order"
         if self.pending_since is None:
             self.pending_since = since
@@ -320,13 +301,9 @@ class Wait:
         )
 
     def _receive_error(self, error: ApiError, now: float) -> WaitEnd | None:
-        if error.kind is ErrorKind.NOT_FOUND:
-            self._failing_since = None  # the API answers, it only does not know the job yet
-        elif self._failing_since is None:
-            self._failing_since = now
-        silent = 0.0 if self._failing_since is None else now - self._failing_since
         waited = max(now - self.policy.started, 0.0)
         if error.kind is ErrorKind.NOT_FOUND:
+            self._failing_since = None  # the API answers, it only does not know the job yet
             if waited >= self.policy.not_found_grace:
                 return WaitEnd(Outcome.NOT_FOUND, self._not_found(error, waited), self.job, error)
         elif error.kind is ErrorKind.UNAUTHORIZED:
@@ -335,12 +312,15 @@ class Wait:
         elif not error.is_passing:
             why = "permission is missing" if error.kind is ErrorKind.FORBIDDEN else "the request was rejected"
             return WaitEnd(Outcome.ERROR, self._rejected(why, error), self.job, error)
-        elif silent >= self.policy.unreachable_timeout and self.failures + 1 >= FAILURES_BEFORE_UNREACHABLE:
-            message = (
-                f"ECS job {self.job_id}: no good response from the API for {duration(silent)} ({self._last_seen()});"
-                f" the job itself may well go on. Last error: {error}"
-            )
-            return WaitEnd(Outcome.UNREACHABLE, message, self.job, error)
+        else:
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            silent = now - self._failing_since
+            if silent >= self.policy.unreachable_timeout and self.failures + 1 >= FAILURES_BEFORE_UNREACHABLE:
+                message = (
+                    f"ECS job {self.job_id}: no good response from the API for {duration(silent)}"
+                    f" ({self._last_seen()}); the job itself may well go on. Last error: {error}"
+                )
+                return WaitEnd(Outcome.UNREACHABLE, message, self.job, error)
         self.failures += 1
         if self.failures == 1 or (self._last_error and self._last_error.kind is not error.kind):
             self._log(logging.WARNING, f"ECS job {self.job_id}: {error}; asking again")
@@ -370,9 +350,9 @@ class Wait:
     def _timeout(self, now: float) -> WaitEnd:
         """Return the end at the deadline. Only a poll at the deadline shows that the job had not finished."""
         started, deadline, last_seen = self.policy.started, self.policy.deadline, self._last_seen()
-        limit = self.policy.limit or ("" if deadline is None else duration(deadline - started))
-        waited = f"after {duration(now - started)}" + (f", the limit is {limit}" if limit else "")
-        if self.seen_at is not None and self.seen_at >= (deadline or 0.0):
+        assert deadline is not None  # no wait without a deadline ends at one
+        waited = f"after {duration(now - started)}, the limit is {self.policy.limit or duration(deadline - started)}"
+        if self.seen_at is not None and self.seen_at >= deadline:
             message = (
                 f"ECS job {self.job_id} had not finished {waited} ({last_seen})."
                 " The job goes on: there is no API that cancels it."
@@ -380,7 +360,7 @@ class Wait:
         else:
             if self.seen_at is not None:
                 last_seen += f", {duration(now - self.seen_at)} ago"
-            was_polled = self._answered_at is not None and self._answered_at >= (deadline or 0.0)
+            was_polled = self._answered_at is not None and self._answered_at >= deadline
             hindrance = _NO_CLIENT if self._answered_at is None and self._last_error is not None else _NO_TURN
             why = "The final poll failed" if was_polled else f"A final poll was not possible: {hindrance}"
             message = (
