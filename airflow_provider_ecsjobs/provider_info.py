@@ -97,12 +97,13 @@ def form_widgets() -> dict[str, Any]:
 
 def _choice(schema: dict[str, Any]) -> list[Any]:
     """Return the validator that tells Airflow 3.0 and 3.1 the values to choose from."""
-    from airflow import __version__ as airflow_version
     from wtforms.validators import any_of
+
+    from airflow_provider_ecsjobs.compat import AIRFLOW_VERSION
 
     # Airflow 2.11 has the fields of all types in one form, and fills all fields of one name alike. The validator would
     # refuse a connection of another type with an "auth" of its own.
-    return [any_of(schema["enum"])] if "enum" in schema and not airflow_version.startswith("2.") else []
+    return [any_of(schema["enum"])] if "enum" in schema and AIRFLOW_VERSION >= (3, 0) else []
 
 
 def provider_info(version: str) -> dict[str, Any]:

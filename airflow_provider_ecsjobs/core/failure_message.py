@@ -67,7 +67,7 @@ def surviving_servers(job: Job) -> list[str]:
     return list(dict.fromkeys(made))
 
 
-def existing_servers(job: Job, submitted: Sequence[str]) -> list[str]:
+def possible_servers(job: Job, submitted: Sequence[str]) -> list[str]:
     """Return the servers of a job that exist or may exist.
 
     :param job: a finished job.

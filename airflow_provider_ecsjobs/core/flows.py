@@ -21,8 +21,8 @@ from airflow_provider_ecsjobs.core.steps import ORDINARY, Log, Priority, SingleF
 from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     read_submission,
-    with_advice,
-    without_missing,
+    remainder_of,
+    with_hints,
 )
 from airflow_provider_ecsjobs.core.waiting import schedule
 from airflow_provider_ecsjobs.core.waiting.schedule import SHORTEST_DELAY, backoff, final_poll_patience
@@ -158,7 +158,7 @@ def submit(
     request: SubmitRequest,
     clock: Clock,
     *,
-    give_up_at: float,
+    timeout: float,
     allow_resend: bool = False,
     missing_ok: bool = False,
     outcome_unknown: bool = False,
@@ -169,7 +169,7 @@ def submit(
     :param auth: the session that authorizes the request.
     :param request: the request. A retry uses the same client token.
     :param clock: time and random numbers.
-    :param give_up_at: when to stop retrying, in seconds since the epoch.
+    :param timeout: for how many seconds to retry.
     :param allow_resend: whether to retry even if carrying the request out twice may do harm.
     :param missing_ok: whether a resource to be deleted or detached may be gone already.
     :param outcome_unknown: whether the request was sent before, and its outcome is unknown.
@@ -178,33 +178,28 @@ def submit(
         out.
     """
     failures, call = 0, request.call()
-    anchor = clock.anchor()
+    until = clock.monotonic() + timeout
     while True:
         response = yield from send(auth, call, clock)
         result = response if isinstance(response, ApiError) else read_submission(response, request, now=clock.now())
         if isinstance(result, Submission):
             return result
-        if result.code in request.operation.done_codes and (missing_ok or outcome_unknown):
-            sent = f"{request.operation.name}: {result}; it was sent before, so it counts as carried out"
-            yield Log(logging.WARNING, sent)
-            return Submission(None)
-        if result.kind is ErrorKind.NOT_FOUND and request.operation.name == "delete_servers":
-            others = without_missing(request, result) if missing_ok or outcome_unknown else None
-            if others is not None and others.body is not None:
-                yield Log(logging.WARNING, f"{request.operation.name}: {result}; the missing servers are left out")
-                if not others.body["servers"]:
-                    return Submission(None)
-                request, call = others, others.call()
-                continue
+        left = remainder_of(request, result) if missing_ok or outcome_unknown else None
+        if left is not None:
+            yield Log(logging.WARNING, f"{request.operation.name}: {result}; {left.why}")
+            if left.request is None:
+                return Submission(None)
+            request, call = left.request, left.request.call()
+            continue
         if result.kind is ErrorKind.OUTCOME_UNKNOWN:
             outcome_unknown = True
-            if not (allow_resend or request.allow_resend):
+            if not (allow_resend or request.is_safe_to_resend):
                 return result
         elif not result.is_passing:
-            return advised(auth.config, with_advice(result, request, outcome_unknown=outcome_unknown))
+            return advised(auth.config, with_hints(result, request, outcome_unknown=outcome_unknown))
         failures += 1
         delay = _delay_after(result, failures, clock)
-        if anchor + clock.monotonic() + delay >= give_up_at:
+        if clock.monotonic() + delay >= until:
             return replace(result, kind=ErrorKind.OUTCOME_UNKNOWN) if outcome_unknown else result
         log = f"{request.operation.name}: {result}; sending it again in {delay:.0f} s"
         yield Log(logging.WARNING, log)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_ecsjobs.core.failure_message import (
     NO_REASON,
     by_reason,
-    existing_servers,
     failed_parts,
     has_failed,
+    possible_servers,
     reason_of,
     surviving_servers,
 )
@@ -245,7 +245,7 @@ def _created_and_possible(job: Job | None, submitted: Sequence[str]) -> tuple[Se
     created = surviving_servers(job)
     failed = {server for part in job.leaves if part.status is JobStatus.FAIL for server in part.server_ids}
     known = failed.union(created)
-    return created, [server for server in existing_servers(job, submitted) if server not in known]
+    return created, [server for server in possible_servers(job, submitted) if server not in known]
 
 
 def _cause(reason: str, parts: Sequence[SubJob]) -> str:

@@ -221,7 +221,7 @@ class EcsJobsHook(BaseHook):
             client.auth,
             request,
             client.clock,
-            give_up_at=time.time() + timeout,
+            timeout=timeout,
             allow_resend=allow_resend,
             missing_ok=missing_ok,
             outcome_unknown=outcome_unknown,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from airflow_provider_ecsjobs.compat import AIRFLOW_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ class EcsConsoleLink(BaseOperatorLink):
         """Return the URL that the task pushed; empty if there is none."""
         # Airflow 3 calls this in the process that ran the task. There, reading a missing XCom would log an error.
         url: str | None = getattr(operator, "console_url", None)
-        if url is None and not AIRFLOW_V_3_0_PLUS:
+        if url is None and AIRFLOW_VERSION < (3, 0):
             url = XCom.get_value(key=CONSOLE_XCOM_KEY, ti_key=ti_key)
         return url or ""
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_ecsjobs.core.operations import Operation
     from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
     from airflow_provider_ecsjobs.core.submit.idempotency import SentBefore
     from airflow_provider_ecsjobs.core.submit.rules import Rule
@@ -167,6 +168,7 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
 
     def _once(self, context: Mapping[str, Any], deadline: float | None) -> SubmitOnce:
         # Not with the module, as in base_submit.
+        from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
         from airflow_provider_ecsjobs.core.submit.idempotency import SubmitPolicy
         from airflow_provider_ecsjobs.operators.submit_once import SubmitRecordStore
 
@@ -175,7 +177,8 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         # This fails if the connection is wrong, before it is recorded that the request may have been sent.
         _ = self.hook.settings
         seconds = min(DEFAULT_SUBMIT_TIMEOUT, self.unreachable_timeout)
-        policy = SubmitPolicy(operation.name, _repeat_of(request), operation.to_check, digest(request))
+        repeat = Repeat.HARMLESS if request.is_dry_run else _repeat_of(operation)
+        policy = SubmitPolicy(operation.name, repeat, operation.to_check, digest(request))
         # A dry run submits nothing, so it neither reads nor writes a record.
         record_store = SubmitRecordStore(None if request.is_dry_run else context.get("task_state_store"))
         give_up_at = time.time() + seconds
@@ -187,8 +190,9 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         return find_operation(self.operation).takes_client_token
 
     def _is_safe_to_retry(self) -> bool:
-        operation = find_operation(self.operation)
-        return operation.takes_client_token or operation.is_idempotent or self.resubmit_unknown
+        from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
+
+        return self.resubmit_unknown or _repeat_of(find_operation(self.operation)) is not Repeat.HARMFUL
 
     def _send(
         self, request: SubmitRequest, give_up_at: float, token: str | None, sent_before: SentBefore
@@ -205,12 +209,12 @@ class EcsBaseRequestOperator(EcsBaseSubmitOperator):
         )
 
 
-def _repeat_of(request: SubmitRequest) -> Repeat:
+def _repeat_of(operation: Operation) -> Repeat:
     from airflow_provider_ecsjobs.core.submit.decision_table import Repeat
 
-    if request.is_dry_run or request.operation.is_idempotent:
+    if operation.is_idempotent:
         return Repeat.HARMLESS
-    return Repeat.BY_TOKEN if request.operation.takes_client_token else Repeat.HARMFUL
+    return Repeat.BY_TOKEN if operation.takes_client_token else Repeat.HARMFUL
 
 
 def _plain(value: Any) -> Any:

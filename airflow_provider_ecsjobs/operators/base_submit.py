@@ -16,8 +16,8 @@ from airflow_provider_ecsjobs.core.errors import (
     EcsUnauthorizedError,
 )
 from airflow_provider_ecsjobs.core.failure_message import (
-    existing_servers,
     explain_failure,
+    possible_servers,
     surviving_servers,
 )
 from airflow_provider_ecsjobs.core.job import JobStatus
@@ -283,7 +283,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         :param times: the job, the servers in the response to its request, and what else is known of the wait.
         """
         job, submitted = end.job, list(times.server_ids)
-        servers = submitted if job is None else existing_servers(job, submitted)
+        servers = submitted if job is None else possible_servers(job, submitted)
         self._leave_console_link(context, servers)
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)

@@ -19,8 +19,8 @@ from airflow_provider_ecsjobs.core.submit.idempotency import (
     Fail,
     Failure,
     Poll,
-    Send,
     SentBefore,
+    Submit,
     SubmitPolicy,
     decide,
 )
@@ -148,7 +148,7 @@ class SubmitOnce:
                         # May fail the try: a retry would take the clear that led here for a new one.
                         self.record_store.write(settled)
                     return settled.submission, seen
-                case Send():
+                case Submit():
                     self._say_all(step.logs)
                     record = self._send_once(step, record)
                     if not step.may_find_job or record.job_id is None:
@@ -159,7 +159,7 @@ class SubmitOnce:
                 case Fail(failure, message, found):
                     self._fail(failure, message, found)
 
-    def _send_once(self, step: Send, before: Record | None) -> Record:
+    def _send_once(self, step: Submit, before: Record | None) -> Record:
         """Record that the request is about to be sent, send it, and record the response.
 
         :param step: the record to write, and how to send the request.

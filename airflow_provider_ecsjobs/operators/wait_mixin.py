@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_ecsjobs.core.errors import ApiError, EcsInvalidJobIdError, EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, existing_servers, surviving_servers
+from airflow_provider_ecsjobs.core.failure_message import MAX_SERVERS_SHOWN, possible_servers, surviving_servers
 from airflow_provider_ecsjobs.core.job import Job, JobStatus
 from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts
 from airflow_provider_ecsjobs.core.submit.submission import MAX_SERVERS_PER_REQUEST
@@ -291,7 +291,7 @@ class EcsJobWaitMixin(_Task):
         """
         publish_end(end, WaitFacts(self.job_id) if policy is None else WaitFacts.of(self.job_id, policy))
         job = end.finished_job
-        servers = [] if job is None else existing_servers(job, ())
+        servers = [] if job is None else possible_servers(job, ())
         self._leave_console_link(context, servers)
         self._push_result(context, {"server_ids": servers, "nic_ids": [] if job is None else list(job.nic_ids)})
         return self._output(self._result(end))

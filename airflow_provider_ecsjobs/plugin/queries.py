@@ -31,13 +31,20 @@ QUEUED = ("scheduled", "queued")
 
 _record = XComModel.value
 _end = aliased(XComModel)
-_has_ended = exists().where(
-    _end.dag_id == TaskInstance.dag_id,
-    _end.run_id == TaskInstance.run_id,
-    _end.task_id == TaskInstance.task_id,
-    _end.map_index == TaskInstance.map_index,
-    _end.key == END_XCOM_KEY,
-)
+
+
+def _is_of_task(xcom: Any, key: str) -> Any:
+    """Return the condition that an XCom is the one of a task instance with this key."""
+    return and_(
+        xcom.dag_id == TaskInstance.dag_id,
+        xcom.run_id == TaskInstance.run_id,
+        xcom.task_id == TaskInstance.task_id,
+        xcom.map_index == TaskInstance.map_index,
+        xcom.key == key,
+    )
+
+
+_has_ended = exists().where(_is_of_task(_end, END_XCOM_KEY))
 
 
 def _number(name: str) -> Any:
@@ -166,17 +173,10 @@ def waits(session: Session, dag_ids: Collection[str], query: ListQuery) -> dict[
 
 
 def _joined(statement: Any) -> Any:
-    has_record = and_(
-        XComModel.dag_id == TaskInstance.dag_id,
-        XComModel.run_id == TaskInstance.run_id,
-        XComModel.task_id == TaskInstance.task_id,
-        XComModel.map_index == TaskInstance.map_index,
-        XComModel.key == XCOM_KEY,
-    )
     return (
         statement.select_from(TaskInstance)
         .outerjoin(Trigger, TaskInstance.trigger_id == Trigger.id)
-        .outerjoin(XComModel, has_record)
+        .outerjoin(XComModel, _is_of_task(XComModel, XCOM_KEY))
     )
 
 

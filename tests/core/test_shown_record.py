@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_ecsjobs.core.failure_message import existing_servers, explain_failure
+from airflow_provider_ecsjobs.core.failure_message import explain_failure, possible_servers
 from airflow_provider_ecsjobs.core.job import Job, outline_of
 from airflow_provider_ecsjobs.core.job_snapshot import WaitFacts, final_snapshot, shown_record, snapshot
 from airflow_provider_ecsjobs.core.waiting.end import Outcome, WaitEnd
@@ -123,7 +123,7 @@ def test_a_failed_job_names_the_servers_as_the_message_of_its_task_does(
     failure = final_snapshot(WaitEnd(Outcome.FINISHED, "", failed), WaitFacts(JOB_ID, server_ids=submitted), 0.0)[
         "failure"
     ]
-    said = explain_failure(failed, existing_servers(failed, submitted))
+    said = explain_failure(failed, possible_servers(failed, submitted))
 
     assert (failure["servers"], failure["possible_servers"]) == (servers, possible)
     for label, named in (("Exist and cost money: ", servers), ("the job does not say: ", possible)):

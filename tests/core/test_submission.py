@@ -20,9 +20,9 @@ from airflow_provider_ecsjobs.core.submit.submission import (
     Submission,
     SubmitRequest,
     read_submission,
+    remainder_of,
     submission_in,
-    with_advice,
-    without_missing,
+    with_hints,
 )
 from tests.core.samples import json_objects, json_values
 from tests.core.submit_requests import request
@@ -205,12 +205,16 @@ class TestWithoutMissing:
         self, ids: tuple[str, ...], message: str, details: tuple[str, ...], left: tuple[str, ...] | None
     ) -> None:
         error = ApiError(NOT_FOUND, message, code="Ecs.0114", status=404, details=details)
-        others = without_missing(deletion(*ids), error)
-        assert others == (None if left is None else deletion(*left))
+        found = remainder_of(deletion(*ids), error)
+        if left is None:
+            assert found is None
+        else:
+            assert found is not None
+            assert found.request == (deletion(*left) if left else None)
 
     def test_does_not_touch_the_request_it_is_given(self) -> None:
         first = deletion("a1", "b2")
-        without_missing(first, ApiError(NOT_FOUND, "b2"))
+        remainder_of(first, ApiError(NOT_FOUND, "b2", code="Ecs.0114"))
         assert first == deletion("a1", "b2")
 
 
@@ -225,7 +229,7 @@ class TestWithAdvice:
         ],
     )
     def test_says_what_to_check(self, code: str, outcome_unknown: bool, said: str) -> None:
-        error = with_advice(
+        error = with_hints(
             ApiError(REJECTED, "no", code=code), request("create_servers"), outcome_unknown=outcome_unknown
         )
         assert error.advice.startswith(said)
@@ -234,7 +238,7 @@ class TestWithAdvice:
 
     def test_says_nothing_where_the_outcome_is_known(self) -> None:
         error = ApiError(REJECTED, "no", code="Ecs.0005", advice="as it was")
-        assert with_advice(error, request(), outcome_unknown=False) == error
+        assert with_hints(error, request(), outcome_unknown=False) == error
 
 
 class TestSubmissionIn:

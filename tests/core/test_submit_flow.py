@@ -58,7 +58,7 @@ class Submit:
     ) -> None:
         self.answers = list(answers)
         self.driver = ScriptedDriver(self._serve)
-        options = {"give_up_at": START + 900, **options}
+        options = {"timeout": 900, **options}
         self.result = self.driver.run(submit(auth_of(auth), request, self.driver.clock, **options))
 
     def _serve(self, request: HttpRequest) -> Response | TransportFailure:
@@ -172,7 +172,7 @@ class TestNotDone:
     def test_gives_up_in_time(
         self, request_: SubmitRequest, passing: Response | TransportFailure, kind: ErrorKind
     ) -> None:
-        run = Submit(request_, passing, give_up_at=START + 100)
+        run = Submit(request_, passing, timeout=100)
         assert run.error.kind is kind
         # 1.5, 3, 6, 12, and then 22.5 s at a time: the last pause would end beyond the limit.
         assert (len(run.sent), run.seconds) == (8, 22.5 + 3 * 22.5)
@@ -184,7 +184,7 @@ class TestNotDone:
                 self.driver.ahead = jump if len(self.sent) == 2 else self.driver.ahead
                 return super()._serve(request)
 
-        run = SetClock(ATTACH, BUSY, give_up_at=START + 100)
+        run = SetClock(ATTACH, BUSY, timeout=100)
         assert (len(run.sent), run.seconds) == (8, 22.5 + 3 * 22.5)
 
     @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ class TestNotDone:
 
     @pytest.mark.parametrize(("limit", "requests"), [(119, 1), (120, 1), (121, 2), (0, 1), (-5, 1)])
     def test_does_not_begin_a_pause_that_ends_too_late(self, limit: float, requests: int) -> None:
-        run = Submit(ATTACH, answer(429, {}, retry_after="120"), give_up_at=START + limit)
+        run = Submit(ATTACH, answer(429, {}, retry_after="120"), timeout=limit)
         assert (run.error.kind, run.error.retry_after) == (THROTTLED, 120.0)
         assert len(run.sent) == requests
 

@@ -108,7 +108,7 @@ class TestAllowResend:
         ],
     )
     def test_what_may_be_sent_again(self, of: SubmitRequest, expected: bool) -> None:
-        assert of.allow_resend is expected
+        assert of.is_safe_to_resend is expected
 
     @pytest.mark.parametrize("text", ["false", "False"])
     def test_a_text_is_either_refused_or_makes_no_dry_run(self, text: str) -> None:
@@ -116,7 +116,7 @@ class TestAllowResend:
         create = request("create_servers", body={"server": NEW_SERVER, "dry_run": text})
         with suppress(EcsInvalidRequestError):
             check_request(create.operation, {}, create.body)
-            assert not create.allow_resend
+            assert not create.is_safe_to_resend
 
 
 class TestClientToken:

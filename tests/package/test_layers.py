@@ -49,7 +49,7 @@ INSIDE_FUNCTIONS = {
     ("hooks.connection", "asgiref.sync"),
     ("hooks.ecs_jobs", "airflow_provider_ecsjobs.transport.sync_client"),  # requests
     ("operators.wait_mixin", "airflow_provider_ecsjobs.triggers.ecs_jobs"),  # airflow.triggers.base
-    ("provider_info", "airflow"),  # which asks for the provider's metadata as it is imported
+    ("provider_info", "airflow_provider_ecsjobs.compat"),  # Airflow, which asks for the metadata as it is imported
     ("provider_info", "flask_appbuilder.fieldwidgets"),  # Airflow 2.11 to 3.1
     ("provider_info", "wtforms"),  # Airflow 2.11 to 3.1
     ("provider_info", "wtforms.validators"),  # Airflow 2.11 to 3.1

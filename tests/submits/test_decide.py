@@ -28,8 +28,8 @@ from airflow_provider_ecsjobs.core.submit.idempotency import (
     Fail,
     Failure,
     Poll,
-    Send,
     SentBefore,
+    Submit,
     SubmitPolicy,
     decide,
     situation_of,
@@ -86,7 +86,7 @@ def case_of(situation: Situation) -> tuple[Record | None, TaskTry, SubmitPolicy,
 
 
 def token_of(step: Any) -> str | None:
-    assert isinstance(step, Send)
+    assert isinstance(step, Submit)
     return step.record.token
 
 
@@ -147,7 +147,7 @@ def is_sending(action: Action) -> bool:
 def sends_with_own_token(situation: Situation, record: Record | None, step: Any) -> None:
     has_token = situation.repeat is Repeat.BY_TOKEN
     expected = SentBefore.NO if situation.recorded is Recorded.NOTHING else SentBefore.TAKEN
-    assert step == Send(
+    assert step == Submit(
         Record(
             "create_servers", 2, NOW, TRY.token if has_token else None, retries=2, request="now", highest_max_tries=2
         ),
@@ -206,8 +206,8 @@ def fails_because(failure: Failure, *said: str) -> Any:
 
 STEPS = {
     Action.SEND: sends_with_own_token,
-    Action.SEND_AND_LOOK: sends_with_own_token,
-    Action.ASK: asks_with_the_recorded_token,
+    Action.SEND_THEN_POLL: sends_with_own_token,
+    Action.SEND_RECORDED: asks_with_the_recorded_token,
     Action.SEND_AGAIN: sends_again,
     Action.SEND_NEXT: sends_with_the_next_token,
     Action.SEND_ANEW: sends_anew,
@@ -298,7 +298,7 @@ class TestTokens:
         for max_tries in (3, 4, 5, 3, 4, 5, 6):
             step = decide(record, replace(TRY, max_tries=max_tries), policy, SEEN[Seen.SUCCEEDED], NOW)
             sent.append(token_of(step))
-            assert isinstance(step, Send)
+            assert isinstance(step, Submit)
             record = replace(step.record, job_id=JOB_ID)
         assert len(set(sent)) == len(sent)
         assert sent[-1] == replace(TRY, max_tries=6).token
@@ -308,7 +308,7 @@ class TestTokens:
         policy = SubmitPolicy("create_servers", Repeat.BY_TOKEN, "whether they exist", digest="new")
         record = Record("create_servers", 2, NOW - 5000, TOKEN, request="old", highest_max_tries=4)
         step = decide(record, TRY, policy, None, NOW)
-        assert isinstance(step, Send)
+        assert isinstance(step, Submit)
         assert (step.record.token, step.record.submitted_at, step.record.request) == (TOKEN, NOW, "new")
         assert step.record.highest_max_tries == 4
 

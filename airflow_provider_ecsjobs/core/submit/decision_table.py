@@ -74,8 +74,8 @@ class Action(Enum):
     """The action of a try."""
 
     SEND = "send it with this try's token"
-    SEND_AND_LOOK = "send it with this try's token, then poll the job"
-    ASK = "send it with the recorded token, then poll the job"
+    SEND_THEN_POLL = "send it with this try's token, then poll the job"
+    SEND_RECORDED = "send it with the recorded token, then poll the job"
     SEND_AGAIN = "send it again"
     SEND_NEXT = "send it with the next token"
     SEND_ANEW = "send it with a token never used before"
@@ -105,10 +105,10 @@ _R, _C, _P, _S, _A = Recorded, Cleared, Repeat, Seen, Action
 TABLE: tuple[Row, ...] = (
     # recorded         cleared            repeat                         the job now
     Row((_R.NOTHING,), (), (), (), (), _A.SEND),
-    Row((_R.NOT_KEPT,), (), (_P.BY_TOKEN,), (), (), _A.SEND_AND_LOOK),
+    Row((_R.NOT_KEPT,), (), (_P.BY_TOKEN,), (), (), _A.SEND_THEN_POLL),
     Row((_R.NOT_KEPT,), (), (), (), (), _A.SEND),
     Row((_R.UNANSWERED,), (_C.AFTER_TOLD,), (_P.BY_TOKEN, _P.HARMFUL), (), (), _A.SEND_ANEW),
-    Row((_R.UNANSWERED,), (), (_P.BY_TOKEN,), (), (), _A.ASK),
+    Row((_R.UNANSWERED,), (), (_P.BY_TOKEN,), (), (), _A.SEND_RECORDED),
     Row((_R.UNANSWERED,), (), (_P.HARMFUL,), (), (), _A.FAIL_UNKNOWN),
     Row((_R.UNANSWERED,), (), (_P.HARMLESS, _P.BY_FUNCTION), (), (), _A.SEND_AGAIN),
     Row((_R.ORDER,), (_C.NO,), (), (), (), _A.DONE),

@@ -46,7 +46,7 @@ class Poll(NamedTuple):
     job_id: str
 
 
-class Send(NamedTuple):
+class Submit(NamedTuple):
     """Write this record, then send the request with its token.
 
     :param record: the record to write before the request is sent.
@@ -62,7 +62,7 @@ class Send(NamedTuple):
 
 
 class Done(NamedTuple):
-    """Send nothing: the request was submitted already.
+    """Submit nothing: the request was submitted already.
 
     :param record: the record of the submit, as it is to be kept.
     :param logs: the lines to log.
@@ -120,7 +120,7 @@ class SubmitPolicy:
 
 def decide(
     record: Record | None, task_try: TaskTry, policy: SubmitPolicy, seen: Job | ApiError | None, now: float
-) -> Poll | Send | Done | Fail:
+) -> Poll | Submit | Done | Fail:
     """Return the next step of a try.
 
     :param record: the record that earlier tries have left; ``None`` if there is none.
@@ -133,7 +133,7 @@ def decide(
     action = look_up(situation)
     if record is None:
         sent_before = SentBefore.TAKEN if situation.recorded is Recorded.NOT_KEPT else SentBefore.NO
-        return Send(_new_record(task_try, policy, task_try.token, now), sent_before, action is Action.SEND_AND_LOOK)
+        return Submit(_new_record(task_try, policy, task_try.token, now), sent_before, action is Action.SEND_THEN_POLL)
     return _Case(record, task_try, policy, seen, now, situation).step(action)
 
 
@@ -208,14 +208,14 @@ class _Case(NamedTuple):
     now: float
     situation: Situation
 
-    def step(self, action: Action) -> Poll | Send | Done | Fail:
+    def step(self, action: Action) -> Poll | Submit | Done | Fail:
         record = self.record
         match action:
             case Action.POLL:
                 return Poll(record.job_id or "")
             case Action.DONE:
                 return Done(self._owned(), self._why_nothing_is_sent())
-            case Action.ASK:
+            case Action.SEND_RECORDED:
                 asked = replace(record.owned_by(self.task_try), submitted_at=self.now, request=self.policy.digest)
                 return self._send(asked, "an earlier try may have sent the request; asking with its client token", True)
             case Action.SEND_AGAIN:
@@ -236,8 +236,8 @@ class _Case(NamedTuple):
                 return Fail(Failure.BUSY, self._busy(), record)
         raise AssertionError(f"{action} is for a task without a record")
 
-    def _send(self, record: Record, why: str, may_find_job: bool = False) -> Send:
-        return Send(record, self._sent_before(), may_find_job, (Log(logging.INFO, why),))
+    def _send(self, record: Record, why: str, may_find_job: bool = False) -> Submit:
+        return Submit(record, self._sent_before(), may_find_job, (Log(logging.INFO, why),))
 
     def _sent_before(self) -> SentBefore:
         recorded, cleared, repeat, _, request = self.situation

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import quote
 
 from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest
@@ -112,7 +112,7 @@ class SubmitRequest:
         return bool(self.body) and self.body.get("dry_run") is True  # type: ignore[union-attr] # not empty, so not None
 
     @property
-    def allow_resend(self) -> bool:
+    def is_safe_to_resend(self) -> bool:
         """Whether it may be sent again when its outcome is unknown."""
         return self.client_token is not None or self.operation.is_idempotent or self.is_dry_run
 
@@ -241,7 +241,7 @@ def submission_in(value: Any, function: str) -> Submission:
     return taken
 
 
-def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: bool) -> ApiError:
+def with_hints(error: ApiError, request: SubmitRequest, *, outcome_unknown: bool) -> ApiError:
     """Return an error with hints, and with advice if the request may have been carried out before.
 
     :param error: why the API rejected the request.
@@ -260,13 +260,38 @@ def with_advice(error: ApiError, request: SubmitRequest, *, outcome_unknown: boo
     return replace(error, advice=f"{advice}: check {request.operation.to_check}.", outcome_unknown=True)
 
 
-def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | None:
-    """Return a deletion without the servers that do not exist.
+class Remainder(NamedTuple):
+    """What is left to do of a request that was carried out before, in whole or in part.
 
-    :param request: a request to delete servers.
-    :param error: the error that one or more of them do not exist.
-    :return: the request for the others, whose list may be empty; ``None`` if the error does not show which are missing.
+    :param request: the request for the rest; ``None`` if nothing is left.
+    :param why: the reason, for a log line.
     """
+
+    request: SubmitRequest | None
+    why: str
+
+
+def remainder_of(request: SubmitRequest, error: ApiError) -> Remainder | None:
+    """Return what is left to do of a request whose target may be gone already.
+
+    :param request: the request.
+    :param error: why the API rejected it.
+    :return: the rest; ``None`` if the error does not show that anything was carried out before.
+    """
+    if error.code in request.operation.done_codes:
+        return Remainder(None, "it was sent before, so it counts as carried out")
+    if error.kind is not ErrorKind.NOT_FOUND or request.operation.name != "delete_servers":
+        return None
+    others = _other_servers(request, error)
+    if others is None:
+        return None
+    body = {**(request.body or {}), "servers": others}
+    rest = SubmitRequest.build(request.operation, request.parameters, body, request.client_token)
+    return Remainder(rest if others else None, "the missing servers are left out")
+
+
+def _other_servers(request: SubmitRequest, error: ApiError) -> list[Any] | None:
+    """Return the servers of a deletion that the error does not name as missing; ``None`` if it does not show them."""
     assert request.body is not None
     said = " ".join((error.code, error.message, *error.details))
     if not any(code in said for code in _NO_SUCH_SERVER):
@@ -275,11 +300,8 @@ def without_missing(request: SubmitRequest, error: ApiError) -> SubmitRequest | 
     named = set(re.findall(r"[A-Za-z0-9_-]+", said))
     others = [server for server in servers if server["id"] not in named]
     if len({server["id"] for server in servers}) == 1:
-        others = []
-    elif len(others) in (0, len(servers)):
-        return None  # the error does not show which of them are missing
-    body = {**request.body, "servers": others}
-    return SubmitRequest.build(request.operation, request.parameters, body, request.client_token)
+        return []
+    return None if len(others) in (0, len(servers)) else others
 
 
 def secrets_in(body: Any) -> set[str]:
