@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidJobIdError, EcsJobsError
-from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, RENDERED_NOTHING, clean, duration
+from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, clean, duration, is_no_name
 
 # A job has sub-jobs, and Huawei documents no deeper level. Parts below this depth stay in `entities`.
 _MAX_DEPTH = 8
@@ -363,7 +363,7 @@ def check_job_id(value: Any) -> str:
         raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{_advice(value)}.")
     if not value.strip():
         raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
-    if value.strip().lower() in RENDERED_NOTHING:
+    if is_no_name(value):
         raise EcsInvalidJobIdError(
             f"job_id is {_shown(value)}: {NO_VALUE_REASON}. Check that the task which"
             " should push it did so, and the key it was pulled with."

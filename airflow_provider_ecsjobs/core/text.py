@@ -8,17 +8,25 @@ from typing import Any
 
 MAX_TEXT = 2000
 """The maximum length of a foreign text, in characters. Huawei's longest known reasons have a few hundred."""
-NO_VALUE = frozenset({"none", "null", "nan", "undefined"})
-"""What a template without a value renders to, in lower case."""
 NO_VALUE_REASON = "the template or XCom it comes from had no value"
-RENDERED_NOTHING = NO_VALUE | {"true", "false"}
-"""The same, and what a template with a wrong expression renders to. None of them is an id."""
+_NO_VALUE = frozenset({"none", "null", "nan", "undefined"})
+_NO_NAME = _NO_VALUE | {"true", "false"}
 
 # C0 and C1 controls, line and paragraph separators, bidirectional marks and invisible characters.
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
     r"\U000e0000-\U000e007f]"
 )
+
+
+def has_no_value(text: str) -> bool:
+    """Return whether a text is what a template without a value renders to."""
+    return text.strip().lower() in _NO_VALUE
+
+
+def is_no_name(text: str) -> bool:
+    """Return the same for an id or a name, which a template with a wrong expression can render to ``True``, too."""
+    return text.strip().lower() in _NO_NAME
 
 
 def clean(value: Any, limit: int = MAX_TEXT) -> str:

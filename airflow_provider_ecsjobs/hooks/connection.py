@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_ecsjobs.compat import mask_secret
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
-from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, RENDERED_NOTHING, clean, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, clean, is_no_name, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,7 +170,7 @@ def check_name(name: str, value: Any) -> None:
     """
     if value is not None and not isinstance(value, str):
         raise EcsConfigError(f"{name} is {shown(value)}; expected a text.")
-    if value is not None and value.strip().lower() in RENDERED_NOTHING:
+    if value is not None and is_no_name(value):
         raise EcsConfigError(f"{name} is {value!r}: {NO_VALUE_REASON}.")
 
 

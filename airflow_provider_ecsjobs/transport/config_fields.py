@@ -73,7 +73,7 @@ class FieldChecker:
     def key(self, name: str, value: str, meaning: str) -> str:
         """Return a required key or token."""
         # A key pasted with a line break at its end would only ever cause "signature does not match".
-        value = (value or "").strip()
+        value = value.strip()
         if not value:
             self.fail(name, "is empty", meaning)
         if not value.isascii() or not value.isprintable() or " " in value:

@@ -53,6 +53,11 @@ class AuthConfig:
     password: str = field(default="", repr=False)
     iam_token: str = field(default="", repr=False)
 
+    @property
+    def is_renewable(self) -> bool:
+        """Whether the cloud issues new credentials at any time: a token, or a temporary key."""
+        return self.auth in ("password", "agency")
+
     def describe(self) -> str:
         """Return who logs in, without secrets."""
         if self.key is not None:

@@ -107,7 +107,7 @@ class AuthSession:
 
     def renew(self) -> bool:
         """Discard a doubted token or temporary key, if another one can be fetched. Return whether that is so."""
-        if self.config.auth not in ("password", "agency") or self._renewals >= MAX_RENEWALS:
+        if not self.config.is_renewable or self._renewals >= MAX_RENEWALS:
             return False
         self._renewals += 1
         self.credentials = None
@@ -334,7 +334,7 @@ def _renew_and_find(auth: AuthSession, clock: Clock) -> Flow[ApiError | None]:
         fresh = yield from new_credentials(auth.config, clock, auth.redactor)
         if isinstance(fresh, Credentials):
             auth.hold(fresh)
-            if auth.config.auth in ("password", "agency"):
+            if auth.config.is_renewable:
                 yield Mask(fresh.secrets)
         elif held is not None and auth.state is not AuthState.DOUBTED and now < held.expires_at:
             # The present credentials are still valid, whatever prevents new ones: keep them, and retry the refresh.

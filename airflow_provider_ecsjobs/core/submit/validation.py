@@ -11,7 +11,7 @@ from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
 from airflow_provider_ecsjobs.core.operations import OPERATIONS
 from airflow_provider_ecsjobs.core.submit.rules import Severity, broken_rules, split_path, values_at
 from airflow_provider_ecsjobs.core.submit.values import read_flag
-from airflow_provider_ecsjobs.core.text import NO_VALUE, NO_VALUE_REASON, RENDERED_NOTHING, clean, join_limited, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, clean, has_no_value, is_no_name, join_limited, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,7 +99,7 @@ def _parameter_problems(
             yield f"{name} is missing"
         elif not isinstance(value, str) or not _ID.fullmatch(value) or value.strip(".") == "":
             yield f"{name} is {shown(value)}; expected an id of letters, digits, '-' and '_'"
-        elif value.lower() in RENDERED_NOTHING:
+        elif is_no_name(value):
             yield f"{name} is {value!r}: {NO_VALUE_REASON}"
     known = (*operation.path_parameters, *operation.query)
     for name, value in parameters.items():
@@ -172,7 +172,7 @@ def _lacking(node: Any, steps: list[str], path: str, is_templated: IsTemplated) 
     if is_templated(node):
         return
     if not steps:
-        if node is None or node == "" or (isinstance(node, str) and node.strip().lower() in NO_VALUE):
+        if node is None or node == "" or (isinstance(node, str) and has_no_value(node)):
             yield path
         return
     step, *rest = steps
@@ -218,7 +218,7 @@ def ids_in(name: str, value: Any) -> list[str]:
         # Mapped tasks that each return a list result in a list of lists.
         is_list = isinstance(part, Sequence | Set) and not isinstance(part, str | bytes)
         for one in in_order(part) if is_list else [part]:
-            if one is None or (isinstance(one, str) and one.lower() in RENDERED_NOTHING):
+            if one is None or (isinstance(one, str) and is_no_name(one)):
                 raise EcsInvalidRequestError(f"{name} holds {one!r}: {NO_VALUE_REASON}.")
             if not isinstance(one, str) or not _ID.fullmatch(one):
                 raise EcsInvalidRequestError(f"{name} holds {shown(one)}, which is not an id.")

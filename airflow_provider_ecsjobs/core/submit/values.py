@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ecsjobs.core.errors import EcsInvalidRequestError
-from airflow_provider_ecsjobs.core.text import NO_VALUE, NO_VALUE_REASON, shown
+from airflow_provider_ecsjobs.core.text import NO_VALUE_REASON, has_no_value, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def _text(name: str, value: Any, described: Callable[[Any], str]) -> str | None:
             f"{name} is {described(value)}; expected a text. A template of a DAG with render_template_as_native_obj"
             " makes a number of a text that looks like one."
         )
-    if value.strip().lower() in NO_VALUE:
+    if has_no_value(value):
         raise EcsInvalidRequestError(f"{name} is {value!r}: {NO_VALUE_REASON}.")
     return value
 
