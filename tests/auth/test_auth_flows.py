@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_ecsjobs.core.auth.session import CONFIRM_AFTER
+from airflow_provider_ecsjobs.core.auth.credentials import ApiRequest, Credentials
+from airflow_provider_ecsjobs.core.auth.session import CONFIRM_AFTER, send
 from airflow_provider_ecsjobs.core.auth.signing import AccessKey
 from airflow_provider_ecsjobs.core.auth.state import AuthState
 from airflow_provider_ecsjobs.core.errors import ApiError, ErrorKind
 from airflow_provider_ecsjobs.core.flows import check_auth, poll_once
 from airflow_provider_ecsjobs.core.job import Job
-from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, TransportFailure
+from airflow_provider_ecsjobs.core.steps import HttpRequest, Response, Send, SingleFlight, TransportFailure
 from tests.support.scripted import START, ScriptedDriver
 from tests.support.scripted_session import GOOD, JOB, PROJECT, REFUSED, answer, auth_of, login
 
@@ -136,6 +137,41 @@ def test_a_revoked_token_or_key_is_replaced_once(way: str) -> None:
     cloud.revoked |= {"token-1", "TMP1"}
     assert isinstance(cloud.poll_once(auth), Job)
     assert len(cloud.tokens or cloud.keys) == 3
+
+
+def test_a_late_401_says_nothing_of_the_credentials_that_replaced_its_own() -> None:
+    class CloudOfAnother(Cloud):
+        def __call__(self, request: HttpRequest) -> Response | TransportFailure:
+            response = super().__call__(request)
+            if response is REFUSED:  # another wait has fetched a token meanwhile, and used it
+                auth.hold(Credentials(iam_token="of another wait", expires_at=START + 86400, refresh_at=START + 86000))
+                auth.accept()
+            return response
+
+    cloud, auth = CloudOfAnother(), auth_of("password")
+    cloud.poll_once(auth)
+    cloud.revoked.add("token-0")
+    assert isinstance(cloud.poll_once(auth), Job)
+    assert cloud.tokens == ["token-0"]
+    assert auth.state is AuthState.PROVEN
+
+
+def test_a_401_of_before_the_pause_does_not_confirm_the_one_that_led_to_it() -> None:
+    auth, clock = auth_of(), Cloud().driver.clock
+    ScriptedDriver(lambda _: GOOD).run(poll_once(auth, JOB["job_id"], clock))
+    first, second = (send(auth, ApiRequest("GET", "/jobs"), clock) for _ in range(2))
+    for flow in (first, second):
+        step = next(flow)
+        assert isinstance(step, Send)
+        assert step.make() is not None
+    recovery = first.send(REFUSED)
+    assert isinstance(recovery, SingleFlight)
+    ScriptedDriver(lambda _: GOOD).run(recovery.make())
+    assert auth.state is AuthState.SUSPECT
+
+    second.send(REFUSED)
+
+    assert auth.state is AuthState.SUSPECT
 
 
 def test_a_rotated_key_is_read_from_the_connection_again() -> None:

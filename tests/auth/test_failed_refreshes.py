@@ -103,6 +103,18 @@ def test_a_failed_refresh_is_logged_and_made_up_for_soon(way: str) -> None:
     assert auth.credentials.expires_at == IN_REFRESH + 31 + LIFETIME
 
 
+def test_no_refresh_is_put_off_beyond_the_end_of_the_token() -> None:
+    login, auth = Login(), auth_of("password")
+    login.poll(auth)
+    login.trouble = html(404)
+    login.driver.now = START + LIFETIME - 10
+    login.poll(auth)
+    login.trouble = None
+    login.driver.now = START + LIFETIME + 5
+    assert isinstance(login.poll(auth), Job)
+    assert login.logins == 3
+
+
 def test_a_token_that_got_a_401_meanwhile_is_not_kept() -> None:
     class LoginWithA401(Login):
         def __call__(self, request: HttpRequest) -> Response | TransportFailure:
