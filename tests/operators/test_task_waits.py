@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -130,6 +130,15 @@ def test_failures_at_the_first_poll_are_left_to_the_trigger(make: Make, connecte
     connected.fault(Fault(status=503))
     with pytest.raises(TaskDeferred):
         make(connected.plant_job(SUCCESS)).execute(CONTEXT)
+
+
+def test_a_limit_beyond_the_calendar_can_be_added_to_the_date(connected: Emulator) -> None:
+    beyond = {"timeout": None, "execution_timeout": timedelta.max}
+    with pytest.raises(TaskDeferred) as deferred:
+        make_operator(connected.plant_job(RUNNING), **beyond).execute(CONTEXT)
+
+    assert deferred.value.timeout is not None
+    assert datetime.now(UTC) + deferred.value.timeout > datetime.now(UTC)
 
 
 def test_an_operator_without_a_timeout_defers_without_one(connected: Emulator) -> None:
