@@ -38,18 +38,20 @@ class _Line:
         heappush(self._order, (time, next(self._came), permit))
         self._waiting.add(permit)
 
-    def remove(self, permit: asyncio.Future[Permit]) -> None:
-        """Remove a request, if it still waits. Its entry in the order stays until its time comes."""
-        self._waiting.discard(permit)
+    def remove(self, permit: asyncio.Future[Permit]) -> bool:
+        """Remove a request. Return whether it still waited. Its entry in the order stays until its time comes."""
+        if permit not in self._waiting:
+            return False
+        self._waiting.remove(permit)
         if not self._waiting:
             self._order.clear()
+        return True
 
     def pop(self) -> asyncio.Future[Permit]:
         """Return the first request, and remove it."""
         while True:
             permit = heappop(self._order)[2]
-            if permit in self._waiting:
-                self.remove(permit)
+            if self.remove(permit):
                 return permit
 
 
@@ -65,10 +67,11 @@ class RequestQueue:
         self._loop = asyncio.get_running_loop()
         self._free = places
         self._waiting = tuple(_Line() for _ in Priority)
+        self._length = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting))
+        return self._length
 
     def final_poll_delay(self) -> float:
         """Return how many seconds a final poll would wait if it came now, at the present rate."""
@@ -83,10 +86,8 @@ class RequestQueue:
 
         :param turn: the place of the request in the queue.
         """
-        now = self._loop.time()
-        if not len(self) and self._free and self.limiter.opens_at() <= now:
-            self._free -= 1
-            return self.limiter.take(now)
+        if (at_once := self._take_at_once()) is not None:
+            return at_once
         permit: asyncio.Future[Permit] = self._loop.create_future()
         self.enter(permit, turn)
         try:
@@ -101,14 +102,27 @@ class RequestQueue:
         :param permit: gets the permit. If it waits already, it keeps its place.
         :param turn: its place in the queue.
         """
+        if (at_once := self._take_at_once()) is not None:
+            permit.set_result(at_once)
+            return
         line = self._waiting[turn.priority]
         if permit not in line:
             line.add(permit, self._loop.time() + min(turn.patience, self._delay(line) + turn.longest))
+            self._length += 1
             self._let_through()
+
+    def _take_at_once(self) -> Permit | None:
+        """Return a permit if no request waits, and one may be sent now. Most polls get theirs so."""
+        now = self._loop.time()
+        if self._length or not self._free or self.limiter.opens_at() > now:
+            return None
+        self._free -= 1
+        return self.limiter.take(now)
 
     def leave(self, permit: asyncio.Future[Any], turn: Turn) -> None:
         """Let a future wait no longer. If it has its permit, that is given back."""
-        self._waiting[turn.priority].remove(permit)
+        if self._waiting[turn.priority].remove(permit):
+            self._length -= 1
         if permit.done() and not permit.cancelled():  # the permit and the cancellation came at the same time
             self.release(permit.result())
         else:
@@ -128,15 +142,17 @@ class RequestQueue:
         """Stop giving permits."""
         self._disarm()
         self._waiting = tuple(_Line() for _ in Priority)
+        self._length = 0
 
     def _let_through(self) -> None:
         now = self._loop.time()
-        while self._free and len(self):
+        while self._free and self._length:
             opens_at = self.limiter.opens_at()
             if opens_at > now:
                 self._arm(opens_at)
                 return
             permit = next(filter(len, self._waiting)).pop()
+            self._length -= 1
             if not permit.done():  # a request that was just cancelled has not removed itself yet
                 self._free -= 1
                 permit.set_result(self.limiter.take(now))

@@ -20,7 +20,7 @@ ALGORITHM = "SDK-HMAC-SHA256"
 DATE_HEADER = "X-Sdk-Date"
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 CONTENT_HASH_HEADER = "X-Sdk-Content-Sha256"
-
+_HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 
 ACCESS_KEY_LENGTH = 20
 SECRET_KEY_LENGTH = 40
@@ -119,8 +119,7 @@ def signature_of(
         )
     )
     to_sign = f"{ALGORITHM}\n{lowered[DATE_HEADER.lower()]}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    signature = hmac.new(secret_key.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
-    return names, signature
+    return names, hmac.digest(secret_key.encode(), to_sign.encode(), "sha256").hex()
 
 
 def _canonical_path(path: str) -> str:
@@ -129,8 +128,9 @@ def _canonical_path(path: str) -> str:
 
 
 def _payload_hash(lowered: Mapping[str, str], body: bytes) -> str:
-    given = lowered.get(CONTENT_HASH_HEADER.lower()) if body else None
-    return given or hashlib.sha256(body).hexdigest()
+    if not body:
+        return _HASH_OF_NOTHING
+    return lowered.get(CONTENT_HASH_HEADER.lower()) or hashlib.sha256(body).hexdigest()
 
 
 def _quote(text: str) -> str:
