@@ -65,7 +65,7 @@ def _delay_after(error: ApiError, failures: int, clock: Clock) -> float:
 
 
 def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError]:
-    """Query a job. After a temporary error, retry up to twice.
+    """Query a job. After a temporary error, retry up to twice, unless the API asks for a delay of over 30 s.
 
     :return: the job, or the last error.
     """
@@ -73,8 +73,11 @@ def get_job(auth: AuthSession, job_id: str, clock: Clock) -> Flow[Job | ApiError
         result = yield from poll_once(auth, job_id, clock)
         if not isinstance(result, ApiError) or not result.is_passing or attempt == ATTEMPTS:
             break
+        delay = _delay_after(result, attempt, clock)
+        if delay > LONGEST_BACKOFF:
+            break  # the API asks for a longer delay than a query may take
         yield Log(logging.WARNING, f"ECS job {job_id}: {result}; asking again")
-        yield Sleep(min(_delay_after(result, attempt, clock), LONGEST_BACKOFF))
+        yield Sleep(delay)
     return result
 
 

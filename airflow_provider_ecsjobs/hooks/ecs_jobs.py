@@ -7,7 +7,7 @@ import uuid
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_ecsjobs.core import flows
 from airflow_provider_ecsjobs.core.auth.diagnosis import describe_reach, diagnose
@@ -38,6 +38,7 @@ from airflow_provider_ecsjobs.hooks.connection import mask_secrets, read_setting
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_submit, count_submit_throttled
 from airflow_provider_ecsjobs.outcomes import seconds_of, succeeded_or_raise
 from airflow_provider_ecsjobs.provider_info import CONNECTION_TYPE, NAME, UI_FIELD_BEHAVIOUR, form_widgets
+from airflow_provider_ecsjobs.transport.clock import monotonic_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,7 +217,7 @@ class EcsJobsHook(BaseHook):
         :param outcome_unknown: whether the request was sent before with an unknown outcome.
         :raises EcsApiError: as for :meth:`submit`.
         """
-        client = self.get_conn()
+        client, began = self.get_conn(), monotonic_time()
         flow = flows.submit(
             client.auth,
             request,
@@ -238,7 +239,9 @@ class EcsJobsHook(BaseHook):
             message = f"{name}: it is not known whether the request was carried out. Check {request.operation.to_check}"
             raise EcsOutcomeUnknownError(f"{message}. What happened: {reason}", result)
         if result.is_passing:
-            raise EcsUnreachableError(f"{name} could not be submitted within {duration(timeout)}: {reason}", result)
+            tried = duration(monotonic_time() - began)
+            limit = f"{duration(timeout)}" if tried == duration(timeout) else f"{tried} of {duration(timeout)}"
+            raise EcsUnreachableError(f"{name} could not be submitted within {limit}: {reason}", result)
         raise (EcsUnauthorizedError if result.is_unauthorized else EcsRejectedError)(
             f"{name} was rejected: {reason}", result
         )
@@ -299,7 +302,7 @@ class EcsJobsHook(BaseHook):
             with self.get_conn() as client:
                 failure = client.run(flows.check_auth(client.auth, client.clock))
                 auth = client.auth
-        except EcsConfigError as error:
+        except (EcsConfigError, AirflowNotFoundException) as error:
             return False, str(error)
         said = describe_reach(auth.config, auth.project_id) if failure is None else diagnose(auth.config, failure)
         return failure is None, " ".join((said, *self.settings.warnings))

@@ -35,7 +35,7 @@ from airflow_provider_ecsjobs.core.steps import (
 )
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
-from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
+from airflow_provider_ecsjobs.transport.errors import refused_by_proxy, transport_failure, write_log
 from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, stated_limit
 from airflow_provider_ecsjobs.transport.request_queue import RequestQueue
 from airflow_provider_ecsjobs.transport.timers import TimerQueue
@@ -163,8 +163,7 @@ class AsyncClient:
             return await self._in_time(self._share(step, logger), step.timeout)
         if isinstance(step, Mask):
             return await self._mask_in_time(step.secrets)
-        settings = await self._reload()
-        return None if settings is None else settings.auth_config
+        return self.settings.login_of(await self._reload())
 
     def _give_back(self, permit: Permit | None) -> None:
         if permit is not None:
@@ -289,10 +288,11 @@ class AsyncClient:
             if body is not None and "content-encoding" in headers:
                 body = await asyncio.to_thread(decompress, body, headers["content-encoding"])
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-            return transport_failure(request, error, self.auth.redactor)
+            return transport_failure(request, error, self.auth.redactor, proxy)
         if body is None:
-            return transport_failure(request, "the response was too large", self.auth.redactor)
-        return Response(response.status, headers, body, Parsed(await _parse(body)))
+            return transport_failure(request, "the response was too large", self.auth.redactor, proxy)
+        read = Response(response.status, headers, body, Parsed(await _parse(body)))
+        return refused_by_proxy(read, request, proxy)
 
 
 async def _parse(body: bytes) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from airflow_provider_ecsjobs.core.auth.credentials import AUTHS, DEFAULT_METADATA_ENDPOINT, AuthConfig
 from airflow_provider_ecsjobs.core.services import HOST_OF_SERVICE
-from airflow_provider_ecsjobs.transport.config_fields import FieldChecker
+from airflow_provider_ecsjobs.transport.config_fields import FieldChecker, checked_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -135,6 +135,8 @@ class Settings:
         """
         check = FieldChecker(fields.conn_id, fields.extra)
         proxy = check.proxy("proxy")
+        if not proxy:
+            _environment_proxies()  # a wrong one is found before anything is sent
         return cls(
             auth_config=_auth_config(check, fields, region, project_id, service, environment),
             connect_timeout=check.seconds("connect_timeout", DEFAULT_CONNECT_TIMEOUT),
@@ -145,14 +147,27 @@ class Settings:
             warnings=check.warnings,
         )
 
+    def login_of(self, changed: Settings | None) -> AuthConfig | None:
+        """Return the login of the connection as it was read again.
+
+        :param changed: the settings now; ``None`` if they could not be read.
+        :return: the login; ``None`` if it is for other servers, or for another way to them: that takes a new client.
+        """
+        if changed is None or changed.way != self.way:
+            return None
+        return changed.auth_config
+
+    @property
+    def way(self) -> tuple[object, ...]:
+        """The servers, and the way to them. A client has one way: TLS and proxy belong to its connections."""
+        login = self.auth_config
+        endpoints = (login.endpoint, login.iam_endpoint, login.metadata_endpoint)
+        return (*endpoints, self.verify, self.proxy)
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never appear in a log, message or URL."""
-        given = (
-            [_of_environment(url) for url in getproxies().values() if "@" in url]
-            if self.proxy is None
-            else [self.proxy]
-        )
+        given = _environment_proxies().values() if self.proxy is None else [self.proxy]
         return (*self.auth_config.secrets, *(secret for proxy in given for secret in proxy.secrets))
 
     @property
@@ -170,15 +185,23 @@ class Settings:
         if self.proxy is not None:
             return self.proxy
         parts = urlsplit(url)
-        if proxy_bypass(parts.netloc):
+        # The environment may name an IPv6 address without its brackets.
+        if any(proxy_bypass(host) for host in {parts.netloc, parts.hostname or ""}):
             return None
-        found = getproxies().get(parts.scheme)
-        return _of_environment(found) if found else None
+        return _environment_proxies().get(parts.scheme)
 
 
-def _of_environment(proxy: str) -> Proxy:
-    # The environment may name it without a scheme.
-    return Proxy.parse(proxy if "://" in proxy else f"http://{proxy}")
+def _environment_proxies() -> dict[str, Proxy]:
+    """Return the environment's proxies, by the scheme of the URLs they are for.
+
+    :raises EcsConfigError: a variable does not hold the address of a proxy.
+    """
+    found: dict[str, Proxy] = {}
+    for scheme in ("http", "https"):
+        if url := getproxies().get(scheme):
+            url = url if "://" in url else f"http://{url}"  # it may be named without a scheme
+            found[scheme] = Proxy.parse(checked_proxy(f"The environment variable {scheme.upper()}_PROXY", url))
+    return found
 
 
 def _auth_config(
@@ -190,11 +213,14 @@ def _auth_config(
     environment: Mapping[str, str],
 ) -> AuthConfig:
     auth = check.choice("auth", AUTHS, default="aksk")
-    region = check.region(region or check.text("region"))
-    project = project_id or check.text("project_id")
-    if auth == "env":
-        project = project or environment.get(SDK_ENVIRONMENT["project_id"], "").strip()
-    check.project_id(project)
+    region = check.region("region", region) if region else check.region("extra 'region'", check.text("region"))
+    if project_id:
+        project = check.project_id("project_id", project_id)
+    else:
+        project = check.project_id("extra 'project_id'", check.text("project_id"))
+    if auth == "env" and not project:
+        variable = SDK_ENVIRONMENT["project_id"]
+        project = check.project_id(f"environment variable {variable}", environment.get(variable, ""))
     host = check.text_field("host", fields.host)
     endpoint = check.endpoint("host", host, schema=fields.schema, port=fields.port) if host else ""
     public = check.service_host(service, HOST_OF_SERVICE)

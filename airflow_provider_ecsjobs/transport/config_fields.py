@@ -121,21 +121,22 @@ class FieldChecker:
             self.fail(name, f"and {secret_name} look swapped", "the access key (AK) in the former")
         return AccessKey(access_key, secret_key)
 
-    def region(self, value: str) -> str:
+    def region(self, name: str, value: str) -> str:
         """Return a region in lower case. It becomes part of a host name."""
-        region = value.lower()
+        region = value.strip().lower()
         if region and not _REGION.fullmatch(region):
             project = _SUB_PROJECT.fullmatch(region)
             accepted = "a region such as 'cn-north-4'"
             if project is not None:
                 accepted = f"the region '{project[1]}', and the id of that project in extra 'project_id'"
-            self.fail("extra 'region'", f"is {shown(value)}", accepted)
+            self.fail(name, f"is {shown(value)}", accepted)
         return region
 
-    def project_id(self, value: str) -> str:
+    def project_id(self, name: str, value: str) -> str:
         """Return a checked project id. It becomes part of a path."""
+        value = value.strip()
         if value and not _PROJECT_ID.fullmatch(value):
-            self.fail("extra 'project_id'", f"is {shown(value)}", "a project's id, 32 hexadecimal digits")
+            self.fail(name, f"is {shown(value)}", "a project's id, 32 hexadecimal digits")
         return value
 
     def service_host(self, service: str, known: Mapping[str, str]) -> str:
@@ -167,7 +168,7 @@ class FieldChecker:
             return default
         try:
             return math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return math.nan
 
     def verify(self, name: str) -> bool | str:
@@ -184,8 +185,8 @@ class FieldChecker:
         if text:
             try:
                 ssl.create_default_context(cafile=text)
-            except (OSError, ssl.SSLError) as error:
-                reason = getattr(error, "reason", None) or error.strerror
+            except (OSError, ValueError) as error:  # an SSLError is an OSError
+                reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
                 self.fail(f"extra '{name}'", f"is {shown(text)}, which can't be used ({reason})", accepted)
         return text or True
 
@@ -202,6 +203,8 @@ class FieldChecker:
         :param schema: the scheme if the address has none; https if this is empty too.
         :param port: the port if the address has none.
         """
+        if value.count(":") > 1 and "[" not in value and "://" not in value:
+            value = f"[{value}]"  # an IPv6 address: Airflow drops its brackets where the connection is a URI
         given = value if "://" in value else f"{(schema or 'https').strip()}://{value}"
         address = shown(value.rpartition("@")[2])
         try:
@@ -223,13 +226,25 @@ class FieldChecker:
     def proxy(self, name: str) -> str:
         """Return an extra field that is a proxy's URL. It may hold credentials, so it is never shown."""
         value = self.text(name)
-        if not value:
-            return ""
-        try:
-            parts = urlsplit(value)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-            self.fail(f"extra '{name}'", "is not the address of a proxy", _PROXY)
-        return value
+        return checked_proxy(f"Connection '{self._conn_id}': extra '{name}'", value) if value else ""
+
+
+def checked_proxy(name: str, url: str) -> str:
+    """Return the URL of a proxy. It may hold credentials, so no message shows it.
+
+    :param name: where it comes from, for the message.
+    :param url: the URL.
+    :raises EcsConfigError: it is not the address of a proxy.
+    """
+    try:
+        parts = urlsplit(url)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
+        _ = parts.port
+    except ValueError:
+        host = ""
+    else:
+        is_plain = parts.path in ("", "/") and not parts.query and not parts.fragment
+        host = host if is_plain and parts.scheme in ("http", "https") else ""
+    if not _HOST.fullmatch(host):
+        raise EcsConfigError(f"{name} is not the address of a proxy; expected {_PROXY}.")
+    return url

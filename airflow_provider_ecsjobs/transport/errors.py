@@ -16,19 +16,26 @@ from airflow_provider_ecsjobs.core.steps import TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_provider_ecsjobs.core.redaction import Redactor
-    from airflow_provider_ecsjobs.core.steps import HttpRequest, Log
+    from airflow_provider_ecsjobs.core.steps import HttpRequest, Log, Response
+    from airflow_provider_ecsjobs.transport.config import Proxy
+
+
+class GivenUpError(OSError):
+    """A request was given up before it was sent."""
 
 
 _NO_CONNECTION = (
     socket.gaierror,
     ConnectionRefusedError,
+    GivenUpError,
     ssl.SSLCertVerificationError,
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+_WRONG_PROXY_LOGIN = "the proxy does not accept the login, or asks for one (HTTP 407)"
 _BEFORE_SENDING = frozenset(
     {
         ("urllib3.connection", "connect"),
@@ -74,12 +81,32 @@ def write_log(logger: LogSink, log: Log) -> None:
     logger.log(log.level, "%s", log.message)
 
 
-def transport_failure(request: HttpRequest, what: BaseException | str, redactor: Redactor) -> TransportFailure:
-    """Return the failure of a request without a response. Its line has host and cause, but no secret and no query."""
+def transport_failure(
+    request: HttpRequest, what: BaseException | str, redactor: Redactor, proxy: Proxy | None = None
+) -> TransportFailure:
+    """Return the failure of a request without a response. Its line has host and cause, but no secret and no query.
+
+    :param request: the request.
+    :param what: what went wrong. A text is about a request that was sent.
+    :param redactor: removes secrets.
+    :param proxy: the proxy that the request went through; ``None`` if there was none.
+    """
     # Redacted before it is cut, because a part of a secret would not be found.
     cause = redactor.text(what if isinstance(what, str) else _describe(what))
-    reason = f"no response from {urlsplit(request.url).netloc}: {clean(cause, 300)}"
+    reason = f"no response from {_way_to(request, proxy)}: {clean(cause, 300)}"
     return TransportFailure(reason, may_have_arrived=isinstance(what, str) or not _failed_to_connect(what))
+
+
+def refused_by_proxy(response: Response, request: HttpRequest, proxy: Proxy | None) -> Response | TransportFailure:
+    """Return a response, or a failure if the proxy sent it, and has not passed the request on."""
+    if response.status != 407 or proxy is None:
+        return response
+    return TransportFailure(f"no response from {_way_to(request, proxy)}: {_WRONG_PROXY_LOGIN}", may_have_arrived=False)
+
+
+def _way_to(request: HttpRequest, proxy: Proxy | None) -> str:
+    host = urlsplit(request.url).netloc
+    return host if proxy is None else f"{host} through the proxy {proxy.url}"
 
 
 def _failed_to_connect(error: BaseException) -> bool:
@@ -92,27 +119,49 @@ def _came_before_sending(error: BaseException) -> bool:
     return any((frame.f_globals.get("__name__"), frame.f_code.co_name) in _BEFORE_SENDING for frame in frames)
 
 
+def _is(*classes: type[BaseException]) -> Callable[[BaseException], bool]:
+    return lambda error: isinstance(error, classes)
+
+
+def _is_wrong_proxy_login(error: BaseException) -> bool:
+    return getattr(error, "status", None) == 407 or "Tunnel connection failed: 407" in str(error)
+
+
+def _is_plain_http(error: BaseException) -> bool:
+    return isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error)
+
+
+def _is_no_http(error: BaseException) -> bool:
+    return isinstance(error, _NOT_HTTP) or type(error).__module__ == _PARSER_OF_AIOHTTP
+
+
+_CAUSES: tuple[tuple[Callable[[BaseException], bool], Callable[[Any], str]], ...] = (
+    (_is(GivenUpError), str),
+    (_is_wrong_proxy_login, lambda _: _WRONG_PROXY_LOGIN),
+    (_is(socket.gaierror), lambda error: f"the host's name can't be resolved ({error.strerror or error})"),
+    (
+        _is(ssl.SSLCertVerificationError),
+        lambda error: f"its certificate is not trusted ({getattr(error, 'verify_message', '') or error})",
+    ),
+    (_is_plain_http, lambda _: "TLS failed (does it speak plain http?)"),
+    (_is(ssl.SSLError), lambda error: f"TLS failed ({getattr(error, 'reason', '') or error})"),
+    (_is(ConnectionRefusedError), lambda _: "the connection was refused"),
+    (_is(ConnectionResetError), lambda _: "the connection was reset"),
+    # Its text quotes the header.
+    (_is(requests.exceptions.InvalidHeader), lambda _: "a header of the request is not valid"),
+    (_is_no_http, lambda error: f"the response is not valid HTTP ({type(error).__name__})"),
+)
+"""The causes that are described in words: which error it is, and its description. The first that applies counts."""
+
+
 def _describe(error: BaseException) -> str:
     """Return the cause of an error in words. HTTP clients wrap the real error in several of their own."""
     # The innermost error comes first: aiohttp's errors have the classes of those they wrap, with less detail.
     chain = list(_chain(error))[::-1]
     for cause in chain:
-        if isinstance(cause, socket.gaierror):
-            return f"the host's name can't be resolved ({cause.strerror or cause})"
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({getattr(cause, 'verify_message', '') or cause})"
-        if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
-            return "TLS failed (does it speak plain http?)"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed ({getattr(cause, 'reason', '') or cause})"
-        if isinstance(cause, ConnectionRefusedError):
-            return "the connection was refused"
-        if isinstance(cause, ConnectionResetError):
-            return "the connection was reset"
-        if isinstance(cause, requests.exceptions.InvalidHeader):  # its text quotes the header
-            return "a header of the request is not valid"
-        if isinstance(cause, _NOT_HTTP) or type(cause).__module__ == _PARSER_OF_AIOHTTP:
-            return f"the response is not valid HTTP ({type(cause).__name__})"
+        for applies, describe in _CAUSES:
+            if applies(cause):
+                return describe(cause)
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in chain):
         return "it took too long"
     # Some of aiohttp's errors show the whole URL as their text. Their `message` holds the problem.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -31,7 +29,8 @@ from airflow_provider_ecsjobs.core.steps import (
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
-from airflow_provider_ecsjobs.transport.errors import transport_failure, write_log
+from airflow_provider_ecsjobs.transport.errors import GivenUpError, refused_by_proxy, transport_failure, write_log
+from airflow_provider_ecsjobs.transport.sync_session import REQUEST_THREAD, RequestThread, Session
 from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 
 if TYPE_CHECKING:
@@ -39,13 +38,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
-    from airflow_provider_ecsjobs.transport.config import Settings
+    from airflow_provider_ecsjobs.transport.config import Proxy, Settings
     from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecrets
 
 _T = TypeVar("_T")
 _CHUNK = 64 * 1024
-REQUEST_THREAD = "ecs-request"
-"""The name of the threads that send requests."""
 
 
 class _UnparsedHeaders(logging.Filter):
@@ -77,7 +74,7 @@ class SessionAuth(requests.auth.AuthBase):
         :raises EcsConfigError: the URL is not one of the connection's endpoints.
         :raises TypeError: the body is a file or generator, which can't be signed.
         """
-        login = self._client.settings.auth_config
+        login = self._client.auth.config
         parts = urlsplit(prepared.url or "")
         # The scheme must match too: a token for https must not be sent over http, where anyone can read it.
         known = {_origin(endpoint) for endpoint in (login.endpoint, login.iam_endpoint) if endpoint}
@@ -111,13 +108,6 @@ class SessionAuth(requests.auth.AuthBase):
         return prepared
 
 
-class _Session(requests.Session):
-    """A session that follows no redirects, which could send tokens to another host."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None
-
-
 class SyncClient:
     """A client of the jobs API for synchronous code.
 
@@ -139,7 +129,7 @@ class SyncClient:
         self.clock = system_clock()
         self._write_log = partial(write_log, logger)
         self._reload = reload
-        self.session = _Session()
+        self.session = Session()
         """A ``requests`` session that authorizes all its requests. It sets no timeouts."""
         # Otherwise requests would read .netrc, and prefer proxies and certificates of the environment.
         self.session.trust_env = False
@@ -195,33 +185,26 @@ class SyncClient:
             elif isinstance(step, Mask):
                 self._mask(step.secrets)
             else:
-                settings = self._reload()
-                result = None if settings is None else settings.auth_config
+                result = self.settings.login_of(self._reload())
 
     def _send(self, request: HttpRequest) -> Response | TransportFailure:
-        """Send a request and return its response, or a failure after the timeout.
-
-        The request runs in its own thread, because the timeouts of ``requests`` do not cover the lookup of the host's
-        name, or headers that arrive slowly. A thread that hangs is abandoned, and does not keep the process alive.
-        """
-        settings = self.settings
-        outcome: Future[Response | TransportFailure] = Future()
-
-        def exchange() -> None:
-            try:
-                outcome.set_result(self._exchange(request))
-            except BaseException as error:  # noqa: BLE001 - raised again by outcome.result()
-                outcome.set_exception(error)
-
-        threading.Thread(target=exchange, name=REQUEST_THREAD, daemon=True).start()
-        try:
-            return outcome.result(settings.connect_timeout + settings.read_timeout)
-        except TimeoutError:
-            return transport_failure(request, "it took too long", self.auth.redactor)
-
-    def _exchange(self, request: HttpRequest) -> Response | TransportFailure:
+        """Send a request and return its response, or a failure after the timeout. Then nothing more is sent."""
         settings = self.settings
         proxy = None if request.is_direct else settings.proxy_for(request.url)
+        thread = RequestThread(partial(self._exchange, request, proxy))
+        thread.start()
+        try:
+            response: Response | TransportFailure = thread.outcome.result(
+                settings.connect_timeout + settings.read_timeout
+            )
+        except TimeoutError:
+            was_sent = thread.give_up()
+            problem = "it took too long" if was_sent else GivenUpError("it took too long to connect")
+            return transport_failure(request, problem, self.auth.redactor, proxy)
+        return response
+
+    def _exchange(self, request: HttpRequest, proxy: Proxy | None) -> Response | TransportFailure:
+        settings = self.settings
         # An entry with None, unlike no entry, also disables the session's own proxy for a direct request.
         proxies: dict[str, Any] = dict.fromkeys(
             ("http", "https"), None if proxy is None else proxy.url_with_credentials
@@ -239,14 +222,14 @@ class SyncClient:
                 stream=True,
             ) as response:
                 body = self._read(response)
-                headers = {name.lower(): value for name, value in response.headers.items()}
+                headers = {name.lower(): value for name, value in response.raw.headers.iteritems()}
             if body is not None:
                 body = decompress(body, headers.get("content-encoding", ""))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return transport_failure(request, error, self.auth.redactor)
+            return transport_failure(request, error, self.auth.redactor, proxy)
         if body is None:
-            return transport_failure(request, "the response was too large", self.auth.redactor)
-        return Response(response.status_code, headers, body)
+            return transport_failure(request, "the response was too large", self.auth.redactor, proxy)
+        return refused_by_proxy(Response(response.status_code, headers, body), request, proxy)
 
     def _read(self, response: requests.Response) -> bytes | None:
         """Return the body; ``None`` if it is too large."""

@@ -38,10 +38,8 @@ def _context(path: str | None, checks: bool, changed: int) -> ssl.SSLContext:
     if path is not None and Path(path).is_dir():
         context = ssl.create_default_context(capath=path)
     else:
-        context = ssl.create_default_context(cafile=path)
-    if path is None:
-        # The machine's roots and those that `requests` trusts, so that sensor and trigger trust the same.
-        context.load_verify_locations(certifi.where())
+        # The roots that `requests` trusts, so that sensor and trigger trust the same.
+        context = ssl.create_default_context(cafile=path or certifi.where())
     if not checks:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

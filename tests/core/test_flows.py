@@ -169,11 +169,16 @@ class TestGetJob:
         assert isinstance(drive.get_job(), ApiError)
         assert (len(drive.requests), drive.sleeps, drive.logs) == (1, [], [])
 
-    @pytest.mark.parametrize(("asked", "slept"), [("10", 10), ("0", 1.5), ("800", 30)])
+    @pytest.mark.parametrize(("asked", "slept"), [("10", 10), ("0", 1.5), ("30", 30)])
     def test_retry_after_is_honoured_within_reason(self, asked: str, slept: float) -> None:
         drive = Drive(replace(BUSY, headers={"retry-after": asked}), ok("RUNNING"))
         assert isinstance(drive.get_job(), Job)
         assert drive.sleeps == [slept]
+
+    def test_a_longer_delay_than_a_query_may_take_ends_it(self) -> None:
+        drive = Drive(replace(BUSY, headers={"retry-after": "31"}), ok("RUNNING"))
+        assert isinstance(drive.get_job(), ApiError)
+        assert (len(drive.requests), drive.sleeps) == (1, [])
 
 
 class TestWait:

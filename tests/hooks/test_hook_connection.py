@@ -142,6 +142,12 @@ def test_arguments_go_before_the_connection(connected: Emulator) -> None:
 
 
 @pytest.mark.usefixtures("airflow_db")
+def test_a_missing_connection_is_told_by_its_test() -> None:
+    works, said = EcsJobsHook("no_such_connection").test_connection()
+    assert not works
+    assert "no_such_connection" in said
+
+
 def test_a_missing_connection_is_named() -> None:
     with pytest.raises(Exception, match="no_such_connection"):
         EcsJobsHook("no_such_connection").get_job("job-1")

@@ -77,6 +77,12 @@ def test_a_submit_that_does_not_reach_the_api_is_unreachable_as_a_wait_is(
         EcsJobsHook().submit("delete_servers", body={"servers": [{"id": "s"}]}, timeout=0.1)
 
 
+def test_a_submit_that_is_given_up_early_tells_how_long_it_was_tried(connected: Emulator) -> None:
+    connected.fault(Fault(status=503, headers={"Retry-After": "900"}))
+    with pytest.raises(EcsUnreachableError, match=r"could not be submitted within \d+ s of 10 min: "):
+        EcsJobsHook().submit("delete_servers", body={"servers": [{"id": "s"}]}, timeout=600)
+
+
 def test_a_query_that_does_not_reach_the_api_is_unreachable_too(
     connected: Emulator, vanish: Callable[[Emulator], None], quick_backoff: None
 ) -> None:

@@ -52,27 +52,37 @@ def one(request: HttpRequest) -> Generator[HttpRequest, Any, Response | Transpor
     return (yield request)
 
 
-def ask_sync(request: HttpRequest, given: Settings) -> Response | TransportFailure:
-    with SyncClient(given, logger=_Mute(), reload=lambda: None, mask=list) as client:
-        return client.run(one(request))
+def run_sync(flow: Any, given: Settings, reloaded: Settings | None = None) -> Any:
+    with SyncClient(given, logger=_Mute(), reload=lambda: reloaded, mask=list) as client:
+        return client.run(flow)
 
 
-def ask_async(request: HttpRequest, given: Settings) -> Response | TransportFailure:
-    async def ask() -> Response | TransportFailure:
-        async def reload() -> None:
-            return None
+def run_async(flow: Any, given: Settings, reloaded: Settings | None = None) -> Any:
+    async def run() -> Any:
+        async def reload() -> Settings | None:
+            return reloaded
 
         async def mask(secrets: Iterable[str]) -> None:
             raise AssertionError(secrets)
 
         client = AsyncClient(given, context, reload, mask)
         try:
-            return await client.run(one(request), _Mute())
+            return await client.run(flow, _Mute())
         finally:
             await client.close()
 
     context = make_ssl_context(given)
-    return asyncio.run(ask())
+    return asyncio.run(run())
+
+
+def ask_sync(request: HttpRequest, given: Settings) -> Response | TransportFailure:
+    found: Response | TransportFailure = run_sync(one(request), given)
+    return found
+
+
+def ask_async(request: HttpRequest, given: Settings) -> Response | TransportFailure:
+    found: Response | TransportFailure = run_async(one(request), given)
+    return found
 
 
 class _Mute:
@@ -125,9 +135,13 @@ def closed_port() -> int:
 
 
 def received(connection: socket.socket) -> bytes:
+    """Return the next request; empty if there is none."""
     data = b""
     while not data.endswith(b"{}"):
-        data += connection.recv(65536)
+        part = connection.recv(65536)
+        if not part:
+            break
+        data += part
     return data
 
 

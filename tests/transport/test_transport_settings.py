@@ -14,7 +14,12 @@ CANARY = "canary-5ecret"
 
 
 def read(
-    *, region: str | None = None, service: str = "ecs", environment: dict[str, str] | None = None, **given: Any
+    *,
+    region: str | None = None,
+    project_id: str | None = None,
+    service: str = "ecs",
+    environment: dict[str, str] | None = None,
+    **given: Any,
 ) -> Settings:
     extra = {"region": "cn-north-4", "project_id": PROJECT} | given.pop("extra", {})
     fields: dict[str, Any] = {"login": "AK", "password": "SK"} | given
@@ -22,6 +27,7 @@ def read(
     return Settings.from_connection(
         ConnectionFields("my_conn", extra=extra, **fields),
         region=region,
+        project_id=project_id,
         service=service,
         environment=environment or {},
     )
@@ -54,6 +60,7 @@ def test_the_european_region_has_its_own_domain() -> None:
         ({"host": "http://ecs.example.com:80"}, "http://ecs.example.com"),
         ({"host": "https://gateway.example.com/ecs"}, "https://gateway.example.com/ecs"),
         ({"host": "http://[::1]:8899"}, "http://[::1]:8899"),
+        ({"host": "::1", "schema": "http", "port": 8899}, "http://[::1]:8899"),  # a connection in the form of a URI
     ],
 )
 def test_a_host_replaces_the_endpoint(fields: dict[str, Any], endpoint: str) -> None:
@@ -186,3 +193,58 @@ def test_no_secret_shows_in_a_repr() -> None:
     )
     assert CANARY not in repr(settings)
     assert CANARY not in repr(ConnectionFields("c", password=CANARY, extra={"token": CANARY}))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "source"),
+    [
+        ({"region": "cn north"}, "region is 'cn north'"),
+        ({"project_id": "a/b"}, "project_id is 'a/b'"),
+        ({"extra": {"region": "cn north"}}, "extra 'region' is 'cn north'"),
+        ({"extra": {"project_id": "a/b"}}, "extra 'project_id' is 'a/b'"),
+        (
+            {"extra": {"auth": "env", "project_id": ...}, "environment": {"HUAWEICLOUD_SDK_PROJECT_ID": "a/b"}},
+            "environment variable HUAWEICLOUD_SDK_PROJECT_ID is 'a/b'",
+        ),
+    ],
+)
+def test_a_message_names_where_a_wrong_value_comes_from(parameters: dict[str, Any], source: str) -> None:
+    with pytest.raises(EcsConfigError, match=f"Connection 'my_conn': {source}"):
+        read(**parameters)
+
+
+def test_outer_spaces_of_a_parameter_do_no_harm() -> None:
+    assert read(region=" cn-north-4 ", project_id=f" {PROJECT} ").auth_config == read().auth_config
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"connect_timeout": 10**400}, "extra 'connect_timeout' is"),
+        ({"verify": "/tmp/\0x"}, "extra 'verify' is .* which can't be used"),
+        ({"proxy": "http://user:12/3secret@proxy:3128"}, "extra 'proxy' is not the address of a proxy"),
+        ({"proxy": "http://pro xy:3128"}, "extra 'proxy' is not the address of a proxy"),
+    ],
+)
+def test_odd_extras_are_named(extra: dict[str, Any], said: str) -> None:
+    with pytest.raises(EcsConfigError, match=f"Connection 'my_conn': {said}") as caught:
+        read(extra=extra)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://user:canary@[bad:3128", "socks5://proxy:1080", "http://pro xy"])
+@pytest.mark.parametrize("name", ["http_proxy", "https_proxy"])
+def test_a_wrong_proxy_of_the_environment_is_named(name: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(EcsConfigError, match=f"environment variable {name.upper()} is not the address") as caught:
+        read()
+    assert "canary" not in str(caught.value)
+    assert read(extra={"proxy": "http://proxy:3128"}).proxy == Proxy("http://proxy:3128")
+
+
+@pytest.mark.parametrize("listed", ["::1", "[::1]", "localhost,::1"])
+def test_the_environment_can_exempt_an_ipv6_address(listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", listed)
+    assert read().proxy_for("http://[::1]:8899/v1") is None
+    assert read().proxy_for("http://[::2]:8899/v1") == Proxy("http://proxy:3128")

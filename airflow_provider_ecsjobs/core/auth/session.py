@@ -100,7 +100,7 @@ class AuthSession:
         """
         self._on(AuthEvent.UNAUTHORIZED)
         if self.state is AuthState.UNAUTHORIZED:
-            not_again = "This process does not try it again for a minute, since failures in a row lock a login."
+            not_again = "This client does not try it again for a minute, since failures in a row lock a login."
             error = advised(self.config, error)
             self._confirmed = replace(error, advice=f"{error.advice} {not_again}")
             self._unauthorized_until = now + UNAUTHORIZED_KEPT
