@@ -77,8 +77,9 @@ keys = st.one_of(
 )
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=6)),
-    max_leaves=25,
+    # As deep as with larger ones, which take twice as long.
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=4)),
+    max_leaves=15,
 )
 json_objects = st.dictionaries(keys, json_values, max_size=8)
 statuses = st.sampled_from(["INIT", "RUNNING", "SUCCESS", "FAIL", "PENDING_PAYMENT", "PAUSED", " ", None])

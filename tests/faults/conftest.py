@@ -17,8 +17,11 @@ collect_ignore = [] if "ECSJOBS_SOAK_WAITS" in os.environ else ["test_leaks_over
 def _quick(quick_backoff: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything that lasts minutes take fractions of a second, and a body of 64 KiB be too large."""
     from airflow_provider_ecsjobs.core import flows, responses
+    from airflow_provider_ecsjobs.emulator import account
     from airflow_provider_ecsjobs.transport import async_client, rate_limit, sync_client
 
+    # Airflow compiles a regular expression of each token, and 9 KB take it 20 ms. Long tokens are tested on their own.
+    monkeypatch.setattr(account, "TOKEN_LENGTH", 100)
     monkeypatch.setattr(responses, "MAX_RETRY_AFTER", 0.1)
     monkeypatch.setattr(rate_limit, "LONGEST_INTERVAL", 0.02)
     monkeypatch.setattr(flows, "LONGEST_BACKOFF", 0.05)
@@ -43,8 +46,10 @@ def _warm(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _little_to_collect() -> Iterator[None]:
-    """Take what is loaded out of the garbage collector's way: it is asked after each of many waits."""
+    """Take what is loaded out of the garbage collector's way, also after these tests, which take more out of it."""
     gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -136,12 +136,13 @@ class Plan:
                 allowed |= {"timeout", "unreachable"} | ({"payment_timeout"} if _UNPAID in story.bodies else set())
         return allowed
 
-    @property
-    def most_requests(self) -> int:
+    def most_requests(self, way: str) -> int:
         """How often a wait may ask at most, logins included."""
         story = STORIES[self.story]
         asked = len(self.slots) + story.answers + len(self.login_faults) + 6 * len(self.events)
         polls = int(max(SHORT, *story.limits.values()) / (0.9 * POLL)) if story.is_endless else 0
+        if way == "rescheduled sensor" and self.login in ("password", "agency"):
+            polls *= 2  # each poke is a process of its own, which logs in
         # On a busy machine a request that is to be held back may be given up before it arrives: it is asked again.
         return asked + polls + (10 if self.ending else 0) + 10
 

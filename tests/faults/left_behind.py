@@ -55,6 +55,7 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[Complaints]
     """Check that what happens inside leaves no socket and no thread, and that nothing complains."""
     complaints, process = Complaints(), psutil.Process()
     gc.collect()
+    gc.freeze()  # only what comes from here on is looked at after the wait
     threads, files = set(threading.enumerate()), process.num_fds()
     listener = _Listener(complaints)
     with monkeypatch.context() as patched, warnings.catch_warnings(record=True) as warned:

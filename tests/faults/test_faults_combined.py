@@ -38,7 +38,7 @@ def run(way: str, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> End:
         end: End = in_time(lambda: end_of(lambda: WAYS[way](JOB_ID, complaints, limits)))
         requests = world.emulator.counters["requests"]
     assert end.outcome in plan.outcomes(), end
-    assert requests <= plan.most_requests
+    assert requests <= plan.most_requests(way)
     check_truth(end, plan)
     seen = "\n".join([end.text, json.dumps(end.result), *complaints.logged])
     assert not [secret for secret in world.secrets if secret in seen]

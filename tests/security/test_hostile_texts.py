@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_ecsjobs.core.steps import MAX_BODY_BYTES
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.operators.ecs_jobs import EcsJobOperator, EcsSubmitJobOperator
 from tests.security.raw_server import QUICK, SECRET, TOKEN, WAYS, RawServer, answer
@@ -54,7 +55,9 @@ def jobs(evil: str) -> dict[str, dict[str, Any]]:
 
 def errors(evil: str) -> dict[str, dict[str, Any]]:
     """Give the bodies of errors, of each family."""
-    own = {"code": evil, "message": evil, "details": [{"code": evil, "message": evil}] * 50}
+    # Of long texts as many as a body may hold that is read at all.
+    details = [{"code": evil, "message": evil}] * (50 if len(evil) < 1000 else 4)
+    own = {"code": evil, "message": evil, "details": details}
     return {
         "ECS": {"error": own, "request_id": evil},
         "gateway": {"error_code": evil, "error_msg": evil, "request_id": evil},
@@ -264,4 +267,6 @@ class TestIam:
 def test_the_samples_are_as_bad_as_they_claim() -> None:
     with pytest.raises(AssertionError):
         assert_harmless(EVIL["controls"])
+    bodies = [body for evil in EVIL.values() for body in (*jobs(evil).values(), *errors(evil).values())]
+    assert max(len(answer(200, body)) for body in bodies) < MAX_BODY_BYTES
     assert json.loads(json.dumps(EVIL)) == EVIL
