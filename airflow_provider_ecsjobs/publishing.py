@@ -199,7 +199,7 @@ class JobPublisher(LastPublish):
     def polled(self, wait: Wait, result: Job | ApiError) -> None:
         """Count the poll. Publish the job, if it is due and the job has not ended."""
         WAIT_METRICS.polled(wait, result)
-        if isinstance(result, Job) and not result.status.is_finished:
+        if isinstance(result, Job) and not result.status.is_finished and self._queue.accepts(self):
             with _failing_quietly(wait.job_id):
                 self._queue.offer(self, wait, result)
 
@@ -249,11 +249,9 @@ class PublishQueue:
     def offer(self, publisher: JobPublisher, wait: Wait, job: Job) -> None:
         """Add a job to the queue if it is due, and start the sender if it does not run.
 
-        A later job of the same wait takes the place of the one that waits already.
+        A later job of the same wait takes the place of the one that waits already. Ask :meth:`accepts` first.
         """
         now = monotonic_time()
-        if not self._accepts(publisher, now):
-            return
         # While others queue, the gap is long enough for all waits, and an unchanged job is not published.
         is_busy = bool(self._pending)
         shortest_gap = max(SHORTEST_GAP, self.waits * PACE) if is_busy else SHORTEST_GAP
@@ -266,10 +264,12 @@ class PublishQueue:
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_all())
 
-    def _accepts(self, publisher: JobPublisher, now: float) -> bool:
-        if now < self._paused_until or (self._sending is not None and self._sending[0] is publisher):
+    def accepts(self, publisher: JobPublisher) -> bool:
+        """Return whether a wait may offer its job now. With many waits, the queue is full most of the time."""
+        if len(self._pending) >= MAX_PENDING and publisher not in self._pending:
             return False
-        return publisher in self._pending or len(self._pending) < MAX_PENDING
+        is_sending = self._sending is not None and self._sending[0] is publisher
+        return not is_sending and monotonic_time() >= self._paused_until
 
     def withdraw(self, publisher: JobPublisher) -> None:
         """Remove the job of a wait from the queue."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -21,6 +22,7 @@ DATE_HEADER = "X-Sdk-Date"
 DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 CONTENT_HASH_HEADER = "X-Sdk-Content-Sha256"
 _HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
+_NOTHING_TO_QUOTE = re.compile(r"[A-Za-z0-9/_.~-]*")
 
 ACCESS_KEY_LENGTH = 20
 SECRET_KEY_LENGTH = 40
@@ -123,7 +125,7 @@ def signature_of(
 
 
 def _canonical_path(path: str) -> str:
-    quoted = quote(unquote(path), safe="/~")
+    quoted = path if _NOTHING_TO_QUOTE.fullmatch(path) else quote(unquote(path), safe="/~")
     return quoted if quoted.endswith("/") else quoted + "/"
 
 
