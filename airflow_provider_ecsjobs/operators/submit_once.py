@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_ecsjobs.core.job import Job
     from airflow_provider_ecsjobs.core.steps import Log
     from airflow_provider_ecsjobs.core.submit.submission import Submission
-    from airflow_provider_ecsjobs.transport.errors import LogSink
+    from airflow_provider_ecsjobs.transport.logs import LogSink
 
     SendRequest = Callable[[str | None, SentBefore], Submission]
 

@@ -39,6 +39,7 @@ from airflow_provider_ecsjobs.operators.parameters import (
 )
 from airflow_provider_ecsjobs.outcomes import succeeded_or_raise
 from airflow_provider_ecsjobs.publishing import observer_in_worker, publish_end, publish_wait, publishing_errors
+from airflow_provider_ecsjobs.transport.logs import write_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -261,7 +262,7 @@ class EcsJobWaitMixin(_Task):
         self._seen = result if isinstance(result, Job) else None
         end = wait.receive(result, time.time())
         for log in wait.take_logs():
-            self.log.log(log.level, "%s", log.message)
+            write_log(self.log, log)
         return end
 
     def _result(self, end: WaitEnd, submitted: Sequence[str] = ()) -> dict[str, Any]:

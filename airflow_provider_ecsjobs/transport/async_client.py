@@ -35,7 +35,8 @@ from airflow_provider_ecsjobs.core.steps import (
 )
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
-from airflow_provider_ecsjobs.transport.errors import refused_by_proxy, transport_failure, write_log
+from airflow_provider_ecsjobs.transport.errors import refused_by_proxy, transport_failure
+from airflow_provider_ecsjobs.transport.logs import write_log
 from airflow_provider_ecsjobs.transport.rate_limit import AdaptiveRateLimiter, stated_limit
 from airflow_provider_ecsjobs.transport.request_queue import RequestQueue
 from airflow_provider_ecsjobs.transport.timers import TimerQueue
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.steps import Flow, Step, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Proxy, Settings
-    from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecretsAsync
+    from airflow_provider_ecsjobs.transport.logs import LogSink, MaskSecretsAsync
     from airflow_provider_ecsjobs.transport.rate_limit import Permit
 
 log = logging.getLogger(__name__)

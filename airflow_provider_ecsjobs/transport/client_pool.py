@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from airflow_provider_ecsjobs.transport.config import Settings
-    from airflow_provider_ecsjobs.transport.errors import MaskSecretsAsync
+    from airflow_provider_ecsjobs.transport.logs import MaskSecretsAsync
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What both drivers share: writing a flow's log lines, and describing a request that got no response."""
+"""Describes a request that got no response, in words and as an outcome: whether it may have arrived."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import http.client
 import socket
 import ssl
 import traceback
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests.exceptions
@@ -16,10 +16,10 @@ from airflow_provider_ecsjobs.core.steps import TransportFailure
 from airflow_provider_ecsjobs.core.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_ecsjobs.core.redaction import Redactor
-    from airflow_provider_ecsjobs.core.steps import HttpRequest, Log, Response
+    from airflow_provider_ecsjobs.core.steps import HttpRequest, Response
     from airflow_provider_ecsjobs.transport.config import Proxy
 
 
@@ -53,32 +53,6 @@ from a bad URL or header, the TCP connection, the proxy's tunnel or the TLS hand
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, urllib3.exceptions.InvalidChunkLength)
 _PARSER_OF_AIOHTTP = "aiohttp.http_exceptions"
 """The module of such errors of aiohttp. They are not imported, because a worker does without aiohttp."""
-
-
-class MaskSecrets(Protocol):
-    """A function that masks secrets in the logs."""
-
-    def __call__(self, secrets: Iterable[str], /) -> None:
-        """Mask each of these secrets."""
-
-
-class MaskSecretsAsync(Protocol):
-    """A coroutine function that masks secrets in the logs."""
-
-    async def __call__(self, secrets: Iterable[str], /) -> None:
-        """Mask each of these secrets."""
-
-
-class LogSink(Protocol):
-    """Any logger: of :mod:`logging`, or one of Airflow's structured ones."""
-
-    def log(self, level: int, event: str, /, *args: Any) -> Any:
-        """Write one line."""
-
-
-def write_log(logger: LogSink, log: Log) -> None:
-    """Write a flow's log line to a logger."""
-    logger.log(log.level, "%s", log.message)
 
 
 def transport_failure(

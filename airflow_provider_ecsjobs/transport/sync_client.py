@@ -29,7 +29,8 @@ from airflow_provider_ecsjobs.core.steps import (
 from airflow_provider_ecsjobs.core.text import clean
 from airflow_provider_ecsjobs.transport.clock import system_clock
 from airflow_provider_ecsjobs.transport.decoding import ACCEPTED_ENCODINGS, decompress
-from airflow_provider_ecsjobs.transport.errors import GivenUpError, refused_by_proxy, transport_failure, write_log
+from airflow_provider_ecsjobs.transport.errors import GivenUpError, refused_by_proxy, transport_failure
+from airflow_provider_ecsjobs.transport.logs import write_log
 from airflow_provider_ecsjobs.transport.sync_session import REQUEST_THREAD, RequestThread, Session
 from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ecsjobs.core.steps import Flow, TransportFailure
     from airflow_provider_ecsjobs.transport.config import Proxy, Settings
-    from airflow_provider_ecsjobs.transport.errors import LogSink, MaskSecrets
+    from airflow_provider_ecsjobs.transport.logs import LogSink, MaskSecrets
 
 _T = TypeVar("_T")
 _CHUNK = 64 * 1024

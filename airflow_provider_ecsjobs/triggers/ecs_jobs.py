@@ -32,6 +32,7 @@ from airflow_provider_ecsjobs.metrics import WAIT_METRICS, count_wait
 from airflow_provider_ecsjobs.outcomes import event_of
 from airflow_provider_ecsjobs.publishing import publisher_of
 from airflow_provider_ecsjobs.transport.clock import monotonic_time, system_clock
+from airflow_provider_ecsjobs.transport.logs import write_log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -294,7 +295,7 @@ class EcsJobTrigger(BaseTrigger):
             # The metadata database or the secrets backend does not respond: a temporary error, like those of the API.
             end = wait.receive_lookup_error(ApiError(ErrorKind.TRANSIENT, what), wait.now(clock))
             for log in wait.take_logs():
-                self.log.log(log.level, "%s", log.message)
+                write_log(self.log, log)
             if end is not None:
                 raise _LookupsEndedError(end)
             await asyncio.sleep(wait.next_delay(wait.now(clock), clock.random()))
