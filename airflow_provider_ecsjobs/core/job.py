@@ -24,6 +24,7 @@ _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 _LAZY = re.compile(r"Lazy\w*Sequence\(")
 """What Airflow renders the outputs of a mapped task to."""
+_CHECK_PUSH = "Check that the task which should push it did so, and the key it was pulled with."
 _ONE_FOR_EACH = "; a task waits for one job. Make a task for each: .partial(...).expand(job_id=...)"
 _REASONS: tuple[tuple[str, str, str], ...] = (
     # The object in the job (empty: the job itself), the key of the code, the key of the text.
@@ -359,15 +360,14 @@ def check_job_id(value: Any) -> str:
     :return: the id, unchanged.
     :raises EcsInvalidJobIdError: the value can't be a job id; the message has the value and what to do.
     """
+    if value is None:
+        raise EcsInvalidJobIdError(f"job_id is None: {NO_VALUE_REASON}. {_CHECK_PUSH}")
     if not isinstance(value, str):
         raise EcsInvalidJobIdError(f"job_id must be a text, but it is {_shown(value)}{_advice(value)}.")
     if not value.strip():
         raise EcsInvalidJobIdError("job_id is empty. If it comes from a template or an XCom, that rendered to nothing.")
     if is_no_name(value):
-        raise EcsInvalidJobIdError(
-            f"job_id is {_shown(value)}: {NO_VALUE_REASON}. Check that the task which"
-            " should push it did so, and the key it was pulled with."
-        )
+        raise EcsInvalidJobIdError(f"job_id is {_shown(value)}: {NO_VALUE_REASON}. {_CHECK_PUSH}")
     if "{{" in value:
         raise EcsInvalidJobIdError(f"job_id is {_shown(value)}: a template that was not rendered.")
     if not _JOB_ID.fullmatch(value):

@@ -107,7 +107,8 @@ def is_secret(key: Any, value: Any) -> bool:
 
 def _is_plain(body: bytes) -> bool:
     """Return whether a JSON document holds its strings without escapes, in ASCII."""
-    return b"\\" not in body and body.isascii()
+    # UTF-16 and UTF-32 are ASCII to `isascii`, with a NUL beside each letter.
+    return b"\\" not in body and b"\0" not in body and body.isascii()
 
 
 def _forms_of(secrets: Iterable[str]) -> list[tuple[str, str]]:

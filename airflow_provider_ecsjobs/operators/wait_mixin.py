@@ -95,7 +95,9 @@ class EcsJobWaitMixin(_Task):
         @wraps(own_init)
         def checked_init(self: EcsJobWaitMixin, *args: Any, **arguments: Any) -> None:
             own_init(self, *args, **arguments)
-            if type(self) is cls:  # the task's own class: the ``__init__`` of its base classes have ended
+            # In the task's own class, the ``__init__`` of its base classes have ended. An index of a mapped task is
+            # made when it runs: `execute` checks it, so that Airflow 2.11 still calls its callbacks.
+            if type(self) is cls and not getattr(self, "_BaseOperator__from_mapped", False):
                 self._check_literals()
 
         cls.__init__ = checked_init  # type: ignore[assignment,method-assign]
@@ -208,8 +210,7 @@ class EcsJobWaitMixin(_Task):
         :raises TaskDeferred: one poll was not enough.
         """
         wait = Wait(job_id, policy, observer=WAIT_METRICS)
-        with publishing_errors(job_id):
-            end = self._receive(wait, self._poll_once(wait))
+        end = self._poll_and_receive(wait)
         if end is None:
             self._defer(wait)
         return end
@@ -249,6 +250,15 @@ class EcsJobWaitMixin(_Task):
         """Log the job, the connection, the schedule and the deadline of a wait."""
         how = f"{wait.policy.described()}; {self.hook.describe()}, ECS job {wait.job_id}"
         self.log.info("Waiting, %s, %s", where, how)
+
+    def _poll_and_receive(self, wait: Wait) -> WaitEnd | None:
+        """Poll once, and return the end of the wait, if it has ended."""
+        with publishing_errors(wait.job_id):
+            result = self._poll_once(wait)
+        is_over = wait.policy.deadline is not None and time.time() >= wait.policy.deadline
+        if is_over and isinstance(result, ApiError) and result.is_passing:
+            return self._continue_in_worker(wait)  # which repeats a final poll that fails
+        return self._receive(wait, result)
 
     def _poll_once(self, wait: Wait) -> Job | ApiError:
         """Poll the job once, and close the connection."""

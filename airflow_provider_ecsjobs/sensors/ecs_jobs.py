@@ -21,6 +21,7 @@ from airflow_provider_ecsjobs.core.waiting.wait import Wait
 from airflow_provider_ecsjobs.exceptions import (
     EcsJobFailed,
     EcsJobTimeout,
+    EcsUnreachableError,
 )
 from airflow_provider_ecsjobs.hooks.ecs_jobs import EcsJobsHook
 from airflow_provider_ecsjobs.metrics import WAIT_METRICS
@@ -65,7 +66,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     :param unreachable_timeout: for how many seconds there may be no usable response. It has no effect with
         ``mode="reschedule"``, which keeps no state between two pokes.
     :param soft_fail: whether to skip the task instead of failing it, if the job failed or did not end in time. Wrong
-        credentials, an unknown job and a broken connection always fail it.
+        credentials, an unknown job and a broken connection always fail it, also if nothing was seen of the job until
+        the deadline.
     """
 
     template_fields: Sequence[str] = ("job_id", "huawei_ecs_conn_id", "region", "project_id", "service")
@@ -175,10 +177,8 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         first = self._first_poke(context)
         policy = self._policy(now if first is None else first.timestamp())
         wait = Wait(self.job_id, policy, was_unfinished=first is not None, observer=WAIT_METRICS)
-        with publishing_errors(self.job_id):
-            result = self._poll_once(wait)
         with self._skipping():
-            end = self._receive(wait, result)
+            end = self._poll_and_receive(wait)
             if end is None:
                 publish_wait(wait, self._seen)
                 self._unfinished = wait
@@ -222,11 +222,12 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
     ) -> float:
-        if self.exponential_backoff:
-            return float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
         waited, jitter = run_duration(), random.random()  # noqa: S311 - no secret
-        delay = self._requested_delay or poll_delay(waited, self.poke_interval, self._max_poll_interval, jitter)
-        return max(min(delay, self.timeout - waited), 0.0)
+        if self.exponential_backoff:
+            delay = float(super()._get_next_poke_interval(started_at, run_duration, poke_count))
+        else:
+            delay = poll_delay(waited, self.poke_interval, self._max_poll_interval, jitter)
+        return max(min(max(delay, self._requested_delay), self.timeout - waited), 0.0)
 
     @contextmanager
     def _skipping(self) -> Iterator[None]:
@@ -236,5 +237,7 @@ class EcsJobSensor(EcsJobWaitMixin, BaseSensorOperator):
         except (EcsJobFailed, EcsJobTimeout) as error:
             if not self._may_skip:
                 raise
+            if error.job is None:  # the deadline came before any word of the job: the connection is broken
+                raise EcsUnreachableError(str(error)) from error
             self.log.warning("%s", error)
             raise AirflowSkipException(str(error)) from error

@@ -75,7 +75,8 @@ async def share_client(key: Hashable, load: Callable[[], Awaitable[Settings]], m
 
     :param key: what the users have in common: the connection and the overrides.
     :param load: reads the settings. It is called for the first user, and again if another user comes more than
-        :data:`SETTINGS_AGE` later. If the settings have changed by then, that user gets a new client.
+        :data:`SETTINGS_AGE` later, or after the credentials were rejected. If the settings have changed by then, that
+        user gets a new client.
     :param mask: masks secrets in the logs.
     :raises Exception: any error of ``load``, for all users that waited for it. The next user tries again.
     """
@@ -96,7 +97,7 @@ async def _lease_for(
 ) -> Lease:
     now = asyncio.get_running_loop().time()
     lease = leases.get(key)
-    if lease is not None and lease.opening.done() and not _has_failed(lease) and now - lease.checked > SETTINGS_AGE:
+    if lease is not None and lease.opening.done() and not _has_failed(lease) and _is_to_check(lease, now):
         if lease.checking is None or lease.checking.done():
             lease.checking = asyncio.ensure_future(_try_to_load(load))
         settings = await asyncio.shield(lease.checking)
@@ -107,6 +108,11 @@ async def _lease_for(
     if lease is None or _has_failed(lease):
         lease = leases[key] = Lease(key, asyncio.ensure_future(_open(load, mask)), checked=now)
     return lease
+
+
+def _is_to_check(lease: Lease, now: float) -> bool:
+    # A connection whose credentials are rejected may have been corrected at any time.
+    return now - lease.checked > SETTINGS_AGE or lease.client.auth.unauthorized is not None
 
 
 def _has_failed(lease: Lease) -> bool:

@@ -104,3 +104,12 @@ def test_a_failed_job_does_not_repeat_the_password_of_its_request() -> None:
     assert isinstance(job, Job)
     assert "S3cret" not in f"{job!r} {explain_failure(job)}"
     assert "httpCode:400" in explain_failure(job)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32-be"])
+def test_a_secret_is_redacted_in_each_encoding_of_json(encoding: str) -> None:
+    body = json.dumps({"status": "FAIL", "fail_reason": "you sent canary-secret", "adminPass": "Geheim12!"})
+    found = Redactor(["canary-secret"]).response(Response(200, {}, body.encode(encoding)))
+    assert isinstance(found, Response)
+    assert found.parsed is not None
+    assert found.parsed.value == {"status": "FAIL", "fail_reason": "you sent ***", "adminPass": "***"}

@@ -140,7 +140,7 @@ def test_a_job_id_is_given_back_as_it_came(good: str) -> None:
         ("..", "a job id has only"),
         ("x" * 129, "a job id has only"),
         ("x" * 100_000, "a job id has only"),
-        (None, "it is None (NoneType)"),
+        (None, "job_id is None: the template or XCom it comes from had no value"),
         (0, "it is 0 (int)"),
         (True, "it is True (bool)"),
         (1.5, "it is 1.5 (float)"),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("quick_backoff")
 FAIL = {"status": "FAIL", "error_code": "Ecs.0319", "fail_reason": "sold out"}
 RUNNING = {"status": "RUNNING"}
+SUCCESS = {"status": "SUCCESS"}
 MODES: dict[str, dict[str, Any]] = {
     "deferrable": {},
     "poke": {"deferrable": False},
@@ -134,6 +135,25 @@ def test_a_missing_connection_is_never_skipped(context: Any, mode: dict[str, Any
     assert not isinstance(caught.value, AirflowSkipException)
 
 
+def test_an_api_that_is_away_until_the_deadline_is_never_skipped(
+    connected: Emulator, context: Any, mode: dict[str, Any]
+) -> None:
+    connected.fault(Fault(status=503, times=1000))
+    waited, timeout = (timedelta(hours=1), 60.0) if "mode" in mode else (None, 0.0)
+    with pytest.raises(EcsUnreachableError, match="its status was never seen"):
+        sensor("job-1", soft_fail=True, timeout=timeout, **mode).execute(context(waited))
+
+
+def test_a_final_poll_of_the_worker_that_fails_is_repeated(
+    connected: Emulator, context: Any, mode: dict[str, Any]
+) -> None:
+    connected.fault(Fault(status=503, times=1))
+    waited, timeout = (timedelta(hours=1), 60.0) if "mode" in mode else (None, 0.0)
+    job_id = connected.plant_job(SUCCESS)
+    result: Any = sensor(job_id, timeout=timeout, **mode).execute(context(waited))
+    assert result["status"] == "SUCCESS"
+
+
 @pytest.mark.parametrize("job_id", ["None", "a/b", {"job_id": "x"}], ids=str)
 def test_a_bad_job_id_is_never_skipped(connected: Emulator, context: Any, mode: dict[str, Any], job_id: Any) -> None:
     with pytest.raises(EcsInvalidJobIdNoRetry):
@@ -150,14 +170,16 @@ def test_an_unreachable_api_is_never_skipped(ecs_emulator: Emulator, set_connect
 
 
 FAILED_JOB = {"job_id": "job-1", **FAIL}
+RUNNING_JOB = {"job_id": "job-1", **RUNNING}
 
 
 @pytest.mark.parametrize(
     ("outcome", "job", "error"),
     [
         ("finished", FAILED_JOB, AirflowSkipException),
-        ("timeout", None, AirflowSkipException),
-        ("payment_timeout", None, AirflowSkipException),
+        ("timeout", RUNNING_JOB, AirflowSkipException),
+        ("timeout", None, EcsUnreachableError),  # no word of the job until then
+        ("payment_timeout", RUNNING_JOB, AirflowSkipException),
         ("not_found", None, EcsJobNotFound),
         ("unauthorized", None, EcsUnauthorizedError),
         ("unreachable", None, EcsUnreachableError),
