@@ -292,5 +292,22 @@ def test_a_connection_mended_meanwhile_serves_the_next_wait(
     assert asyncio.run(wait())["outcome"] == "finished"
 
 
+def test_a_connection_mended_after_its_credentials_were_rejected_serves_the_next_wait_at_once(
+    slow_cloud: Emulator, connect: Callable[..., None]
+) -> None:
+    async def wait() -> tuple[str, str]:
+        connect(slow_cloud, password="another-secret-key")
+        asleep = asyncio.ensure_future(event_of(slow_cloud.start_job(), poll_interval=1000, max_poll_interval=1000))
+        rejected = await event_of(slow_cloud.start_job())
+        assert not asleep.done()
+        connect(slow_cloud)
+        event = await event_of(slow_cloud.start_job())
+        asleep.cancel()
+        await asyncio.wait([asleep])
+        return rejected["outcome"], event["outcome"]
+
+    assert asyncio.run(wait()) == ("unauthorized", "finished")
+
+
 def leases() -> list[Any]:
     return list(client_pool._leases.get(asyncio.get_running_loop(), {}).values())

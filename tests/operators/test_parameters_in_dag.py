@@ -133,6 +133,8 @@ def test_a_job_id_that_rendered_to_a_dict_or_a_list_says_what_to_do(connected: E
         [one, mapped] >> waits[2]
         one >> waits[4]
         EcsJobSensor.partial(task_id="each").expand(job_id=mapped.map(lambda result: result["job_id"]))
+        # Airflow 2.11 makes each index to find its callbacks, so a wrong value must not fail before it runs.
+        EcsJobSensor.partial(task_id="wrong_index", **fails).expand(job_id=[" a "])
 
     run = run_dag(dag)
 
@@ -142,6 +144,7 @@ def test_a_job_id_that_rendered_to_a_dict_or_a_list_says_what_to_do(connected: E
     assert "pass the 'job_id' in it" in str(failures["output"])
     assert ".partial(...).expand(job_id=...)" in str(failures["list"])
     assert ".partial(...).expand(job_id=...)" in str(failures["outputs"])
+    assert "job_id is ' a '" in str(failures["wrong_index"])
 
 
 def test_each_task_has_the_same_outputs(connected: Emulator) -> None:

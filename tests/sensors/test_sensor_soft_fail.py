@@ -222,6 +222,26 @@ def test_the_delay_of_a_rescheduled_sensor_grows(connected: Emulator, context: A
     assert gaps == [pytest.approx(seconds, rel=0.15) for seconds in (10, 30, 60)]  # each is spread by a tenth
 
 
+@pytest.mark.parametrize("backoff", [False, True])
+@pytest.mark.parametrize(("asked", "least"), [("1", 10), ("600", 590)])
+def test_the_api_can_only_lengthen_the_delay_of_a_rescheduled_sensor(
+    connected: Emulator, context: Any, asked: str, least: float, backoff: bool
+) -> None:
+    connected.fault(Fault(status=429, headers={"Retry-After": asked}))
+    task = EcsJobSensor(
+        task_id="wait",
+        job_id=connected.plant_job(RUNNING),
+        deferrable=False,
+        mode="reschedule",
+        poke_interval=30,
+        exponential_backoff=backoff,
+    )
+    began = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as caught:
+        task.execute(context())
+    assert caught.value.reschedule_date >= began + timedelta(seconds=least)
+
+
 def test_a_rescheduled_sensor_comes_back_when_the_api_asks_for_it_and_no_later_than_its_timeout(
     connected: Emulator, context: Any
 ) -> None:
