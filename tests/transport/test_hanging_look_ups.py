@@ -10,6 +10,7 @@ from airflow_provider_ecsjobs.transport import client_pool
 from airflow_provider_ecsjobs.triggers.ecs_jobs import LOOKUP_SECONDS
 from tests.transport import virtual_loop
 
+ACCEPTED = SimpleNamespace(unauthorized=None)
 KEY = "a connection"
 
 
@@ -28,7 +29,7 @@ async def close() -> None:
 def test_a_new_wait_joins_an_open_client_while_the_look_up_hangs() -> None:
     async def main() -> None:
         async def opened() -> Any:
-            return SimpleNamespace(settings="the settings we have", close=close)
+            return SimpleNamespace(auth=ACCEPTED, settings="the settings we have", close=close)
 
         opening: Any = asyncio.ensure_future(opened())
         await opening
@@ -53,7 +54,7 @@ def open_lease(loop: asyncio.AbstractEventLoop, opening: Any) -> client_pool.Lea
 
 
 async def opened() -> Any:
-    return SimpleNamespace(settings="the settings we have", close=close)
+    return SimpleNamespace(auth=ACCEPTED, settings="the settings we have", close=close)
 
 
 def test_the_connection_is_read_again_for_one_of_those_who_come_late_not_for_each() -> None:
