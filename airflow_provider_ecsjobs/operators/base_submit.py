@@ -288,7 +288,7 @@ class EcsBaseSubmitOperator(EcsBaseOperator):
         if end.outcome is Outcome.PAYMENT_TIMEOUT:
             self._give_up(context)
         publish_end(end, times)
-        if end.finished_job is None or job is None:
+        if (job := end.finished_job) is None:
             return self._fail_unfinished(context, end, submitted)
         if submitted != servers:
             # A clean-up task can't delete servers that were never created.

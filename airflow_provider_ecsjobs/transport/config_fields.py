@@ -6,7 +6,7 @@ import math
 import re
 import ssl
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_ecsjobs.core.auth.signing import ACCESS_KEY_LENGTH, SECRET_KEY_LENGTH, AccessKey
 from airflow_provider_ecsjobs.core.errors import EcsConfigError
@@ -216,7 +216,7 @@ class FieldChecker:
             self.fail(name, f"has the scheme {shown(parts.scheme)}", "'http' or 'https'")
         if "@" in parts.netloc or parts.query or parts.fragment:
             self.fail(name, "holds credentials, a query or a fragment", _ADDRESS)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
+        host = _host_of(parts)
         if not _HOST.fullmatch(host) or not _PATH.fullmatch(parts.path):
             self.fail(name, f"is {address}", _ADDRESS)
         # The Host header is signed, and HTTP clients omit the scheme's default port in it.
@@ -229,6 +229,12 @@ class FieldChecker:
         return checked_proxy(f"Connection '{self._conn_id}': extra '{name}'", value) if value else ""
 
 
+def _host_of(parts: SplitResult) -> str:
+    """Return the host of a URL as it stands in one: an IPv6 address in brackets. Empty if there is none."""
+    host = parts.hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
 def checked_proxy(name: str, url: str) -> str:
     """Return the URL of a proxy. It may hold credentials, so no message shows it.
 
@@ -238,8 +244,8 @@ def checked_proxy(name: str, url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else (parts.hostname or "")
-        _ = parts.port
+        host = _host_of(parts)
+        _ = parts.port  # raises an error if it is wrong
     except ValueError:
         host = ""
     else:

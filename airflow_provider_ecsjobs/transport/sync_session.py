@@ -13,7 +13,7 @@ import http.client
 import os
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import requests
 import requests.adapters
@@ -26,7 +26,6 @@ from airflow_provider_ecsjobs.transport.errors import GivenUpError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_T = TypeVar("_T")
 REQUEST_THREAD = "ecs-request"
 """The name of the threads that send requests."""
 
@@ -40,7 +39,7 @@ class RequestThread(threading.Thread):
     :param exchange: sends the request, and returns its response.
     """
 
-    def __init__(self, exchange: Callable[[], _T]) -> None:
+    def __init__(self, exchange: Callable[[], Any]) -> None:
         super().__init__(name=REQUEST_THREAD, daemon=True)
         self._exchange = exchange
         self._lock = threading.Lock()
@@ -66,7 +65,7 @@ class RequestThread(threading.Thread):
             self._is_sent = True
 
     def give_up(self) -> bool:
-        """Give the request up. Return whether it was sent, in whole or in part."""
+        """Prevent the request from being sent. Return whether it was sent already, in whole or in part."""
         with self._lock:
             self._is_given_up = True
             return self._is_sent

@@ -21,6 +21,7 @@ from airflow_provider_ecsjobs.transport.sync_session import REQUEST_THREAD
 from airflow_provider_ecsjobs.transport.tls import make_ssl_context
 from tests.support.patience import A_MINUTE
 from tests.transport.test_transport_errors import (
+    Mute,
     ask_async,
     ask_sync,
     closed_port,
@@ -41,13 +42,8 @@ ASK = pytest.mark.parametrize("ask", [ask_sync, ask_async], ids=["requests", "ai
 PASSWORD = "pässwörd-пароль"
 
 
-class _Mute:
-    def log(self, level: int, event: str, /, *args: Any) -> None:
-        raise AssertionError(event)
-
-
 def client() -> SyncClient:
-    return SyncClient(settings(), logger=_Mute(), reload=lambda: None, mask=list)
+    return SyncClient(settings(), logger=Mute(), reload=lambda: None, mask=list)
 
 
 def request(address: str, path: str = "x", scheme: str = "http") -> HttpRequest:

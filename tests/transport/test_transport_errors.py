@@ -53,7 +53,7 @@ def one(request: HttpRequest) -> Generator[HttpRequest, Any, Response | Transpor
 
 
 def run_sync(flow: Any, given: Settings, reloaded: Settings | None = None) -> Any:
-    with SyncClient(given, logger=_Mute(), reload=lambda: reloaded, mask=list) as client:
+    with SyncClient(given, logger=Mute(), reload=lambda: reloaded, mask=list) as client:
         return client.run(flow)
 
 
@@ -67,7 +67,7 @@ def run_async(flow: Any, given: Settings, reloaded: Settings | None = None) -> A
 
         client = AsyncClient(given, context, reload, mask)
         try:
-            return await client.run(flow, _Mute())
+            return await client.run(flow, Mute())
         finally:
             await client.close()
 
@@ -85,7 +85,7 @@ def ask_async(request: HttpRequest, given: Settings) -> Response | TransportFail
     return found
 
 
-class _Mute:
+class Mute:
     def log(self, level: int, event: str, /, *args: Any) -> None:
         raise AssertionError(event)
 
